@@ -1,0 +1,11 @@
+//! JPEG 2000 decoder: entropy decoding on the CPU, wavelet and colour on the GPU or the CPU.
+
+pub mod codestream;
+pub mod error;
+pub mod geometry;
+pub mod limits;
+pub mod plan;
+
+pub use error::{Error, Result};
+pub use geometry::{Rect, Size};
+pub use limits::Limits;

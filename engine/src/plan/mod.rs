@@ -1,0 +1,108 @@
+//! What a decode does, decided before anything is decoded: which code-blocks, where their
+//! coefficients go, and which passes run over them. Both executors run the same [`Plan`].
+
+use crate::codestream::code_block::Orientation;
+use crate::codestream::header::CodeBlockStyle;
+use crate::geometry::{Rect, Size};
+use std::ops::Range;
+use wavetile_shaders::component_transform::ComponentTransformJob;
+use wavetile_shaders::dequantise::DequantiseJob;
+use wavetile_shaders::idwt::IdwtJob;
+use wavetile_shaders::pack::PackParameters;
+
+/// Everything one decode needs: compressed bytes, jobs, and where the results lie.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// The code-blocks that hold data, coarsest resolution first.
+    pub blocks: Vec<PlannedBlock>,
+    /// Codeword segments of all blocks.
+    pub segments: Vec<Segment>,
+    /// Their bytes; two bytes 0xFF follow each segment.
+    pub data: Vec<u8>,
+    /// Words of coefficients that all blocks together decode to.
+    pub staging_words: usize,
+    /// Rectangles of the output, each small enough for the executors' limits. They do not overlap and
+    /// cover the window.
+    pub cells: Vec<Cell>,
+    /// Entries of all palette columns.
+    pub tables: Vec<u32>,
+    /// The window on the output grid; cells lie inside.
+    pub window: Rect,
+}
+
+/// One code-block to decode.
+#[derive(Clone, Debug)]
+pub struct PlannedBlock {
+    /// Columns and rows, 1 to 1024 each, at most 4096 samples.
+    pub size: Size,
+    /// The kind of sub-band: it selects the context tables.
+    pub orientation: Orientation,
+    /// Coding options.
+    pub style: CodeBlockStyle,
+    /// Coded bit-planes: those of the sub-band (and of the region of interest) less the empty ones.
+    pub bit_planes: u8,
+    /// Region-of-interest shift.
+    pub roi_shift: u8,
+    /// Keep the half bit below the last plane (irreversible).
+    pub fraction: bool,
+    /// Coefficients fit 16 bits.
+    pub packed_16: bool,
+    /// Its codeword segments in [`Plan::segments`].
+    pub segments: Range<u32>,
+    /// Where its coefficients go in the staging words.
+    pub staging: Range<usize>,
+}
+
+/// A run of coding passes that share one terminated codeword.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Coding passes, at least 1.
+    pub passes: u32,
+    /// Its bytes in [`Plan::data`].
+    pub bytes: Range<usize>,
+}
+
+/// One rectangle of the output and all passes that make it.
+#[derive(Clone, Debug, Default)]
+pub struct Cell {
+    /// On the output grid.
+    pub rect: Rect,
+    /// Words of the sample arena. The executor clears them first.
+    pub arena_words: u32,
+    /// The blocks this cell reads, as indices into [`Plan::blocks`]: one for each entry of `dequantise`.
+    pub blocks: Vec<u32>,
+    /// Words of the coefficients of `blocks`, laid one after another in that order.
+    pub upload_words: u32,
+    /// `source` counts from the first word of this cell's coefficients, laid out as above.
+    pub dequantise: Vec<DequantiseJob>,
+    /// Inverse wavelet levels in order, coarsest first.
+    pub levels: Vec<Level>,
+    /// The last step of every tile and component.
+    pub transform: Vec<ComponentTransformJob>,
+    /// Where the finished components lie in the arena.
+    pub planes: Vec<PlaneWindow>,
+    /// How they become texels; `row` and `format` are set by the executor's caller.
+    pub pack: PackParameters,
+}
+
+/// The jobs of one wavelet level: they do not depend on each other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Level {
+    /// 5/3, on `i32`.
+    pub reversible: Vec<IdwtJob>,
+    /// 9/7, on `f32`.
+    pub irreversible: Vec<IdwtJob>,
+}
+
+/// A finished component in the arena: `i32` samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlaneWindow {
+    /// Component index in the codestream.
+    pub component: u32,
+    /// On the component's grid at the decoded reduction.
+    pub rect: Rect,
+    /// Arena word of the first sample.
+    pub offset: u32,
+    /// Words in a row.
+    pub row: u32,
+}

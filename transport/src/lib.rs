@@ -1,0 +1,1 @@
+//! JPIP client and server.
