@@ -1,6 +1,7 @@
 //! JPEG 2000 decoder: entropy decoding on the CPU, wavelet and colour on the GPU or the CPU.
 
 pub mod codestream;
+pub mod data_bin;
 pub mod error;
 pub mod geometry;
 pub mod limits;

@@ -1,0 +1,363 @@
+//! Data-bins as they arrive: in any order, overlapping, repeated (T.808 Annex A).
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+
+use super::{BinView, ByteRanges, DataBinId, DataBins};
+use crate::Result;
+
+/// The data-bins received so far.
+///
+/// Memory is bounded by the bytes received, wherever they claim to lie. Bytes that are held are never
+/// changed or dropped by later messages: where messages contradict each other, the first stands.
+#[derive(Clone, Debug, Default)]
+pub struct DataBinCache {
+    bins: HashMap<(u32, DataBinId), Bin>,
+    bytes_held: u64,
+    generation: u64,
+}
+
+/// What an update brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Insert {
+    /// Bytes that were not held before.
+    pub new_bytes: u64,
+    /// Bytes that were held already.
+    pub duplicate_bytes: u64,
+    /// Bytes beyond the end of the bin: they contradict an earlier message and are not kept.
+    pub excess_bytes: u64,
+    /// All bytes of the bin are held now, and were not before.
+    pub completed: bool,
+}
+
+impl DataBinCache {
+    /// An empty cache.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes in `bytes`, which lie at `offset` in the bin; `last` if they end the bin. An empty update
+    /// that is last tells the length alone.
+    pub fn insert(
+        &mut self,
+        codestream: u32,
+        id: DataBinId,
+        offset: u64,
+        bytes: &[u8],
+        last: bool,
+    ) -> Insert {
+        let bin = self.bins.entry(key(codestream, id)).or_default();
+        let before = bin.outline();
+        let mut insert = bin.insert(offset, bytes, last);
+        let after = bin.outline();
+        insert.completed = after.complete && !before.complete;
+        self.bytes_held = self.bytes_held.saturating_sub(before.held).saturating_add(after.held);
+        if before != after || insert.new_bytes > 0 {
+            self.generation += 1;
+        }
+        insert
+    }
+
+    /// Length of a bin in bytes, once its last byte was announced.
+    #[must_use]
+    pub fn len(&self, codestream: u32, id: DataBinId) -> Option<u64> {
+        self.bins.get(&key(codestream, id))?.len
+    }
+
+    /// Whether nothing has been received.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bins.is_empty()
+    }
+
+    /// Whether all bytes of a bin are held.
+    #[must_use]
+    pub fn is_complete(&self, codestream: u32, id: DataBinId) -> bool {
+        self.bins.get(&key(codestream, id)).is_some_and(Bin::is_complete)
+    }
+
+    /// How many bytes of a bin are held without a gap from its start.
+    #[must_use]
+    pub fn contiguous_len(&self, codestream: u32, id: DataBinId) -> u64 {
+        self.bins.get(&key(codestream, id)).map_or(0, |bin| bin.prefix.len() as u64)
+    }
+
+    /// Which bytes of a bin are held.
+    #[must_use]
+    pub fn ranges(&self, codestream: u32, id: DataBinId) -> ByteRanges {
+        let mut ranges = ByteRanges::new();
+        if let Some(bin) = self.bins.get(&key(codestream, id)) {
+            ranges.insert(0..bin.prefix.len() as u64);
+            for (&start, bytes) in &bin.fragments {
+                ranges.insert(start..start + bytes.len() as u64);
+            }
+        }
+        ranges
+    }
+
+    /// The bins of which anything is known, as (codestream, id), in no order. Metadata-bins are under
+    /// codestream 0.
+    pub fn ids(&self) -> impl Iterator<Item = (u32, DataBinId)> + '_ {
+        self.bins.keys().copied()
+    }
+
+    /// Bytes of all bins, without bookkeeping.
+    #[must_use]
+    pub fn bytes_held(&self) -> u64 {
+        self.bytes_held
+    }
+
+    /// Grows whenever an update brought something new, or something was dropped.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Forgets one bin; returns the number of bytes that were held of it.
+    pub fn remove(&mut self, codestream: u32, id: DataBinId) -> u64 {
+        let Some(bin) = self.bins.remove(&key(codestream, id)) else { return 0 };
+        let held = bin.outline().held;
+        self.bytes_held = self.bytes_held.saturating_sub(held);
+        self.generation += 1;
+        held
+    }
+
+    /// Forgets everything but the generation.
+    pub fn clear(&mut self) {
+        self.bins.clear();
+        self.bytes_held = 0;
+        self.generation += 1;
+    }
+}
+
+impl DataBins for DataBinCache {
+    fn bin(&self, codestream: u32, id: DataBinId) -> Result<Option<BinView<'_>>> {
+        Ok(self
+            .bins
+            .get(&key(codestream, id))
+            .map(|bin| BinView { bytes: Cow::Borrowed(&bin.prefix), complete: bin.is_complete() }))
+    }
+}
+
+/// Metadata belongs to the file, not to a codestream.
+fn key(codestream: u32, id: DataBinId) -> (u32, DataBinId) {
+    (if matches!(id, DataBinId::Metadata(_)) { 0 } else { codestream }, id)
+}
+
+#[derive(Clone, Debug, Default)]
+struct Bin {
+    /// The contiguous beginning.
+    prefix: Vec<u8>,
+    /// What came out of order, by offset: disjoint, not empty, and after a gap behind `prefix`.
+    fragments: BTreeMap<u64, Vec<u8>>,
+    /// Sum of the fragments' lengths.
+    fragment_bytes: u64,
+    len: Option<u64>,
+}
+
+/// What an insertion may change, apart from the bytes themselves.
+#[derive(PartialEq, Eq)]
+struct Outline {
+    held: u64,
+    len: Option<u64>,
+    complete: bool,
+}
+
+impl Bin {
+    fn is_complete(&self) -> bool {
+        self.len == Some(self.prefix.len() as u64)
+    }
+
+    fn outline(&self) -> Outline {
+        Outline {
+            held: self.prefix.len() as u64 + self.fragment_bytes,
+            len: self.len,
+            complete: self.is_complete(),
+        }
+    }
+
+    fn insert(&mut self, offset: u64, bytes: &[u8], last: bool) -> Insert {
+        let mut insert = Insert::default();
+        let size = bytes.len() as u64;
+        let Some(end) = offset.checked_add(size) else {
+            insert.excess_bytes = size;
+            return insert;
+        };
+        if last && self.len.is_none() {
+            self.set_len(end);
+        }
+        let limit = self.len.unwrap_or(u64::MAX);
+        insert.excess_bytes = end.saturating_sub(limit.max(offset));
+        let bytes = &bytes[..(size - insert.excess_bytes) as usize];
+        for gap in self.gaps(offset..offset + bytes.len() as u64) {
+            let part = &bytes[(gap.start - offset) as usize..(gap.end - offset) as usize];
+            insert.new_bytes += part.len() as u64;
+            if gap.start == self.prefix.len() as u64 {
+                self.prefix.extend_from_slice(part);
+            } else {
+                self.fragment_bytes += part.len() as u64;
+                self.fragments.insert(gap.start, part.to_vec());
+            }
+        }
+        insert.duplicate_bytes = bytes.len() as u64 - insert.new_bytes;
+        self.join();
+        insert
+    }
+
+    /// Learns the length. What may have been read already stays, what lies beyond is dropped.
+    fn set_len(&mut self, end: u64) {
+        let end = end.max(self.prefix.len() as u64);
+        self.len = Some(end);
+        self.fragments.split_off(&end);
+        if let Some((&start, bytes)) = self.fragments.iter_mut().next_back() {
+            bytes.truncate(usize::try_from(end - start).unwrap_or(usize::MAX));
+        }
+        self.fragment_bytes = self.fragments.values().map(|bytes| bytes.len() as u64).sum();
+    }
+
+    /// The parts of `range` that are not held, ascending.
+    fn gaps(&self, range: Range<u64>) -> Vec<Range<u64>> {
+        let mut gaps = Vec::new();
+        let mut at = range.start.max(self.prefix.len() as u64);
+        let before = self.fragments.range(..=at).next_back();
+        if let Some((&start, bytes)) = before {
+            at = at.max(start + bytes.len() as u64);
+        }
+        if at < range.end {
+            for (&start, bytes) in self.fragments.range(at..range.end) {
+                if at < start {
+                    gaps.push(at..start);
+                }
+                at = start + bytes.len() as u64;
+            }
+        }
+        if at < range.end {
+            gaps.push(at..range.end);
+        }
+        gaps
+    }
+
+    /// Moves the fragments that the prefix has reached into it.
+    fn join(&mut self) {
+        while let Some(entry) = self.fragments.first_entry() {
+            if *entry.key() != self.prefix.len() as u64 {
+                break;
+            }
+            let bytes = entry.remove();
+            self.fragment_bytes -= bytes.len() as u64;
+            self.prefix.extend_from_slice(&bytes);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    const ID: DataBinId = DataBinId::Precinct(9);
+
+    fn byte(i: u64) -> u8 {
+        (i.wrapping_mul(0x9e37_79b9) >> 7) as u8
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_order_overlap_and_repetition_gives_the_same_bytes(
+            len in 0u64..200,
+            pieces in prop::collection::vec((0u64..220, 0u64..60), 0..60),
+            tail in prop::collection::vec((0u64..200, 1u64..80), 0..8),
+        ) {
+            let content: Vec<u8> = (0..len).map(byte).collect();
+            let cut = |a: u64, n: u64| (a.min(len), (a + n).min(len));
+            let mut cache = DataBinCache::new();
+            let mut held = vec![false; len as usize];
+            let mut told = false;
+            let mut step = |cache: &mut DataBinCache, a: u64, b: u64| {
+                let new = held[a as usize..b as usize].iter().filter(|&&h| !h).count() as u64;
+                let insert = cache.insert(1, ID, a, &content[a as usize..b as usize], b == len);
+                held[a as usize..b as usize].fill(true);
+                told |= b == len;
+                let prefix = held.iter().take_while(|&&h| h).count() as u64;
+                let total = held.iter().filter(|&&h| h).count() as u64;
+                let view = cache.bin(1, ID).unwrap().unwrap();
+                prop_assert_eq!(insert.new_bytes, new);
+                prop_assert_eq!(insert.duplicate_bytes, b - a - new);
+                prop_assert_eq!(insert.excess_bytes, 0);
+                prop_assert_eq!(&view.bytes[..], &content[..prefix as usize]);
+                prop_assert_eq!(view.complete, told && prefix == len);
+                prop_assert_eq!(cache.bytes_held(), total);
+                prop_assert_eq!(cache.ranges(1, ID).total(), total);
+                prop_assert_eq!(cache.ranges(1, ID).contiguous(), prefix);
+                prop_assert_eq!(cache.len(1, ID), told.then_some(len));
+                Ok(())
+            };
+            for (a, n) in pieces {
+                let (a, b) = cut(a, n);
+                step(&mut cache, a, b)?;
+            }
+            for (a, n) in tail {
+                let (a, b) = cut(a, n);
+                step(&mut cache, a, b)?;
+            }
+            step(&mut cache, 0, len)?;
+            prop_assert!(cache.is_complete(1, ID));
+        }
+    }
+
+    #[test]
+    fn far_offsets_cost_only_the_bytes_received() {
+        let mut cache = DataBinCache::new();
+        let insert = cache.insert(0, ID, 1 << 60, &[7; 10], true);
+        assert_eq!(insert.new_bytes, 10);
+        assert_eq!(cache.bytes_held(), 10);
+        assert_eq!(cache.len(0, ID), Some((1 << 60) + 10));
+        assert_eq!(cache.contiguous_len(0, ID), 0);
+        let insert = cache.insert(0, ID, u64::MAX - 3, &[7; 10], false);
+        assert_eq!((insert.new_bytes, insert.excess_bytes), (0, 10));
+    }
+
+    #[test]
+    fn an_empty_last_update_completes_an_empty_bin() {
+        let mut cache = DataBinCache::new();
+        assert!(cache.bin(0, DataBinId::TileHeader(3)).unwrap().is_none());
+        let insert = cache.insert(0, DataBinId::TileHeader(3), 0, &[], true);
+        assert!(insert.completed);
+        assert!(cache.bin(0, DataBinId::TileHeader(3)).unwrap().unwrap().complete);
+        let generation = cache.generation();
+        cache.insert(0, DataBinId::TileHeader(3), 0, &[], true);
+        assert_eq!(cache.generation(), generation);
+    }
+
+    #[test]
+    fn the_first_of_contradicting_messages_stands() {
+        let mut cache = DataBinCache::new();
+        cache.insert(0, ID, 0, b"abc", false);
+        cache.insert(0, ID, 1, b"XYZ", false);
+        assert_eq!(&cache.bin(0, ID).unwrap().unwrap().bytes[..], b"abcZ");
+        // An end before bytes that may have been read is taken to be their end.
+        cache.insert(0, ID, 8, b"far", false);
+        assert!(cache.insert(0, ID, 1, b"b", true).completed);
+        assert_eq!(cache.len(0, ID), Some(4));
+        assert_eq!(cache.bytes_held(), 4);
+        let insert = cache.insert(0, ID, 3, b"Zmore", true);
+        assert_eq!((insert.new_bytes, insert.duplicate_bytes, insert.excess_bytes), (0, 1, 4));
+    }
+
+    #[test]
+    fn metadata_belongs_to_the_file_and_removal_gives_the_bytes_back() {
+        let mut cache = DataBinCache::new();
+        cache.insert(5, DataBinId::Metadata(0), 0, b"boxes", true);
+        cache.insert(5, DataBinId::MainHeader, 0, b"main", true);
+        assert!(cache.is_complete(0, DataBinId::Metadata(0)));
+        assert!(!cache.is_complete(0, DataBinId::MainHeader));
+        assert_eq!(cache.remove(0, DataBinId::Metadata(0)), 5);
+        assert_eq!(cache.bytes_held(), 4);
+        cache.clear();
+        assert!(cache.is_empty());
+        assert_eq!(cache.bytes_held(), 0);
+    }
+}

@@ -1,0 +1,55 @@
+//! Data-bins: the pieces a picture is cut into for delivery (T.808 Annex A). Local files are read
+//! through the same cut, so that the decoder knows one kind of input only.
+
+mod cache;
+mod id;
+mod ranges;
+
+pub use cache::{DataBinCache, Insert};
+pub use id::{DataBinId, PrecinctId};
+pub use ranges::ByteRanges;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::Result;
+
+/// What is held of one data-bin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BinView<'a> {
+    /// The bytes held without a gap from the start of the bin.
+    pub bytes: Cow<'a, [u8]>,
+    /// These are all the bytes the bin has.
+    pub complete: bool,
+}
+
+impl BinView<'_> {
+    /// The same view with its own copy of the bytes.
+    #[must_use]
+    pub fn into_owned(self) -> BinView<'static> {
+        BinView { bytes: Cow::Owned(self.bytes.into_owned()), complete: self.complete }
+    }
+}
+
+/// Anything that data-bins can be read from: a cache that a client fills, or an indexed file.
+pub trait DataBins {
+    /// The contiguous beginning of a bin; `None` if nothing is known of it. Metadata-bins belong to
+    /// the whole file: `codestream` is ignored for them.
+    ///
+    /// # Errors
+    /// Reading the file failed, or the codestream is too damaged to tell where the bin is. A cache
+    /// never fails.
+    fn bin(&self, codestream: u32, id: DataBinId) -> Result<Option<BinView<'_>>>;
+}
+
+impl<T: DataBins + ?Sized> DataBins for &T {
+    fn bin(&self, codestream: u32, id: DataBinId) -> Result<Option<BinView<'_>>> {
+        (**self).bin(codestream, id)
+    }
+}
+
+impl<T: DataBins + ?Sized> DataBins for Arc<T> {
+    fn bin(&self, codestream: u32, id: DataBinId) -> Result<Option<BinView<'_>>> {
+        (**self).bin(codestream, id)
+    }
+}
