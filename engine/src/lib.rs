@@ -6,6 +6,7 @@ pub mod error;
 pub mod geometry;
 pub mod limits;
 pub mod plan;
+pub mod source;
 
 pub use error::{Error, Result};
 pub use geometry::{Rect, Size};

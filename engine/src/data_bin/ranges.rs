@@ -29,7 +29,7 @@ impl ByteRanges {
         };
         // With nothing to merge, `first == last` is where the new range belongs.
         let start = if last > first { start } else { range.start };
-        self.ranges.splice(first..last, [start..end]);
+        self.ranges.splice(first..last, std::iter::once(start..end));
     }
 
     /// Removes a range.
