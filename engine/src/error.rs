@@ -62,6 +62,16 @@ pub enum CodestreamError {
         /// Its name.
         marker: &'static str,
     },
+    /// The parameters in force for a tile-component contradict each other or the standard.
+    #[error("tile {tile}, component {component}: {reason}")]
+    BadTileParameters {
+        /// Tile index.
+        tile: u32,
+        /// Component index.
+        component: u32,
+        /// What is wrong, in words.
+        reason: String,
+    },
     /// A tile-part does not fit the codestream.
     #[error("tile-part at byte {offset} (tile {tile}, part {part}): {reason}")]
     BadTilePart {

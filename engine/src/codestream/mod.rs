@@ -2,3 +2,9 @@
 
 pub mod code_block;
 pub mod header;
+pub mod marker;
+pub mod reader;
+pub mod resolution;
+pub mod sub_band;
+pub mod tile;
+pub mod tile_component;

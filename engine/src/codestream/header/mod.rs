@@ -1,5 +1,18 @@
 //! What the headers of a codestream say (T.800 Annex A), as plain values.
 
+mod coding_style;
+mod main;
+mod overrides;
+mod pointer;
+mod progression_change;
+mod quantisation;
+mod size;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use main::{Capabilities, Comment, MainHeader, main_header_length};
+pub use pointer::{TilePartLength, concatenate_by_index};
+
 use crate::geometry::Rect;
 
 /// Image and tile size (SIZ, T.800 A.5.1).
