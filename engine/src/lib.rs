@@ -7,6 +7,7 @@ pub mod geometry;
 pub mod limits;
 pub mod plan;
 pub mod source;
+pub mod view_window;
 
 pub use error::{Error, Result};
 pub use geometry::{Rect, Size};

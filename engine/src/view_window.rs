@@ -1,0 +1,237 @@
+//! JPIP view-windows (T.808 C.4): which part of a picture, at which size and quality, as plain values;
+//! and where such a window lies on the reference grid.
+
+use crate::codestream::header::ImageSize;
+use crate::geometry::{Rect, Size, ceil_shift};
+
+/// Which resolution level serves a frame size that no level has (the third part of `fsiz`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Rounding {
+    /// The largest level that is nowhere larger than the frame; the smallest level if all are.
+    #[default]
+    Down,
+    /// The smallest level that is nowhere smaller than the frame; the largest level if all are.
+    Up,
+    /// The level whose area is nearest to the frame's; the larger of two.
+    Closest,
+}
+
+/// What a client wants to see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ViewWindow {
+    /// Size of the whole picture at the wanted resolution ("fsiz").
+    pub frame_size: Size,
+    /// Which level serves if none has that size.
+    pub rounding: Rounding,
+    /// Upper left corner of the region in the frame ("roff").
+    pub offset: (u32, u32),
+    /// Size of the region in the frame ("rsiz"); what sticks out of the frame is cut off.
+    pub region: Size,
+    /// Number of quality layers that are wanted ("layers"); `None` = all.
+    pub layers: Option<u16>,
+    /// Components that are wanted ("comps"); `None` = all.
+    pub components: Option<Vec<u32>>,
+}
+
+/// A view-window at a resolution level that the picture has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResolvedWindow {
+    /// Highest resolution levels left out.
+    pub reduce: u32,
+    /// Size of the whole picture at that level.
+    pub frame_size: Size,
+    /// The region at that level, counted from the frame's upper left corner; may be empty.
+    pub region: Rect,
+    /// The same on the reference grid; may be empty.
+    pub grid_region: Rect,
+    /// Components that are wanted and exist, in order; `None` = all.
+    pub components: Option<Vec<u32>>,
+}
+
+impl ViewWindow {
+    /// The whole picture in a frame of `frame_size`, rounded down, with all layers and components.
+    #[must_use]
+    pub const fn whole(frame_size: Size) -> Self {
+        Self {
+            frame_size,
+            rounding: Rounding::Down,
+            offset: (0, 0),
+            region: frame_size,
+            layers: None,
+            components: None,
+        }
+    }
+
+    /// Where the window lies in a picture of `size` whose resolution can be halved `levels` times.
+    #[must_use]
+    pub fn resolve_on(&self, size: &ImageSize, levels: u32) -> ResolvedWindow {
+        let reduce = self.choose_level(size, levels);
+        let frame_size = frame_size(size, reduce);
+        let region = self.region_in(frame_size);
+        let components = self.components.as_ref().map(|wanted| {
+            let mut known: Vec<u32> =
+                wanted.iter().copied().filter(|&index| (index as usize) < size.components.len()).collect();
+            known.sort_unstable();
+            known.dedup();
+            known
+        });
+        let grid_region = to_grid(region, size.image, reduce);
+        ResolvedWindow { reduce, frame_size, region, grid_region, components }
+    }
+
+    fn choose_level(&self, size: &ImageSize, levels: u32) -> u32 {
+        let wanted = self.frame_size;
+        let fits = |inner: Size, outer: Size| inner.width <= outer.width && inner.height <= outer.height;
+        match self.rounding {
+            Rounding::Down => {
+                (0..=levels).find(|&level| fits(frame_size(size, level), wanted)).unwrap_or(levels)
+            }
+            Rounding::Up => {
+                (0..=levels).rev().find(|&level| fits(wanted, frame_size(size, level))).unwrap_or(0)
+            }
+            Rounding::Closest => (0..=levels)
+                .min_by_key(|&level| frame_size(size, level).area().abs_diff(wanted.area()))
+                .unwrap_or(0),
+        }
+    }
+
+    /// The region scaled to a frame of `actual` size: upper left rounded down, lower right up, then cut
+    /// to the frame.
+    fn region_in(&self, actual: Size) -> Rect {
+        let (x0, x1) = scale(self.offset.0, self.region.width, self.frame_size.width, actual.width);
+        let (y0, y1) = scale(self.offset.1, self.region.height, self.frame_size.height, actual.height);
+        let region = Rect::new(x0, y0, x1, y1);
+        if region.is_empty() { Rect::default() } else { region }
+    }
+}
+
+/// Size of the whole picture with `reduce` resolution levels left out, on the reference grid.
+#[must_use]
+pub fn frame_size(size: &ImageSize, reduce: u32) -> Size {
+    size.image.ceil_shift(reduce).size()
+}
+
+fn scale(offset: u32, length: u32, frame: u32, actual: u32) -> (u32, u32) {
+    if frame == 0 || length == 0 || offset >= frame {
+        return (0, 0);
+    }
+    let (frame, actual) = (u64::from(frame), u64::from(actual));
+    let end = (u64::from(offset) + u64::from(length)).min(frame);
+    let low = u64::from(offset) * actual / frame;
+    let high = (end * actual).div_ceil(frame);
+    (low as u32, high as u32)
+}
+
+/// From a region of the reduced frame to the reference grid: the grid points whose samples it holds.
+fn to_grid(region: Rect, image: Rect, reduce: u32) -> Rect {
+    if region.is_empty() {
+        return Rect::new(image.x0, image.y0, image.x0, image.y0);
+    }
+    let edge = |edge: u32, start: u32| {
+        let absolute = u64::from(edge) + u64::from(ceil_shift(start, reduce));
+        u32::try_from(absolute << reduce.min(32)).unwrap_or(u32::MAX)
+    };
+    Rect {
+        x0: edge(region.x0, image.x0),
+        y0: edge(region.y0, image.y0),
+        x1: edge(region.x1, image.x0),
+        y1: edge(region.y1, image.y0),
+    }
+    .intersect(image)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codestream::header::ComponentSize;
+
+    fn picture(image: Rect) -> ImageSize {
+        ImageSize {
+            capabilities: 0,
+            image,
+            tile_x0: 0,
+            tile_y0: 0,
+            tile_width: u32::MAX,
+            tile_height: u32::MAX,
+            components: vec![ComponentSize { depth: 8, signed: false, dx: 1, dy: 1 }; 3],
+        }
+    }
+
+    fn level(width: u32, height: u32, rounding: Rounding) -> u32 {
+        let window = ViewWindow { rounding, ..ViewWindow::whole(Size::new(width, height)) };
+        window.resolve_on(&picture(Rect::new(0, 0, 1000, 700)), 4).reduce
+    }
+
+    #[test]
+    fn rounding_down_takes_the_largest_level_that_fits() {
+        assert_eq!(level(1000, 700, Rounding::Down), 0);
+        assert_eq!(level(5000, 5000, Rounding::Down), 0);
+        assert_eq!(level(999, 700, Rounding::Down), 1);
+        assert_eq!(level(500, 350, Rounding::Down), 1);
+        assert_eq!(level(500, 349, Rounding::Down), 2);
+        assert_eq!(level(1, 1, Rounding::Down), 4, "even the smallest level is larger");
+    }
+
+    #[test]
+    fn rounding_up_takes_the_smallest_level_that_covers() {
+        assert_eq!(level(1001, 1, Rounding::Up), 0);
+        assert_eq!(level(501, 1, Rounding::Up), 0);
+        assert_eq!(level(500, 350, Rounding::Up), 1);
+        assert_eq!(level(1, 1, Rounding::Up), 4);
+    }
+
+    #[test]
+    fn closest_compares_areas() {
+        assert_eq!(level(300, 210, Rounding::Closest), 2);
+        assert_eq!(level(450, 330, Rounding::Closest), 1);
+        assert_eq!(level(64, 64, Rounding::Closest), 4);
+    }
+
+    #[test]
+    fn regions_scale_outwards_and_are_cut_to_the_frame() {
+        let size = picture(Rect::new(0, 0, 1000, 700));
+        let mut window = ViewWindow::whole(Size::new(300, 210));
+        window.offset = (100, 100);
+        window.region = Size::new(100, 100);
+        let found = window.resolve_on(&size, 4);
+        assert_eq!((found.reduce, found.frame_size), (2, Size::new(250, 175)));
+        // 100 * 250 / 300 = 83.3, 200 * 250 / 300 = 166.7; 100 * 175 / 210 = 83.3, 200 * 175 / 210 = 166.7
+        assert_eq!(found.region, Rect::new(83, 83, 167, 167));
+        assert_eq!(found.grid_region, Rect::new(332, 332, 668, 668));
+        window.region = Size::new(u32::MAX, u32::MAX);
+        assert_eq!(window.resolve_on(&size, 4).region, Rect::new(83, 83, 250, 175));
+        window.offset = (300, 0);
+        let outside = window.resolve_on(&size, 4);
+        assert!(outside.region.is_empty() && outside.grid_region.is_empty());
+    }
+
+    #[test]
+    fn the_grid_region_gives_the_frame_region_back_for_any_image_offset() {
+        let size = picture(Rect::new(5, 1003, 1_000, 4_294_967_295));
+        for reduce in 0..=6 {
+            let frame = frame_size(&size, reduce);
+            let window = ViewWindow {
+                offset: (3, 7),
+                region: Size::new(5, frame.height - 7),
+                ..ViewWindow::whole(frame)
+            };
+            let found = window.resolve_on(&size, 6);
+            assert_eq!(found.reduce, reduce);
+            let reduced = found.grid_region.ceil_shift(reduce);
+            let start = size.image.ceil_shift(reduce);
+            assert_eq!(reduced.x0 - start.x0, 3);
+            assert_eq!(reduced.y0 - start.y0, 7);
+            assert_eq!(reduced.size(), Size::new(5, frame.height - 7));
+        }
+    }
+
+    #[test]
+    fn unknown_components_are_dropped_and_a_frame_without_area_is_empty() {
+        let size = picture(Rect::new(0, 0, 8, 8));
+        let mut window = ViewWindow::whole(Size::new(8, 8));
+        window.components = Some(vec![2, 9, 0, 2]);
+        assert_eq!(window.resolve_on(&size, 0).components, Some(vec![0, 2]));
+        window.frame_size = Size::new(0, 8);
+        assert!(window.resolve_on(&size, 0).grid_region.is_empty());
+    }
+}
