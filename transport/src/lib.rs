@@ -1,1 +1,3 @@
 //! JPIP client and server.
+
+pub mod jpip;

@@ -1,0 +1,242 @@
+//! Cache-model statements (`model`, T.808 C.8): what a client says it holds of each data-bin.
+
+use super::fields::{FieldError, NumberRange, number};
+use std::fmt;
+
+/// A list of statements, in the order in which they take effect.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CacheModel {
+    /// The statements.
+    pub statements: Vec<Statement>,
+}
+
+/// One statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// Codestreams that it is about (`[a-b]`); `None` = those of the request.
+    pub codestreams: Option<Vec<NumberRange>>,
+    /// The client does not have it (`-`). With an extent: it has no more than that.
+    pub subtract: bool,
+    /// Data-bins that it is about.
+    pub bins: BinSelector,
+    /// How much of each.
+    pub extent: Extent,
+}
+
+/// Data-bins of one class, or of a region of the codestream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BinSelector {
+    /// The main header (`Hm`).
+    MainHeader,
+    /// Tile headers (`H3`, also `Ht3`).
+    TileHeaders(NumberRange),
+    /// Precincts by in-class identifier (`P7`).
+    Precincts(NumberRange),
+    /// Metadata-bins (`M0`).
+    Metadata(NumberRange),
+    /// Tiles (`T4`, JPT-streams).
+    Tiles(NumberRange),
+    /// Implicit form, by tile, component, resolution and position (`t0c1r2p3`). Kept as it was written.
+    Implicit(String),
+}
+
+/// How much of a data-bin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Extent {
+    /// All of it.
+    Whole,
+    /// The first bytes (`:200`).
+    Bytes(u64),
+    /// The first quality layers (`:L2`); precincts only.
+    Layers(u16),
+}
+
+impl CacheModel {
+    /// Parses the decoded value of `model`.
+    ///
+    /// # Errors
+    /// [`FieldError`] if a statement has none of the forms of T.808.
+    pub fn parse(value: &str) -> Result<Self, FieldError> {
+        let mut statements = Vec::new();
+        let mut codestreams = None;
+        let mut rest = value;
+        while !rest.is_empty() {
+            if let Some(inner) = rest.strip_prefix('[') {
+                let error = || FieldError::new("model", rest, "the bracket is not closed");
+                let (list, after) = inner.split_once(']').ok_or_else(error)?;
+                let ranges = list.split([',', ';']).map(|part| NumberRange::parse("model", part));
+                codestreams = Some(ranges.collect::<Result<_, _>>()?);
+                rest = after.strip_prefix(',').unwrap_or(after);
+                continue;
+            }
+            let (one, after) = rest.split_once(',').unwrap_or((rest, ""));
+            statements.push(Statement { codestreams: codestreams.clone(), ..Statement::parse(one)? });
+            rest = after;
+        }
+        Ok(Self { statements })
+    }
+
+    /// No statement.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.statements.is_empty()
+    }
+}
+
+impl Statement {
+    /// The client has all of `bins`.
+    #[must_use]
+    pub const fn has(bins: BinSelector) -> Self {
+        Self { codestreams: None, subtract: false, bins, extent: Extent::Whole }
+    }
+
+    /// The client has nothing of `bins`.
+    #[must_use]
+    pub const fn lacks(bins: BinSelector) -> Self {
+        Self { codestreams: None, subtract: true, bins, extent: Extent::Whole }
+    }
+
+    /// Whether it is about codestream `number`, in a request whose only codestream is 0.
+    #[must_use]
+    pub fn is_about(&self, number: u64) -> bool {
+        self.codestreams.as_ref().map_or(number == 0, |ranges| ranges.iter().any(|range| range.holds(number)))
+    }
+
+    fn parse(text: &str) -> Result<Self, FieldError> {
+        let error = |reason| FieldError::new("model", text, reason);
+        let (subtract, rest) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let (bins, extent) = match rest.split_once(':') {
+            None => (rest, Extent::Whole),
+            Some((bins, extent)) => (bins, Extent::parse(extent)?),
+        };
+        let mut letters = bins.chars();
+        let class = letters.next().ok_or_else(|| error("empty statement"))?;
+        let ids = letters.as_str();
+        let range = |ids| NumberRange::parse("model", ids);
+        let bins = match class {
+            'H' if ids == "m" => BinSelector::MainHeader,
+            'H' => BinSelector::TileHeaders(range(ids.strip_prefix('t').unwrap_or(ids))?),
+            'P' => BinSelector::Precincts(range(ids)?),
+            'M' => BinSelector::Metadata(range(ids)?),
+            'T' => BinSelector::Tiles(range(ids)?),
+            't' | 'c' | 'r' | 'p' if bins.bytes().all(|byte| b"tcrp0123456789-*".contains(&byte)) => {
+                BinSelector::Implicit(bins.to_owned())
+            }
+            _ => return Err(error("unknown data-bin class")),
+        };
+        Ok(Self { codestreams: None, subtract, bins, extent })
+    }
+}
+
+impl Extent {
+    fn parse(text: &str) -> Result<Self, FieldError> {
+        match text.strip_prefix('L') {
+            Some(layers) => {
+                let layers: u64 = number("model", layers)?;
+                Ok(Self::Layers(u16::try_from(layers).unwrap_or(u16::MAX)))
+            }
+            None => Ok(Self::Bytes(number("model", text)?)),
+        }
+    }
+}
+
+impl fmt::Display for CacheModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut bracket = &None;
+        for (index, statement) in self.statements.iter().enumerate() {
+            if index > 0 {
+                f.write_str(",")?;
+            }
+            if statement.codestreams != *bracket
+                && let Some(ranges) = &statement.codestreams
+            {
+                let ranges: Vec<String> = ranges.iter().map(NumberRange::to_string).collect();
+                write!(f, "[{}]", ranges.join(";"))?;
+            }
+            bracket = &statement.codestreams;
+            write!(f, "{statement}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Without the codestreams.
+impl fmt::Display for Statement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.subtract {
+            f.write_str("-")?;
+        }
+        match &self.bins {
+            BinSelector::MainHeader => f.write_str("Hm")?,
+            BinSelector::TileHeaders(range) => write!(f, "H{range}")?,
+            BinSelector::Precincts(range) => write!(f, "P{range}")?,
+            BinSelector::Metadata(range) => write!(f, "M{range}")?,
+            BinSelector::Tiles(range) => write!(f, "T{range}")?,
+            BinSelector::Implicit(text) => f.write_str(text)?,
+        }
+        match self.extent {
+            Extent::Whole => Ok(()),
+            Extent::Bytes(bytes) => write!(f, ":{bytes}"),
+            Extent::Layers(layers) => write!(f, ":L{layers}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_forms_of_the_standard_round_trip() {
+        for text in [
+            "Hm",
+            "Hm,H*,M0,P0:20,P1",
+            "-P0:20,P5-9:L3",
+            "Hm:119,H0-3,-H7-",
+            "[0-3]P1,P2",
+            "[0;4-]-P*",
+            "T4,M*",
+            "t0c1-2r*p4:L1",
+            "-t*r0",
+        ] {
+            assert_eq!(CacheModel::parse(text).unwrap().to_string(), text);
+        }
+        assert_eq!(CacheModel::parse("Ht0").unwrap().to_string(), "H0");
+        assert!(CacheModel::parse("").unwrap().is_empty());
+    }
+
+    #[test]
+    fn brackets_hold_until_the_next_and_choose_codestreams() {
+        let model = CacheModel::parse("P9,[1-2]P1,P2,[3-]Hm").unwrap();
+        let about = |codestream| {
+            let about = model.statements.iter().filter(|statement| statement.is_about(codestream));
+            about.map(Statement::to_string).collect::<Vec<_>>().join(",")
+        };
+        assert_eq!(about(0), "P9");
+        assert_eq!(about(2), "P1,P2");
+        assert_eq!(about(70), "Hm");
+    }
+
+    #[test]
+    fn other_forms_are_refused() {
+        for text in
+            ["X1", "P", "P-1", "P5-2", "P1:", "P1:x", "[0", "P1,,P2", "-", "pq", "P99999999999999999999"]
+        {
+            assert!(CacheModel::parse(text).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_text_never_panics_and_what_parses_round_trips(text in "[HPMTtcrpmL0-9*:,;\\[\\]-]{0,40}") {
+            if let Ok(model) = CacheModel::parse(&text) {
+                prop_assert_eq!(CacheModel::parse(&model.to_string()).unwrap(), model);
+            }
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Requests (T.808 Annex C): the fields of a query string, read and written.
+
+use super::cache_model::CacheModel;
+use super::fields::{FieldError, decode, encode, encode_path, number};
+use super::view_window_fields::{self, StreamRange, ViewWindowFields};
+use wavetile_engine::view_window::ViewWindow;
+
+/// A request. Fields that are not known here were ignored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// Name of the picture, from `target` or the path.
+    pub target: Option<String>,
+    /// What the client takes for the identifier of the target's state ("tid"); "0" asks for it.
+    pub target_id: Option<String>,
+    /// The channel that the request belongs to ("cid").
+    pub channel: Option<String>,
+    /// Transports for a new channel, best first ("cnew").
+    pub new_channel: Option<Vec<String>>,
+    /// Channels to close ("cclose").
+    pub close: Option<CloseChannels>,
+    /// Number of the request in its channel ("qid").
+    pub request_id: Option<u64>,
+    /// What the client wants to see; `None` = headers and metadata only.
+    pub window: Option<ViewWindow>,
+    /// Codestreams ("stream"); empty = codestream 0.
+    pub streams: Vec<StreamRange>,
+    /// Most bytes of messages that may be sent ("len").
+    pub length: Option<u64>,
+    /// Types of stream that the client takes ("type"); empty = any.
+    pub types: Vec<String>,
+    /// What the client holds ("model").
+    pub model: CacheModel,
+    /// Metadata that the client wants ("metareq"), as it was written.
+    pub metadata: Option<String>,
+    /// The client wants responses to end at sub-bin boundaries ("align").
+    pub align: bool,
+    /// Preferences ("pref") that must be met: those that end in `/r`.
+    pub required_preferences: Vec<String>,
+}
+
+/// Channels that a request closes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CloseChannels {
+    /// Every channel of the session (`*`).
+    All,
+    /// These.
+    Listed(Vec<String>),
+}
+
+/// Path that names no picture: pictures are then named by `target` or by the channel.
+pub const SERVICE_PATH: &str = "jpip";
+
+impl Request {
+    /// Reads a request from the path and the query of an HTTP request, both still percent-encoded.
+    ///
+    /// # Errors
+    /// [`FieldError`] if a known field cannot be understood.
+    pub fn parse(path: &str, query: &str) -> Result<Self, FieldError> {
+        let mut request = Self::default();
+        let mut window = ViewWindowFields::default();
+        let path = decode("path", path.strip_prefix('/').unwrap_or(path))?;
+        if !path.is_empty() && path != SERVICE_PATH {
+            request.target = Some(path);
+        }
+        for field in query.split('&').filter(|field| !field.is_empty()) {
+            let (name, value) = field.split_once('=').unwrap_or((field, ""));
+            request.take(name, value, &mut window)?;
+        }
+        request.window = window.window();
+        Ok(request)
+    }
+
+    /// Path and query of an HTTP request that says this, with a leading slash. `service` is the path to
+    /// use when a channel names the picture.
+    #[must_use]
+    pub fn to_path_and_query(&self, service: &str) -> String {
+        let query = self.to_query();
+        let path = match &self.target {
+            Some(target) if self.channel.is_none() => encode_path(target),
+            _ => encode_path(service),
+        };
+        if query.is_empty() { format!("/{path}") } else { format!("/{path}?{query}") }
+    }
+
+    /// The query alone, without the target.
+    #[must_use]
+    pub fn to_query(&self) -> String {
+        let mut fields = Vec::new();
+        let mut put = |name: &str, value: &str| fields.push(format!("{name}={}", encode(value)));
+        if let Some(channel) = &self.channel {
+            put("cid", channel);
+        }
+        if let Some(transports) = &self.new_channel {
+            put("cnew", &transports.join(","));
+        }
+        match &self.close {
+            Some(CloseChannels::All) => put("cclose", "*"),
+            Some(CloseChannels::Listed(channels)) => put("cclose", &channels.join(",")),
+            None => (),
+        }
+        if let Some(id) = &self.target_id {
+            put("tid", id);
+        }
+        if !self.types.is_empty() {
+            put("type", &self.types.join(","));
+        }
+        if !self.streams.is_empty() {
+            let streams: Vec<String> = self.streams.iter().map(StreamRange::to_string).collect();
+            put("stream", &streams.join(","));
+        }
+        if let Some(id) = self.request_id {
+            put("qid", &id.to_string());
+        }
+        if let Some(length) = self.length {
+            put("len", &length.to_string());
+        }
+        if let Some(metadata) = &self.metadata {
+            put("metareq", metadata);
+        }
+        if self.align {
+            put("align", "yes");
+        }
+        if !self.required_preferences.is_empty() {
+            put("pref", &self.required_preferences.join(","));
+        }
+        if !self.model.is_empty() {
+            put("model", &self.model.to_string());
+        }
+        if let Some(window) = &self.window {
+            fields.push(view_window_fields::to_query(window));
+        }
+        fields.join("&")
+    }
+
+    /// Whether codestream `number` is asked for.
+    #[must_use]
+    pub fn wants_codestream(&self, number: u64) -> bool {
+        if self.streams.is_empty() {
+            number == 0
+        } else {
+            self.streams.iter().any(|range| range.holds(number))
+        }
+    }
+
+    /// Whether the client takes JPP-streams.
+    #[must_use]
+    pub fn takes_jpp_stream(&self) -> bool {
+        self.types.is_empty()
+            || self.types.iter().any(|kind| {
+                let kind = kind.split(';').next().unwrap_or_default().trim();
+                kind == "jpp-stream" || kind == "image/jpp-stream"
+            })
+    }
+
+    fn take(&mut self, name: &str, value: &str, window: &mut ViewWindowFields) -> Result<(), FieldError> {
+        let decoded = |field| decode(field, value);
+        match name {
+            "target" => self.target = Some(token("target", decoded("target")?)?),
+            "tid" => self.target_id = Some(token("tid", decoded("tid")?)?),
+            "cid" => self.channel = Some(token("cid", decoded("cid")?)?),
+            "cnew" => self.new_channel = Some(list(&decoded("cnew")?)),
+            "cclose" => {
+                let value = decoded("cclose")?;
+                self.close =
+                    Some(if value == "*" { CloseChannels::All } else { CloseChannels::Listed(list(&value)) });
+            }
+            "qid" => self.request_id = Some(number("qid", &decoded("qid")?)?),
+            "len" => self.length = Some(number("len", &decoded("len")?)?),
+            "type" => self.types = list(&decoded("type")?),
+            "stream" => self.streams = view_window_fields::streams(&decoded("stream")?)?,
+            "model" => self.model.statements.extend(CacheModel::parse(&decoded("model")?)?.statements),
+            "metareq" => self.metadata = Some(decoded("metareq")?),
+            "align" => self.align = decoded("align")? == "yes",
+            "pref" => {
+                self.required_preferences = list(&decoded("pref")?);
+                self.required_preferences.retain(|preference| preference.ends_with("/r"));
+            }
+            "fsiz" | "roff" | "rsiz" | "layers" | "comps" => {
+                window.take(name, &decoded("view-window")?)?;
+            }
+            _ => (),
+        }
+        Ok(())
+    }
+}
+
+fn token(field: &'static str, value: String) -> Result<String, FieldError> {
+    if value.is_empty() { Err(FieldError::new(field, &value, "empty")) } else { Ok(value) }
+}
+
+fn list(value: &str) -> Vec<String> {
+    value.split(',').filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::cache_model::Statement;
+    use super::super::fields::NumberRange;
+    use super::*;
+    use proptest::prelude::*;
+    use wavetile_engine::geometry::Size;
+
+    fn full() -> Request {
+        use super::super::cache_model::BinSelector;
+        Request {
+            target: None,
+            target_id: Some("0".into()),
+            channel: Some("00ff".into()),
+            new_channel: Some(vec!["h3".into(), "http".into()]),
+            close: Some(CloseChannels::Listed(vec!["a".into(), "b".into()])),
+            request_id: Some(u64::MAX),
+            window: Some(ViewWindow { layers: Some(3), ..ViewWindow::whole(Size::new(640, 480)) }),
+            streams: vec![StreamRange { range: NumberRange { from: 1, to: Some(9) }, step: 2 }],
+            length: Some(0),
+            types: vec!["jpp-stream".into(), "jpt-stream".into()],
+            model: CacheModel { statements: vec![Statement::has(BinSelector::MainHeader)] },
+            metadata: Some("[*]!!".into()),
+            align: true,
+            required_preferences: vec!["fullwindow/r".into()],
+        }
+    }
+
+    #[test]
+    fn requests_round_trip() {
+        let text = full().to_path_and_query("jpip");
+        let (path, query) = text.split_once('?').unwrap();
+        assert_eq!(path, "/jpip");
+        assert_eq!(Request::parse(path, query).unwrap(), full());
+        assert!(!query.contains('['), "{query}");
+        let open = Request { target: Some("a dir/\u{e9} 1.jp2".into()), ..Request::default() };
+        let text = open.to_path_and_query("jpip");
+        assert_eq!(text, "/a%20dir/%C3%A9%201.jp2");
+        assert_eq!(Request::parse(&text, "").unwrap(), open);
+    }
+
+    #[test]
+    fn every_truncation_of_a_query_is_a_request_or_an_error() {
+        let query = full().to_query();
+        for cut in 0..query.len() {
+            // The result is either; what counts is that there is one.
+            let _ = Request::parse("/jpip", &query[..cut]);
+        }
+        assert!(Request::parse("/jpip", &query[..query.len() - "3".len()]).is_err(), "layers=");
+    }
+
+    #[test]
+    fn requests_of_foreign_clients_are_understood() {
+        let open = Request::parse("/one3.jp2", "cnew=http&type=jpp-stream&tid=0&len=512").unwrap();
+        assert_eq!(open.target.as_deref(), Some("one3.jp2"));
+        assert_eq!(open.new_channel, Some(vec!["http".to_owned()]));
+        assert!(open.takes_jpp_stream() && open.window.is_none());
+        let next = Request::parse("/jpip", "stream=0&metareq=[*]!!&len=2000000&cid=C").unwrap();
+        assert_eq!((next.target, next.channel.as_deref()), (None, Some("C")));
+        let model = Request::parse("/jpip", "fsiz=1,1&model=Hm%2CHt0%2C%5B0%5DP3").unwrap().model;
+        assert_eq!(model.to_string(), "Hm,H0,[0]P3");
+        let named =
+            Request::parse("/jpip", "target=x.j2k&subtarget=0-9&unknown=%%%&type=jpt-stream").unwrap();
+        assert_eq!(named.target.as_deref(), Some("x.j2k"));
+        assert!(!named.takes_jpp_stream());
+    }
+
+    #[test]
+    fn broken_fields_are_refused() {
+        for query in ["len=-1", "len=18446744073709551616", "qid=", "cid=", "fsiz=a,b", "model=Q", "stream=x"]
+        {
+            assert!(Request::parse("/jpip", query).is_err(), "{query}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_queries_never_panic_and_what_parses_round_trips(query in "[a-z]{0,4}(&(fsiz|roff|rsiz|comps|layers|len|qid|cid|model|stream|type)=[0-9HPm,%:*a-f-]{0,9}){0,6}") {
+            if let Ok(request) = Request::parse("/jpip", &query) {
+                prop_assert_eq!(Request::parse("/jpip", &request.to_query()).unwrap(), request);
+            }
+        }
+
+        #[test]
+        fn arbitrary_text_never_panics(path in ".{0,60}", query in ".{0,200}") {
+            let _ = Request::parse(&path, &query);
+        }
+    }
+}

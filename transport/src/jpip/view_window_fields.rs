@@ -1,0 +1,214 @@
+//! The view-window fields of a request: `fsiz`, `roff`, `rsiz`, `layers`, `comps` (T.808 C.4), `stream`.
+
+use super::fields::{FieldError, NumberRange, number};
+use wavetile_engine::geometry::Size;
+use wavetile_engine::view_window::{Rounding, ViewWindow};
+
+/// The fields as they arrived; they make a window only together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct ViewWindowFields {
+    frame: Option<(Size, Rounding)>,
+    offset: Option<(u32, u32)>,
+    region: Option<Size>,
+    layers: Option<u16>,
+    components: Option<Vec<u32>>,
+}
+
+impl ViewWindowFields {
+    /// Takes one decoded field; `false` if it is not one of these.
+    pub(super) fn take(&mut self, name: &str, value: &str) -> Result<bool, FieldError> {
+        match name {
+            "fsiz" => self.frame = Some(frame(value)?),
+            "roff" => self.offset = Some(pair("roff", value)?),
+            "rsiz" => {
+                let (width, height) = pair("rsiz", value)?;
+                self.region = Some(Size::new(width, height));
+            }
+            // More layers than a codestream can have are all layers.
+            "layers" => self.layers = u16::try_from(number::<u64>("layers", value)?).ok(),
+            "comps" => self.components = Some(components(value)?),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// The window; `None` without `fsiz`. Without `rsiz` the region reaches to the lower right corner.
+    pub(super) fn window(self) -> Option<ViewWindow> {
+        let (frame_size, rounding) = self.frame?;
+        let offset = self.offset.unwrap_or_default();
+        let region = self.region.unwrap_or_else(|| {
+            Size::new(frame_size.width.saturating_sub(offset.0), frame_size.height.saturating_sub(offset.1))
+        });
+        let Self { layers, components, .. } = self;
+        Some(ViewWindow { frame_size, rounding, offset, region, layers, components })
+    }
+}
+
+/// The fields of `window`, in the form `name=value` joined by `&`.
+pub(super) fn to_query(window: &ViewWindow) -> String {
+    let rounding = match window.rounding {
+        Rounding::Down => "",
+        Rounding::Up => ",round-up",
+        Rounding::Closest => ",closest",
+    };
+    let Size { width, height } = window.frame_size;
+    let mut query = format!("fsiz={width},{height}{rounding}");
+    let (x, y) = window.offset;
+    let Size { width, height } = window.region;
+    query += &format!("&roff={x},{y}&rsiz={width},{height}");
+    if let Some(layers) = window.layers {
+        query += &format!("&layers={layers}");
+    }
+    if let Some(components) = &window.components {
+        query += &format!("&comps={}", list(components));
+    }
+    query
+}
+
+/// Numbers with commas between them, runs as ranges.
+pub(super) fn list(numbers: &[u32]) -> String {
+    let mut runs: Vec<(u32, u32)> = Vec::new();
+    for &number in numbers {
+        match runs.last_mut() {
+            Some((_, end)) if end.checked_add(1) == Some(number) => *end = number,
+            _ => runs.push((number, number)),
+        }
+    }
+    let runs =
+        runs.iter().map(|&(from, to)| if from == to { from.to_string() } else { format!("{from}-{to}") });
+    runs.collect::<Vec<_>>().join(",")
+}
+
+/// One part of a `stream` field: a range of codestreams of which every `step`th is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StreamRange {
+    /// The codestreams.
+    pub range: NumberRange,
+    /// Sampling factor, at least 1.
+    pub step: u64,
+}
+
+impl StreamRange {
+    /// Whether codestream `number` is meant.
+    #[must_use]
+    pub fn holds(self, number: u64) -> bool {
+        self.range.holds(number) && (number - self.range.from).is_multiple_of(self.step)
+    }
+}
+
+impl std::fmt::Display for StreamRange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.step {
+            1 => write!(f, "{}", self.range),
+            step => write!(f, "{}:{step}", self.range),
+        }
+    }
+}
+
+/// Parses the value of `stream`. Contexts (`<...>`), which name codestreams by boxes, are left out.
+pub(super) fn streams(value: &str) -> Result<Vec<StreamRange>, FieldError> {
+    let parts = value.split(',').filter(|part| !part.starts_with('<'));
+    parts
+        .map(|part| {
+            let (range, step) = part.split_once(':').unwrap_or((part, "1"));
+            let range = NumberRange::parse("stream", range)?;
+            let step = number("stream", step)?;
+            if step == 0 {
+                return Err(FieldError::new("stream", value, "the sampling factor is zero"));
+            }
+            Ok(StreamRange { range, step })
+        })
+        .collect()
+}
+
+fn frame(value: &str) -> Result<(Size, Rounding), FieldError> {
+    let error = |reason| FieldError::new("fsiz", value, reason);
+    let mut parts = value.splitn(3, ',');
+    let (Some(width), Some(height)) = (parts.next(), parts.next()) else {
+        return Err(error("two numbers are needed"));
+    };
+    let rounding = match parts.next() {
+        None | Some("round-down") => Rounding::Down,
+        Some("round-up") => Rounding::Up,
+        Some("closest") => Rounding::Closest,
+        Some(_) => return Err(error("unknown rounding")),
+    };
+    Ok((Size::new(number("fsiz", width)?, number("fsiz", height)?), rounding))
+}
+
+fn pair(field: &'static str, value: &str) -> Result<(u32, u32), FieldError> {
+    let (first, second) =
+        value.split_once(',').ok_or_else(|| FieldError::new(field, value, "two numbers are needed"))?;
+    Ok((number(field, first)?, number(field, second)?))
+}
+
+/// Components of a codestream are numbered below this (T.800 A.5.1).
+const MOST_COMPONENTS: u64 = 16_384;
+
+fn components(value: &str) -> Result<Vec<u32>, FieldError> {
+    let mut wanted = std::collections::BTreeSet::new();
+    for part in value.split(',') {
+        let range = NumberRange::parse("comps", part)?;
+        let last = range.to.unwrap_or(u64::MAX).min(MOST_COMPONENTS - 1);
+        wanted.extend((range.from..=last).map(|index| index as u32));
+    }
+    Ok(wanted.into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn parse(query: &str) -> Result<Option<ViewWindow>, FieldError> {
+        let mut fields = ViewWindowFields::default();
+        for field in query.split('&') {
+            let (name, value) = field.split_once('=').unwrap();
+            assert!(fields.take(name, value)?);
+        }
+        Ok(fields.window())
+    }
+
+    #[test]
+    fn windows_round_trip() {
+        let window = ViewWindow {
+            frame_size: Size::new(1000, 700),
+            rounding: Rounding::Closest,
+            offset: (20, 30),
+            region: Size::new(200, 100),
+            layers: Some(2),
+            components: Some(vec![0, 2, 3, 4]),
+        };
+        let query = to_query(&window);
+        assert_eq!(query, "fsiz=1000,700,closest&roff=20,30&rsiz=200,100&layers=2&comps=0,2-4");
+        assert_eq!(parse(&query).unwrap(), Some(window));
+    }
+
+    #[test]
+    fn missing_fields_have_their_defaults() {
+        assert_eq!(parse("rsiz=5,5").unwrap(), None);
+        let window = parse("fsiz=100,50&roff=30,60").unwrap().unwrap();
+        assert_eq!((window.region, window.rounding), (Size::new(70, 0), Rounding::Down));
+        assert_eq!(parse("fsiz=1,1&layers=99999").unwrap().unwrap().layers, None);
+        assert_eq!(parse("fsiz=1,1,round-up").unwrap().unwrap().rounding, Rounding::Up);
+    }
+
+    #[test]
+    fn broken_numbers_are_refused_and_open_ranges_are_bounded() {
+        for query in ["fsiz=4294967296,1", "fsiz=1", "fsiz=1,1,up", "roff=1;2", "rsiz=-1,2", "comps=3-1"] {
+            assert!(parse(query).is_err(), "{query}");
+        }
+        let all = parse("fsiz=1,1&comps=0-").unwrap().unwrap().components.unwrap();
+        assert_eq!(all.len() as u64, MOST_COMPONENTS);
+    }
+
+    #[test]
+    fn streams_are_ranges_with_a_sampling_factor() {
+        let found = streams("0,2-8:3,10-").unwrap();
+        let holds = |number| found.iter().any(|range| range.holds(number));
+        let held: Vec<u64> = (0..13).filter(|&number| holds(number)).collect();
+        assert_eq!(held, [0, 2, 5, 8, 10, 11, 12]);
+        assert!(streams("1:0").is_err());
+        assert_eq!(found[1].to_string(), "2-8:3");
+    }
+}
