@@ -3,6 +3,7 @@
 pub mod code_block;
 pub mod header;
 pub mod marker;
+pub mod progression;
 pub mod reader;
 pub mod resolution;
 pub mod sub_band;
