@@ -9,3 +9,4 @@ pub mod resolution;
 pub mod sub_band;
 pub mod tile;
 pub mod tile_component;
+pub mod tile_part;
