@@ -1,6 +1,9 @@
 //! What a decode does, decided before anything is decoded: which code-blocks, where their
 //! coefficients go, and which passes run over them. Both executors run the same [`Plan`].
 
+pub mod coverage;
+pub mod support;
+
 use crate::codestream::code_block::Orientation;
 use crate::codestream::header::CodeBlockStyle;
 use crate::geometry::{Rect, Size};
