@@ -6,5 +6,7 @@
 
 pub mod component_transform;
 pub mod dequantise;
+pub mod dispatch;
 pub mod idwt;
 pub mod pack;
+pub mod wgsl;

@@ -1,0 +1,147 @@
+// One level of the inverse wavelet transform (T.800 F.3): what the kernels idwt_53.wgsl and idwt_97.wgsl share.
+// They define `alias Sample`, APRON, and the functions called here and not defined here.
+//
+// A workgroup makes TILE x TILE samples of one job's output. It loads the interleaved sub-band samples of the
+// tile and of an apron around it, extended symmetrically at the edges of the input window (F.3.7), does the
+// horizontal synthesis into a second array, and the vertical synthesis from there into the arena.
+//
+// Bindings: 0 and 2 see dispatch.wgsl. 1 jobs: array<IdwtJob>. 3 arena: array<Sample>.
+// Dispatch shape: one workgroup for each tile; tiles start at the even coordinates at or before the first sample
+// of the output window, and run in rows.
+
+struct IdwtJob {
+    x0: u32,
+    y0: u32,
+    x1: u32,
+    y1: u32,
+    out_x0: u32,
+    out_y0: u32,
+    out_x1: u32,
+    out_y1: u32,
+    ll: u32,
+    hl: u32,
+    lh: u32,
+    hh: u32,
+    out: u32,
+    out_row: u32,
+    padding: array<u32, 2>,
+}
+
+@group(0) @binding(1) var<storage, read> jobs: array<IdwtJob>;
+@group(0) @binding(3) var<storage, read_write> arena: array<Sample>;
+
+const TILE: u32 = 32u;
+// Tile and apron.
+const REACH: u32 = TILE + 2u * APRON;
+// Row lengths are odd, so that the samples of a column lie in different memory banks.
+const INPUT_ROW: u32 = REACH + 1u;
+const MIDDLE_ROW: u32 = TILE + 1u;
+// Samples of a row that one invocation makes, and of a column.
+const RUN_X: u32 = 8u;
+const RUN_Y: u32 = 4u;
+
+// Sub-band samples, interleaved.
+var<workgroup> input: array<Sample, INPUT_ROW * REACH>;
+// The same rows after horizontal synthesis, without the apron's columns.
+var<workgroup> middle: array<Sample, MIDDLE_ROW * REACH>;
+
+// F.3.7, counted from the first of `length` samples.
+fn mirror(at: i32, length: i32) -> u32 {
+    if (at >= 0 && at < length) {
+        return u32(at);
+    }
+    if (length == 1) {
+        return 0u;
+    }
+    let period = 2 * (length - 1);
+    var offset = at % period;
+    if (offset < 0) {
+        offset += period;
+    }
+    return u32(min(offset, period - offset));
+}
+
+// Samples of the low band among the interleaved ones in begin..end.
+fn low_count(begin: u32, end: u32) -> u32 {
+    return (end / 2u + (end & 1u)) - (begin / 2u + (begin & 1u));
+}
+
+// The sub-band sample at (x, y), counted from the first sample of the input window.
+fn interleaved(job: IdwtJob, x: u32, y: u32) -> Sample {
+    let from_even_x = x + (job.x0 & 1u);
+    let from_even_y = y + (job.y0 & 1u);
+    let high_x = from_even_x & 1u;
+    let high_y = from_even_y & 1u;
+    let low_width = low_count(job.x0, job.x1);
+    let width = select(low_width, job.x1 - job.x0 - low_width, high_x == 1u);
+    let column = from_even_x / 2u - select(job.x0 & 1u, 0u, high_x == 1u);
+    let row = from_even_y / 2u - select(job.y0 & 1u, 0u, high_y == 1u);
+    let band = select(
+        select(job.ll, job.hl, high_x == 1u),
+        select(job.lh, job.hh, high_x == 1u),
+        high_y == 1u,
+    );
+    return arena[band + row * width + column];
+}
+
+@compute @workgroup_size(256)
+fn main(
+    @builtin(workgroup_id) id: vec3<u32>,
+    @builtin(num_workgroups) count: vec3<u32>,
+    @builtin(local_invocation_index) invocation: u32,
+) {
+    let workgroup = id.y * count.x + id.x;
+    if (workgroup >= dispatch.workgroup_count) {
+        return;
+    }
+    let found = find_job(workgroup);
+    let job = jobs[found];
+    let tile = workgroup - starts[found];
+    let begin = vec2(job.out_x0 & ~1u, job.out_y0 & ~1u);
+    let tiles_wide = (job.out_x1 - begin.x + TILE - 1u) / TILE;
+    let origin = begin + TILE * vec2(tile % tiles_wide, tile / tiles_wide);
+
+    // Differences wrap: coordinates may use all 32 bits, windows are small.
+    let length = vec2<i32>(vec2(job.x1 - job.x0, job.y1 - job.y0));
+    let corner = bitcast<vec2<i32>>(origin - vec2(job.x0, job.y0)) - i32(APRON);
+    for (var i = invocation; i < REACH * REACH; i += 256u) {
+        let y = i / REACH;
+        let x = i - y * REACH;
+        let sample = interleaved(job, mirror(corner.x + i32(x), length.x), mirror(corner.y + i32(y), length.y));
+        input[y * INPUT_ROW + x] = scale_column(sample, x & 1u, length.x);
+    }
+    workgroupBarrier();
+
+    const RUNS: u32 = TILE / RUN_X;
+    for (var i = invocation; i < RUNS * REACH; i += 256u) {
+        let y = i % REACH;
+        let first = i / REACH * RUN_X;
+        if (length.x == 1) {
+            for (var x = first; x < first + RUN_X; x++) {
+                middle[y * MIDDLE_ROW + x] = scale_row(alone(input[y * INPUT_ROW + x], job.x0), y & 1u, length.y);
+            }
+        } else {
+            horizontal(y, first, length.y);
+        }
+    }
+    workgroupBarrier();
+
+    // The invocation's run of rows, counted from the first tile; of it, the rows run_begin..run_end are wanted.
+    let tile_first = origin - begin;
+    let x = invocation % TILE;
+    let first = invocation / TILE * RUN_Y;
+    let column = tile_first.x + x;
+    let row = tile_first.y + first;
+    let skipped = vec2(job.out_x0, job.out_y0) - begin;
+    if (column < skipped.x || column >= job.out_x1 - begin.x || row >= job.out_y1 - begin.y) {
+        return;
+    }
+    let run_begin = max(row, skipped.y) - row;
+    let run_end = min(RUN_Y, job.out_y1 - begin.y - row);
+    let out = job.out + column - skipped.x + (row - skipped.y) * job.out_row;
+    if (length.y == 1) {
+        arena[out + run_begin * job.out_row] = alone(middle[(first + APRON) * MIDDLE_ROW + x], job.y0);
+    } else {
+        vertical(x, first, run_begin, run_end, out, job.out_row);
+    }
+}

@@ -1,0 +1,168 @@
+// Packing: component samples to texels (palette, up-sampling, colour conversion, depth).
+//
+// Bindings: 0 parameters: PackParameters. 1 tables: array<u32>, the palette columns (never empty). 2 arena:
+// array<i32>. 3 texels: array<u32>, parameters.row words for each of parameters.height rows.
+// Dispatch shape: (x, y, 1) with x * y >= ceil(units / 256), where a unit is a texel or, with R16, two.
+
+struct PackChannel {
+    plane: u32,
+    row: u32,
+    x0: u32,
+    y0: u32,
+    width: u32,
+    height: u32,
+    x_numerator: u32,
+    x_denominator: u32,
+    y_numerator: u32,
+    y_denominator: u32,
+    low: i32,
+    high: u32,
+    table: u32,
+    table_length: u32,
+    padding_0: u32,
+    padding_1: u32,
+}
+
+struct PackParameters {
+    x0: u32,
+    y0: u32,
+    width: u32,
+    height: u32,
+    row: u32,
+    format: u32,
+    colour: u32,
+    padding: u32,
+    channels: array<PackChannel, 4>,
+}
+
+@group(0) @binding(0) var<uniform> parameters: PackParameters;
+@group(0) @binding(1) var<storage, read> tables: array<u32>;
+@group(0) @binding(2) var<storage, read> arena: array<i32>;
+@group(0) @binding(3) var<storage, read_write> texels: array<u32>;
+
+const OPAQUE: u32 = 0xffffffffu;
+const NO_TABLE: u32 = 0xffffffffu;
+const RGBA8: u32 = 0u;
+const R16: u32 = 1u;
+const RGBA16: u32 = 2u;
+const COLOUR_SYCC: u32 = 1u;
+
+// floor(at * numerator / denominator), without overflow as long as the result has none.
+fn resample(at: u32, numerator: u32, denominator: u32) -> u32 {
+    let whole = at / denominator;
+    return whole * numerator + (at - whole * denominator) * numerator / denominator;
+}
+
+// The channel's value at the output sample (x, y): 0..=high.
+fn look_up(c: u32, x: u32, y: u32) -> u32 {
+    let plane_x = resample(x, parameters.channels[c].x_numerator, parameters.channels[c].x_denominator);
+    let plane_y = resample(y, parameters.channels[c].y_numerator, parameters.channels[c].y_denominator);
+    let x0 = parameters.channels[c].x0;
+    let y0 = parameters.channels[c].y0;
+    let column = min(max(plane_x, x0) - x0, parameters.channels[c].width - 1u);
+    let row = min(max(plane_y, y0) - y0, parameters.channels[c].height - 1u);
+    let sample = arena[parameters.channels[c].plane + row * parameters.channels[c].row + column];
+    // Samples are clamped to their depth, so the wrapped difference is the value.
+    let value = bitcast<u32>(sample - parameters.channels[c].low);
+    if (parameters.channels[c].table == NO_TABLE) {
+        return value;
+    }
+    return tables[parameters.channels[c].table + min(value, parameters.channels[c].table_length - 1u)];
+}
+
+// round(value * top / high), for value <= high and top < 65536: exact.
+fn scale(value: u32, high: u32, top: u32) -> u32 {
+    if (high <= 0xffffu) {
+        return (value * top + high / 2u) / high;
+    }
+    // The 48-bit numerator in two words, then long division.
+    let low_product = (value & 0xffffu) * top;
+    let high_product = (value >> 16u) * top + (low_product >> 16u);
+    let product = (high_product << 16u) | (low_product & 0xffffu);
+    let numerator = product + high / 2u;
+    var remainder = (high_product >> 16u) + select(0u, 1u, numerator < product);
+    var quotient = 0u;
+    for (var bit = 32u; bit > 0u; bit--) {
+        let carry = remainder >> 31u;
+        remainder = (remainder << 1u) | ((numerator >> (bit - 1u)) & 1u);
+        quotient = quotient << 1u;
+        if (carry == 1u || remainder >= high) {
+            remainder -= high;
+            quotient |= 1u;
+        }
+    }
+    return quotient;
+}
+
+// Channel c of the output sample, scaled to 0..=top.
+fn channel(c: u32, x: u32, y: u32, top: u32) -> u32 {
+    let high = parameters.channels[c].high;
+    return scale(min(look_up(c, x, y), high), high, top);
+}
+
+// sYCC to sRGB (IEC 61966-2-1 Amd.1), all scaled to 0..=top.
+fn to_rgb(sycc: vec3<u32>, top: u32) -> vec3<u32> {
+    let middle = f32((top + 1u) / 2u);
+    let luma = f32(sycc.x);
+    let blue_difference = f32(sycc.y) - middle;
+    let red_difference = f32(sycc.z) - middle;
+    let rgb = vec3(
+        luma + 1.402 * red_difference,
+        luma - 0.344136 * blue_difference - 0.714136 * red_difference,
+        luma + 1.772 * blue_difference,
+    );
+    return vec3<u32>(clamp(round(rgb), vec3(0.0), vec3(f32(top))));
+}
+
+// Red, green, blue, alpha of the output sample (x, y): 0..=top.
+fn texel(x: u32, y: u32, top: u32) -> vec4<u32> {
+    var value: vec4<u32>;
+    value.x = channel(0u, x, y, top);
+    for (var c = 1u; c < 4u; c++) {
+        if (parameters.channels[c].plane != OPAQUE) {
+            value[c] = channel(c, x, y, top);
+        } else {
+            value[c] = select(value.x, top, c == 3u);
+        }
+    }
+    if (parameters.colour == COLOUR_SYCC) {
+        return vec4(to_rgb(value.xyz, top), value.w);
+    }
+    return value;
+}
+
+@compute @workgroup_size(256)
+fn main(
+    @builtin(workgroup_id) id: vec3<u32>,
+    @builtin(num_workgroups) count: vec3<u32>,
+    @builtin(local_invocation_index) invocation: u32,
+) {
+    let unit = (id.y * count.x + id.x) * 256u + invocation;
+    var units_wide = parameters.width;
+    if (parameters.format == R16) {
+        units_wide = (parameters.width + 1u) / 2u;
+    }
+    let row = unit / units_wide;
+    let column = unit - row * units_wide;
+    if (row >= parameters.height) {
+        return;
+    }
+    let x = parameters.x0 + column;
+    let y = parameters.y0 + row;
+    let out = row * parameters.row;
+    if (parameters.format == RGBA8) {
+        let value = texel(x, y, 255u);
+        texels[out + column] = value.x | (value.y << 8u) | (value.z << 16u) | (value.w << 24u);
+    } else if (parameters.format == R16) {
+        let left = parameters.x0 + 2u * column;
+        var word = channel(0u, left, y, 65535u);
+        if (2u * column + 1u < parameters.width) {
+            word |= channel(0u, left + 1u, y, 65535u) << 16u;
+        }
+        texels[out + column] = word;
+    } else {
+        let value = texel(x, y, 65535u);
+        texels[out + 2u * column] = value.x | (value.y << 16u);
+        texels[out + 2u * column + 1u] = value.z | (value.w << 16u);
+    }
+}

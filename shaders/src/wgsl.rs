@@ -1,0 +1,20 @@
+//! The text of the compute shaders. Each has one entry point, `main`; its header says what it binds.
+
+/// [`dequantise`](crate::dequantise): jobs of [`DequantiseJob`](crate::dequantise::DequantiseJob).
+pub const DEQUANTISE: &str = concat!(include_str!("dispatch.wgsl"), include_str!("dequantise.wgsl"));
+/// 5/3 levels: jobs of [`IdwtJob`](crate::idwt::IdwtJob).
+pub const IDWT_53: &str =
+    concat!(include_str!("dispatch.wgsl"), include_str!("idwt.wgsl"), include_str!("idwt_53.wgsl"));
+/// 9/7 levels: jobs of [`IdwtJob`](crate::idwt::IdwtJob).
+pub const IDWT_97: &str =
+    concat!(include_str!("dispatch.wgsl"), include_str!("idwt.wgsl"), include_str!("idwt_97.wgsl"));
+/// [`component_transform`](crate::component_transform): jobs of
+/// [`ComponentTransformJob`](crate::component_transform::ComponentTransformJob).
+pub const COMPONENT_TRANSFORM: &str =
+    concat!(include_str!("dispatch.wgsl"), include_str!("component_transform.wgsl"));
+/// [`pack`](crate::pack): one [`PackParameters`](crate::pack::PackParameters).
+pub const PACK: &str = include_str!("pack.wgsl");
+
+#[cfg(test)]
+#[path = "wgsl_tests.rs"]
+mod tests;

@@ -1,0 +1,170 @@
+//! Every shader is valid within WebGPU's default limits, and agrees with the Rust side on layouts and constants.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::component_transform::ComponentTransformJob;
+use crate::dequantise::DequantiseJob;
+use crate::dispatch::{self, Dispatch};
+use crate::idwt::IdwtJob;
+use crate::pack::{PackChannel, PackParameters};
+use naga::valid::{Capabilities, ValidationFlags, Validator};
+use std::mem::{offset_of, size_of};
+
+const ALL: [(&str, &str); 5] = [
+    ("dequantise", DEQUANTISE),
+    ("idwt_53", IDWT_53),
+    ("idwt_97", IDWT_97),
+    ("component_transform", COMPONENT_TRANSFORM),
+    ("pack", PACK),
+];
+
+fn parse(text: &str) -> naga::Module {
+    naga::front::wgsl::parse_str(text).unwrap_or_else(|error| panic!("{}", error.emit_to_string(text)))
+}
+
+fn layouter(module: &naga::Module) -> naga::proc::Layouter {
+    let mut layouter = naga::proc::Layouter::default();
+    layouter.update(module.to_ctx()).unwrap();
+    layouter
+}
+
+/// Name (less the underscore that keeps it from being a reserved word) and offset of each member but the padding;
+/// then the distance between two in an array.
+fn wgsl_layout(text: &str, name: &str) -> (Vec<(String, usize)>, usize) {
+    let module = parse(text);
+    let (handle, members) = module
+        .types
+        .iter()
+        .find_map(|(handle, kind)| match &kind.inner {
+            naga::TypeInner::Struct { members, .. } if kind.name.as_deref() == Some(name) => {
+                Some((handle, members.clone()))
+            }
+            _ => None,
+        })
+        .unwrap_or_else(|| panic!("no struct {name}"));
+    let members = members
+        .iter()
+        .map(|member| {
+            (member.name.as_deref().unwrap().trim_end_matches('_').to_owned(), member.offset as usize)
+        })
+        .filter(|(name, _)| !name.starts_with("padding"))
+        .collect();
+    (members, layouter(&module)[handle].to_stride() as usize)
+}
+
+macro_rules! layout {
+    ($kind:ty: $($field:ident)*) => {
+        (vec![$((stringify!($field).to_owned(), offset_of!($kind, $field))),*], size_of::<$kind>())
+    };
+}
+
+#[test]
+fn every_shader_is_valid_without_optional_capabilities() {
+    for (name, text) in ALL {
+        let module = parse(text);
+        Validator::new(ValidationFlags::all(), Capabilities::empty())
+            .validate(&module)
+            .unwrap_or_else(|error| panic!("{name}: {}", error.emit_to_string(text)));
+        assert_eq!(module.entry_points.len(), 1, "{name}");
+        let main = &module.entry_points[0];
+        assert_eq!(main.name, "main", "{name}");
+        assert_eq!(main.workgroup_size, [dispatch::WORKGROUP_SIZE, 1, 1], "{name}");
+    }
+}
+
+#[test]
+fn workgroup_memory_and_bindings_stay_within_the_default_limits() {
+    for (name, text) in ALL {
+        let module = parse(text);
+        let layouter = layouter(&module);
+        let workgroup: u32 = module
+            .global_variables
+            .iter()
+            .filter(|(_, variable)| variable.space == naga::AddressSpace::WorkGroup)
+            .map(|(_, variable)| layouter[variable.ty].size)
+            .sum();
+        assert!(workgroup <= 16 * 1024, "{name}: {workgroup} bytes of workgroup memory");
+        let storage = module
+            .global_variables
+            .iter()
+            .filter(|(_, variable)| matches!(variable.space, naga::AddressSpace::Storage { .. }))
+            .count();
+        assert!(storage <= 8, "{name}: {storage} storage buffers");
+    }
+}
+
+#[test]
+fn structs_are_laid_out_as_in_rust() {
+    for (_, text) in &ALL[..4] {
+        assert_eq!(wgsl_layout(text, "Dispatch"), layout!(Dispatch: job_count workgroup_count));
+    }
+    assert_eq!(
+        wgsl_layout(DEQUANTISE, "DequantiseJob"),
+        layout!(DequantiseJob: source source_row source_x source_y width height target target_row flags step)
+    );
+    for text in [IDWT_53, IDWT_97] {
+        assert_eq!(
+            wgsl_layout(text, "IdwtJob"),
+            layout!(IdwtJob: x0 y0 x1 y1 out_x0 out_y0 out_x1 out_y1 ll hl lh hh out out_row)
+        );
+    }
+    assert_eq!(
+        wgsl_layout(COMPONENT_TRANSFORM, "ComponentTransformJob"),
+        layout!(ComponentTransformJob: source source_row target target_row shift low high width height count flags)
+    );
+    assert_eq!(
+        wgsl_layout(PACK, "PackChannel"),
+        layout!(PackChannel: plane row x0 y0 width height x_numerator x_denominator y_numerator y_denominator low
+            high table table_length)
+    );
+    assert_eq!(
+        wgsl_layout(PACK, "PackParameters"),
+        layout!(PackParameters: x0 y0 width height row format colour channels)
+    );
+}
+
+#[test]
+fn a_moved_field_fails_the_layout_comparison() {
+    let text = DEQUANTISE.replace("source_x: u32,\n    source_y: u32,", "source_y: u32,\n    source_x: u32,");
+    assert_ne!(text, DEQUANTISE);
+    assert_ne!(wgsl_layout(&text, "DequantiseJob"), wgsl_layout(DEQUANTISE, "DequantiseJob"));
+    let text = DEQUANTISE.replace("padding: array<u32, 2>", "padding: array<u32, 3>");
+    assert_ne!(wgsl_layout(&text, "DequantiseJob").1, size_of::<DequantiseJob>());
+}
+
+/// The value of a module constant, as the bits of its literal.
+fn constant(text: &str, name: &str) -> u32 {
+    let module = parse(text);
+    let (_, constant) = module
+        .constants
+        .iter()
+        .find(|(_, constant)| constant.name.as_deref() == Some(name))
+        .unwrap_or_else(|| panic!("no constant {name}"));
+    match module.global_expressions[constant.init] {
+        naga::Expression::Literal(naga::Literal::U32(value)) => value,
+        naga::Expression::Literal(naga::Literal::F32(value)) => value.to_bits(),
+        ref other => panic!("{name} is {other:?}"),
+    }
+}
+
+#[test]
+fn constants_are_those_of_rust() {
+    for (text, name, expected) in [
+        (DEQUANTISE, "WORKGROUP_SAMPLES", dispatch::WORKGROUP_SAMPLES),
+        (DEQUANTISE, "WORKGROUP_SIZE", dispatch::WORKGROUP_SIZE),
+        (DEQUANTISE, "PACKED_16", DequantiseJob::PACKED_16),
+        (DEQUANTISE, "IRREVERSIBLE", DequantiseJob::IRREVERSIBLE),
+        (IDWT_53, "TILE", dispatch::TILE),
+        (COMPONENT_TRANSFORM, "RCT", ComponentTransformJob::RCT),
+        (COMPONENT_TRANSFORM, "ICT", ComponentTransformJob::ICT),
+        (COMPONENT_TRANSFORM, "FLOAT_0", ComponentTransformJob::FLOAT_0),
+        (PACK, "OPAQUE", PackChannel::OPAQUE),
+        (PACK, "NO_TABLE", PackChannel::NO_TABLE),
+        (PACK, "RGBA8", PackParameters::RGBA8),
+        (PACK, "R16", PackParameters::R16),
+        (PACK, "RGBA16", PackParameters::RGBA16),
+        (PACK, "COLOUR_SYCC", PackParameters::COLOUR_SYCC),
+    ] {
+        assert_eq!(constant(text, name), expected, "{name}");
+    }
+}
