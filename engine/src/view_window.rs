@@ -1,7 +1,7 @@
 //! JPIP view-windows (T.808 C.4): which part of a picture, at which size and quality, as plain values;
 //! and where such a window lies on the reference grid.
 
-use crate::codestream::header::ImageSize;
+use crate::codestream::header::{ImageSize, MainHeader};
 use crate::geometry::{Rect, Size, ceil_shift};
 
 /// Which resolution level serves a frame size that no level has (the third part of `fsiz`).
@@ -60,6 +60,15 @@ impl ViewWindow {
             layers: None,
             components: None,
         }
+    }
+
+    /// Where the window lies in the picture that `header` describes. The levels to choose from are
+    /// those that every component has by the main header.
+    #[must_use]
+    pub fn resolve(&self, header: &MainHeader) -> ResolvedWindow {
+        let components = &header.tile_parameters.components;
+        let levels = components.iter().map(|component| component.coding.levels).min().unwrap_or(0);
+        self.resolve_on(&header.size, u32::from(levels))
     }
 
     /// Where the window lies in a picture of `size` whose resolution can be halved `levels` times.
