@@ -1,13 +1,34 @@
-//! JPIP (T.808) without input or output: codecs of messages, requests and responses.
+//! JPIP (T.808) without input or output: codecs of messages, requests and responses, and the state
+//! machines of client and server. Time enters as a value; bytes enter and leave as slices.
 
+mod body;
 pub mod cache_model;
+pub mod catalogue;
+pub mod client;
+mod client_holdings;
+mod client_model;
 pub mod fields;
+mod held;
 pub mod message;
 pub mod message_reader;
+pub mod picture;
 pub mod request;
+pub mod response;
+mod selection;
+pub mod server;
+mod session;
 pub mod vbas;
 pub mod view_window_fields;
 
+#[cfg(test)]
+#[path = "../../tests/common/synthetic.rs"]
+mod testing;
+
+pub use body::Body;
+pub use catalogue::{Catalogue, OpenPicture};
+pub use client::{Client, ClientError, ClientOptions, Ending, Event, Outgoing, Progress};
 pub use message::{MessageError, MessageHeader, MessageWriter, eor};
 pub use message_reader::{MessageEvent, MessageReader};
+pub use picture::Picture;
 pub use request::Request;
+pub use server::{Reply, Server, ServerOptions};

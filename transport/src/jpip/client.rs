@@ -1,0 +1,646 @@
+//! The JPIP client: says what to request, takes in what is answered. No socket and no clock of its own.
+
+use super::cache_model::CacheModel;
+use super::client_holdings;
+use super::message::{MessageError, eor};
+use super::message_reader::{MessageEvent, MessageReader};
+use super::request::{CloseChannels, Request, SERVICE_PATH};
+use super::response::{self, NewChannel};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use wavetile_engine::data_bin::DataBinCache;
+use wavetile_engine::view_window::ViewWindow;
+
+/// Habits of a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientOptions {
+    /// Name of the picture on the server.
+    pub target: String,
+    /// Open a session: the server keeps track of what was sent. Otherwise each request tells it.
+    pub sessions: bool,
+    /// Transports offered for a session, best first.
+    pub transports: Vec<String>,
+    /// Bytes of messages asked for at a time ("len"); `None` leaves it to the server.
+    pub length: Option<u64>,
+    /// Longest `model` of a request, in bytes. What is left out may be sent again.
+    pub model_length: usize,
+    /// Requests that may be under way at a time, when windows change faster than answers come.
+    pub requests: usize,
+    /// Failures in a row, with no new byte between them, after which the client gives up.
+    pub attempts: u32,
+    /// Pause after the first failure; doubled after each further one.
+    pub pause: Duration,
+}
+
+impl ClientOptions {
+    /// A session for the picture called `target`.
+    #[must_use]
+    pub fn new(target: impl Into<String>) -> Self {
+        Self {
+            target: target.into(),
+            sessions: true,
+            transports: vec!["http".to_owned()],
+            length: Some(2 << 20),
+            model_length: 16 << 10,
+            requests: 4,
+            attempts: 6,
+            pause: Duration::from_millis(250),
+        }
+    }
+}
+
+/// A request to be sent with GET, or with POST if it is long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Names the request in what follows.
+    pub id: u64,
+    /// Path and query, percent-encoded, with a leading slash.
+    pub path_and_query: String,
+}
+
+/// How a response ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Whole, as far as the transport can tell.
+    Complete,
+    /// It broke off, or there was none; why, in words.
+    Broken(String),
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The server has the picture.
+    Opened {
+        /// Identifier of the picture's state, if the server tells it.
+        target_id: Option<String>,
+        /// A session is open.
+        session: bool,
+    },
+    /// Bytes have arrived.
+    Progress(Progress),
+    /// Everything that the server sends for a window has arrived.
+    WindowComplete {
+        /// What [`Client::set_window`] returned.
+        window: u64,
+        /// Reason of the end-of-response; `None` if the server sends none.
+        reason: Option<u8>,
+    },
+    /// The picture has changed on the server: everything that was held has been dropped.
+    Reset,
+    /// The answer to a request is of no use any more: it may be broken off.
+    Abort {
+        /// The request.
+        id: u64,
+    },
+    /// The client has given up; [`Client::retry`] lets it try again.
+    Failed(ClientError),
+    /// The session is closed.
+    Closed,
+}
+
+/// Bytes so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes of response bodies: message headers, payload, end-of-response.
+    pub received: u64,
+    /// Payload bytes that were not held before.
+    pub new: u64,
+    /// Payload bytes that were held already.
+    pub duplicate: u64,
+    /// Payload bytes that contradict what is held of a bin's length, dropped.
+    pub excess: u64,
+}
+
+/// Why a client gave up.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClientError {
+    /// The server refused.
+    #[error("the server refuses the request: status {0}")]
+    Refused(u16),
+    /// The server answers with something else than a JPP-stream.
+    #[error("the server answers with {0} instead of a JPP-stream")]
+    NotJpp(String),
+    /// The messages cannot be followed.
+    #[error("the server's messages are broken: {0}")]
+    Messages(#[from] MessageError),
+    /// Responses broke off again and again.
+    #[error("the connection failed: {0}")]
+    Broken(String),
+    /// The server says that there is more, but sends nothing.
+    #[error("the server says that there is more, but sends nothing")]
+    Stalled,
+}
+
+/// The client of one picture.
+#[derive(Debug)]
+pub struct Client {
+    options: ClientOptions,
+    bins: Arc<RwLock<DataBinCache>>,
+    window: Option<ViewWindow>,
+    /// Number of the window.
+    number: u64,
+    want: Want,
+    target_id: Option<String>,
+    channel: Option<ChannelOfClient>,
+    /// Offer no session any more: the server refused one.
+    refused_session: bool,
+    next_id: u64,
+    requests: BTreeMap<u64, Sent>,
+    events: VecDeque<Event>,
+    progress: Progress,
+    failures: u32,
+    not_before: Duration,
+    now: Duration,
+    closing: Option<String>,
+}
+
+/// What is to be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Want {
+    /// The window: it was not asked for, or there is more of it.
+    Window,
+    /// Nothing until the answer to this request ends.
+    Answer(u64),
+    /// Nothing until answers to older requests have ended, too: bytes that they lost would be missing.
+    Settling(Option<u8>),
+    Nothing,
+}
+
+#[derive(Clone, Debug)]
+struct ChannelOfClient {
+    name: String,
+    path: String,
+    next_request: u64,
+    /// Count of the responses that broke off, so that the server believes more than has arrived...
+    broken: u64,
+    /// ... and of those of them that it has been told of.
+    corrected: u64,
+}
+
+impl ChannelOfClient {
+    fn owes_correction(&self) -> bool {
+        self.corrected < self.broken
+    }
+}
+
+#[derive(Debug)]
+struct Sent {
+    /// Channel it belongs to.
+    channel: Option<String>,
+    opens_channel: bool,
+    /// `broken` at the time, if the request tells what is held.
+    corrects: Option<u64>,
+    has_model: bool,
+    /// The answer is a JPP-stream that is of use.
+    accepted: bool,
+    reader: MessageReader,
+    new_bytes: u64,
+    /// Payload bytes that were held before.
+    old_bytes: u64,
+    end: Option<u8>,
+    /// The request only closes the session.
+    closes: bool,
+    failure: Option<Failure>,
+}
+
+/// Why an answer is of no use, and what helps.
+#[derive(Clone, Debug)]
+enum Failure {
+    /// Ask again at once, in another way.
+    AskAgain,
+    /// Ask again after a pause.
+    Later(ClientError, Option<Duration>),
+    Final(ClientError),
+}
+
+impl Client {
+    /// A client that at first asks for headers and metadata, until [`set_window`](Self::set_window).
+    #[must_use]
+    pub fn new(options: ClientOptions) -> Self {
+        Self {
+            options,
+            bins: Arc::default(),
+            window: None,
+            number: 0,
+            want: Want::Window,
+            target_id: None,
+            channel: None,
+            refused_session: false,
+            next_id: 0,
+            requests: BTreeMap::new(),
+            events: VecDeque::new(),
+            progress: Progress::default(),
+            failures: 0,
+            not_before: Duration::ZERO,
+            now: Duration::ZERO,
+            closing: None,
+        }
+    }
+
+    /// The data-bins received so far; shared, and filled by [`handle_body`](Self::handle_body).
+    #[must_use]
+    pub fn bins(&self) -> Arc<RwLock<DataBinCache>> {
+        self.bins.clone()
+    }
+
+    /// Bytes so far.
+    #[must_use]
+    pub const fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// Changes what is wanted; `None` = headers and metadata only. Returns the number of the window for
+    /// [`Event::WindowComplete`]. The same window again changes nothing.
+    pub fn set_window(&mut self, window: Option<ViewWindow>) -> u64 {
+        if window != self.window {
+            self.window = window;
+            self.number += 1;
+            self.want = Want::Window;
+        }
+        self.number
+    }
+
+    /// Tries again after [`Event::Failed`].
+    pub fn retry(&mut self) {
+        self.failures = 0;
+        self.not_before = Duration::ZERO;
+        self.want = Want::Window;
+    }
+
+    /// Closes the session: the next request does that, and no other follows.
+    pub fn close(&mut self) {
+        self.want = Want::Nothing;
+        match self.channel.take() {
+            Some(channel) => self.closing = Some(channel.name),
+            None => self.events.push_back(Event::Closed),
+        }
+    }
+
+    /// The next request to send at time `now` (from any fixed moment), if any. Call it until it returns
+    /// `None`, after every other call.
+    pub fn poll_request(&mut self, now: Duration) -> Option<Outgoing> {
+        self.now = self.now.max(now);
+        if let Some(channel) = self.closing.take() {
+            return Some(self.send_close(channel));
+        }
+        if self.want != Want::Window || now < self.not_before {
+            return None;
+        }
+        if self.requests.values().any(|sent| sent.opens_channel && !sent.accepted && sent.failure.is_none()) {
+            // The answer will name the channel for all that follows.
+            return None;
+        }
+        if self.channel.is_none() {
+            // Without a channel nothing tells the server that an older window is of no use.
+            let old = self.requests.keys();
+            self.events.extend(old.map(|&id| Event::Abort { id }));
+            self.requests.clear();
+        }
+        if self.requests.len() >= self.options.requests.max(1) {
+            return None;
+        }
+        Some(self.send_window())
+    }
+
+    /// When [`poll_request`](Self::poll_request) should be called again though nothing happened.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Duration> {
+        (self.want == Want::Window && self.not_before > self.now).then_some(self.not_before)
+    }
+
+    /// The next event, if any.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Status and header fields of an answer.
+    pub fn handle_head(&mut self, id: u64, status: u16, headers: &[(String, String)]) {
+        let Some(sent) = self.requests.get_mut(&id) else { return };
+        if sent.closes {
+            return;
+        }
+        if status != 200 {
+            sent.failure = Some(refusal(sent, status, headers));
+            if status == 404 && sent.channel.is_some() {
+                self.drop_channel(id);
+            } else if status == 503 && self.requests.get(&id).is_some_and(|sent| sent.opens_channel) {
+                self.refused_session = true;
+            } else if matches!(status, 414 | 431) {
+                self.options.model_length = 0;
+            }
+            return;
+        }
+        if let Some(kind) = response::header(headers, "Content-Type")
+            && !kind
+                .split(';')
+                .next()
+                .is_some_and(|kind| kind.trim().eq_ignore_ascii_case(response::CONTENT_TYPE))
+        {
+            sent.failure = Some(Failure::Final(ClientError::NotJpp(kind.to_owned())));
+            return;
+        }
+        sent.accepted = true;
+        let (opens, corrects, of) = (sent.opens_channel, sent.corrects, sent.channel.clone());
+        self.take_target_id(id, response::header(headers, "JPIP-tid"));
+        if let Some(channel) = self.channel.as_mut().filter(|channel| Some(&channel.name) == of.as_ref()) {
+            channel.corrected = channel.corrected.max(corrects.unwrap_or(0));
+        }
+        if opens {
+            let new = response::header(headers, "JPIP-cnew").and_then(NewChannel::parse);
+            self.refused_session = new.is_none();
+            self.channel = new.map(|new| ChannelOfClient {
+                name: new.channel,
+                path: new.path.unwrap_or_else(|| SERVICE_PATH.to_owned()),
+                next_request: 1,
+                broken: 0,
+                corrected: 0,
+            });
+            if let Some(sent) = self.requests.get_mut(&id) {
+                sent.channel = self.channel.as_ref().map(|channel| channel.name.clone());
+            }
+            let session = self.channel.is_some();
+            self.events.push_back(Event::Opened { target_id: self.target_id.clone(), session });
+        } else if of.is_none() && self.progress.received == 0 {
+            self.events.push_back(Event::Opened { target_id: self.target_id.clone(), session: false });
+        }
+    }
+
+    /// Bytes of an answer's body, split anywhere.
+    pub fn handle_body(&mut self, id: u64, bytes: &[u8]) {
+        let Some(sent) = self.requests.get_mut(&id).filter(|sent| sent.accepted) else { return };
+        self.progress.received += bytes.len() as u64;
+        let before = self.progress;
+        let mut bins = self.bins.write().unwrap_or_else(PoisonError::into_inner);
+        let result = sent.reader.push(bytes, |event| match event {
+            MessageEvent::Data { codestream, id, offset, bytes, last, .. } => {
+                let insert = bins.insert(codestream, id, offset, bytes, last);
+                self.progress.new += insert.new_bytes;
+                self.progress.duplicate += insert.duplicate_bytes;
+                self.progress.excess += insert.excess_bytes;
+            }
+            MessageEvent::EndOfResponse { reason, .. } => sent.end = Some(reason),
+        });
+        drop(bins);
+        sent.new_bytes += self.progress.new - before.new;
+        sent.old_bytes += self.progress.duplicate - before.duplicate;
+        if self.progress.new > before.new {
+            self.failures = 0;
+        }
+        self.events.push_back(Event::Progress(self.progress));
+        if let Err(error) = result {
+            sent.failure = Some(Failure::Later(error.into(), None));
+            sent.accepted = false;
+            self.events.push_back(Event::Abort { id });
+        }
+    }
+
+    /// The end of an answer. Call it once for each request, unless [`Event::Abort`] named it: then it
+    /// may be left out for answers that were of no use.
+    pub fn handle_end(&mut self, id: u64, ending: Ending) {
+        let Some(sent) = self.requests.remove(&id) else { return };
+        if sent.closes {
+            self.events.push_back(Event::Closed);
+            return;
+        }
+        let outcome = self.outcome(&sent, ending);
+        self.note_lost_bytes(&sent, &outcome);
+        if self.want == Want::Answer(id) {
+            self.go_on(&sent, outcome);
+        }
+        self.settle();
+    }
+
+    fn go_on(&mut self, sent: &Sent, outcome: Outcome) {
+        match outcome {
+            Outcome::Done(reason) => self.want = Want::Settling(reason),
+            Outcome::More => {
+                self.want = Want::Window;
+                if sent.new_bytes == 0 {
+                    self.stalled(sent);
+                }
+            }
+            Outcome::Failed(Failure::AskAgain) => {
+                self.want = Want::Window;
+                self.count_failure(ClientError::Stalled, Some(Duration::ZERO));
+            }
+            Outcome::Failed(Failure::Later(error, pause)) => {
+                self.want = Want::Window;
+                self.count_failure(error, pause);
+            }
+            Outcome::Failed(Failure::Final(error)) => self.give_up(error),
+        }
+    }
+
+    /// There is more, but nothing new came. If that is because what did not fit into `model` came again, a
+    /// longer response will reach beyond it.
+    fn stalled(&mut self, sent: &Sent) {
+        let length = self.options.length.unwrap_or(1 << 20);
+        if sent.old_bytes > 0 && length < LONGEST_LENGTH {
+            self.options.length = Some(length.max(1) * 2);
+        } else {
+            self.count_failure(ClientError::Stalled, None);
+        }
+    }
+
+    /// Declares the window complete once no bytes can be missing any more.
+    fn settle(&mut self) {
+        let Want::Settling(reason) = self.want else { return };
+        if self.channel.as_ref().is_some_and(ChannelOfClient::owes_correction) {
+            self.want = Want::Window;
+        } else if self.requests.is_empty() {
+            self.want = Want::Nothing;
+            self.events.push_back(Event::WindowComplete { window: self.number, reason });
+        }
+    }
+
+    fn outcome(&mut self, sent: &Sent, ending: Ending) -> Outcome {
+        match (&sent.failure, sent.end, ending) {
+            (Some(failure), ..) => Outcome::Failed(failure.clone()),
+            (None, Some(eor::WINDOW_CHANGE | eor::BYTE_LIMIT | eor::RESPONSE_LIMIT), _) => Outcome::More,
+            (None, Some(eor::SESSION_LIMIT), _) => {
+                self.channel = None;
+                Outcome::More
+            }
+            (None, Some(reason), _) => Outcome::Done(Some(reason)),
+            (None, None, Ending::Broken(why)) => {
+                Outcome::Failed(Failure::Later(ClientError::Broken(why), None))
+            }
+            (None, None, Ending::Complete) if !sent.accepted => Outcome::Failed(Failure::Later(
+                ClientError::Broken("an answer without a head".to_owned()),
+                None,
+            )),
+            (None, None, Ending::Complete) if !sent.reader.is_between_messages() => {
+                let why = "the answer ends inside a message".to_owned();
+                Outcome::Failed(Failure::Later(ClientError::Broken(why), None))
+            }
+            // Some servers send no end-of-response: ask until nothing new comes.
+            (None, None, Ending::Complete) if sent.new_bytes > 0 => Outcome::More,
+            (None, None, Ending::Complete) => Outcome::Done(None),
+        }
+    }
+
+    /// Within a session, the server takes what it sent for received.
+    fn note_lost_bytes(&mut self, sent: &Sent, outcome: &Outcome) {
+        let lost = sent.end.is_none() && !matches!(outcome, Outcome::Done(_));
+        if let Some(channel) =
+            self.channel.as_mut().filter(|channel| Some(&channel.name) == sent.channel.as_ref())
+            && lost
+        {
+            channel.broken += 1;
+        }
+    }
+
+    fn send_window(&mut self) -> Outgoing {
+        let opens_channel = self.options.sessions && !self.refused_session && self.channel.is_none();
+        let correction = self.channel.as_ref().is_some_and(ChannelOfClient::owes_correction);
+        let mut statements = if correction { client_holdings::nothing() } else { Vec::new() };
+        if correction || self.channel.is_none() {
+            let bins = self.bins.read().unwrap_or_else(PoisonError::into_inner);
+            statements.extend(client_holdings::statements(&bins, self.options.model_length));
+        }
+        let mut request = Request {
+            types: vec!["jpp-stream".to_owned()],
+            streams: super::view_window_fields::streams("0").unwrap_or_default(),
+            length: self.options.length,
+            window: self.window.clone(),
+            model: CacheModel { statements },
+            ..Request::default()
+        };
+        let mut path = SERVICE_PATH.to_owned();
+        let mut corrects = None;
+        match &mut self.channel {
+            Some(channel) => {
+                request.channel = Some(channel.name.clone());
+                request.request_id = Some(channel.next_request);
+                channel.next_request += 1;
+                path.clone_from(&channel.path);
+                corrects = correction.then_some(channel.broken);
+            }
+            None => request.target = Some(self.options.target.clone()),
+        }
+        if opens_channel {
+            request.new_channel = Some(self.options.transports.clone());
+            request.request_id = Some(0);
+        }
+        let has_model = !request.model.is_empty();
+        if has_model || request.channel.is_none() {
+            // A cache model is meant for one state of the picture only.
+            request.target_id = Some(self.target_id.clone().unwrap_or_else(|| "0".to_owned()));
+        }
+        let id = self.add(Sent {
+            channel: request.channel.clone(),
+            opens_channel,
+            corrects,
+            has_model,
+            accepted: false,
+            reader: MessageReader::new(),
+            new_bytes: 0,
+            old_bytes: 0,
+            end: None,
+            closes: false,
+            failure: None,
+        });
+        self.want = Want::Answer(id);
+        Outgoing { id, path_and_query: request.to_path_and_query(&path) }
+    }
+
+    fn send_close(&mut self, channel: String) -> Outgoing {
+        let request = Request {
+            channel: Some(channel.clone()),
+            close: Some(CloseChannels::Listed(vec![channel])),
+            length: Some(0),
+            ..Request::default()
+        };
+        let id = self.add(Sent {
+            channel: None,
+            opens_channel: false,
+            corrects: None,
+            has_model: false,
+            accepted: false,
+            reader: MessageReader::new(),
+            new_bytes: 0,
+            old_bytes: 0,
+            end: None,
+            closes: true,
+            failure: None,
+        });
+        Outgoing { id, path_and_query: request.to_path_and_query(SERVICE_PATH) }
+    }
+
+    fn add(&mut self, sent: Sent) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.requests.insert(id, sent);
+        id
+    }
+
+    /// The server does not know the channel of request `id` any more.
+    fn drop_channel(&mut self, id: u64) {
+        let of = self.requests.get(&id).and_then(|sent| sent.channel.clone());
+        if self.channel.as_ref().map(|channel| &channel.name) == of.as_ref() {
+            self.channel = None;
+        }
+    }
+
+    /// If the picture is another one than before, what was held of it goes, and so do older answers.
+    fn take_target_id(&mut self, id: u64, found: Option<&str>) {
+        let Some(found) = found else { return };
+        if self.target_id.as_deref().is_some_and(|known| known != found) {
+            let old: Vec<u64> = self.requests.keys().copied().filter(|&other| other != id).collect();
+            for id in old {
+                self.requests.remove(&id);
+                self.events.push_back(Event::Abort { id });
+                if self.want == Want::Answer(id) {
+                    self.want = Want::Window;
+                }
+            }
+            self.bins.write().unwrap_or_else(PoisonError::into_inner).clear();
+            self.events.push_back(Event::Reset);
+        }
+        self.target_id = Some(found.to_owned());
+    }
+
+    fn count_failure(&mut self, error: ClientError, pause: Option<Duration>) {
+        self.failures += 1;
+        if self.failures >= self.options.attempts.max(1) {
+            self.give_up(error);
+            return;
+        }
+        let doubled = self.options.pause.saturating_mul(1 << (self.failures - 1).min(8));
+        self.not_before = self.now.saturating_add(pause.unwrap_or(doubled));
+    }
+
+    fn give_up(&mut self, error: ClientError) {
+        self.want = Want::Nothing;
+        self.events.push_back(Event::Failed(error));
+    }
+}
+
+enum Outcome {
+    Done(Option<u8>),
+    More,
+    Failed(Failure),
+}
+
+/// Up to here the length of responses is doubled when they bring nothing new.
+const LONGEST_LENGTH: u64 = 1 << 40;
+
+/// Longest pause that a server can ask for.
+const LONGEST_PAUSE: u64 = 60;
+
+fn refusal(sent: &Sent, status: u16, headers: &[(String, String)]) -> Failure {
+    match status {
+        404 if sent.channel.is_some() => Failure::AskAgain,
+        414 | 431 if sent.has_model => Failure::AskAgain,
+        503 if sent.opens_channel => Failure::AskAgain,
+        429 | 503 => {
+            let pause =
+                response::retry_after(headers).map(|seconds| Duration::from_secs(seconds.min(LONGEST_PAUSE)));
+            Failure::Later(ClientError::Refused(status), pause)
+        }
+        500..=599 => Failure::Later(ClientError::Refused(status), None),
+        _ => Failure::Final(ClientError::Refused(status)),
+    }
+}

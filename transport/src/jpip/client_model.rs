@@ -1,0 +1,131 @@
+//! What a server believes one client holds of one picture (T.808 C.8 calls it the cache model).
+
+use super::cache_model::{BinSelector, CacheModel, Extent};
+use super::fields::NumberRange;
+use super::held::{Held, HeldMap};
+use wavetile_engine::data_bin::DataBinId;
+
+/// The state of all data-bins of codestream 0 and of the metadata.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct ClientModel {
+    main_header: Held,
+    tile_headers: HeldMap,
+    precincts: HeldMap,
+    metadata: HeldMap,
+}
+
+impl ClientModel {
+    /// How much of a data-bin the client holds.
+    #[must_use]
+    pub(super) fn held(&self, id: DataBinId) -> Held {
+        match id {
+            DataBinId::MainHeader => self.main_header,
+            DataBinId::TileHeader(tile) => self.tile_headers.held(tile.into()),
+            DataBinId::Precinct(id) => self.precincts.held(id),
+            DataBinId::Metadata(id) => self.metadata.held(id),
+            DataBinId::Tile(_) => Held::Nothing,
+        }
+    }
+
+    /// Notes that bytes of a data-bin were handed out.
+    pub(super) fn note(&mut self, id: DataBinId, held: Held) {
+        match id {
+            DataBinId::MainHeader => self.main_header = held,
+            DataBinId::TileHeader(tile) => self.tile_headers.update(tile.into(), tile.into(), |_| held),
+            DataBinId::Precinct(id) => self.precincts.update(id, id, |_| held),
+            DataBinId::Metadata(id) => self.metadata.update(id, id, |_| held),
+            DataBinId::Tile(_) => (),
+        }
+    }
+
+    /// Applies what the client itself says about codestream 0. Statements that add are left out unless
+    /// `additive`: those of a late request may be out of date.
+    pub(super) fn apply(&mut self, model: &CacheModel, additive: bool) {
+        for statement in &model.statements {
+            if !statement.is_about(0) || !(additive || statement.subtract) {
+                continue;
+            }
+            let (extent, subtract) = (statement.extent, statement.subtract);
+            match &statement.bins {
+                BinSelector::MainHeader => {
+                    self.main_header = change(self.main_header, extent, subtract, false)
+                }
+                BinSelector::TileHeaders(range) => {
+                    update(&mut self.tile_headers, *range, |held| change(held, extent, subtract, false));
+                }
+                BinSelector::Metadata(range) => {
+                    update(&mut self.metadata, *range, |held| change(held, extent, subtract, false));
+                }
+                BinSelector::Precincts(range) => {
+                    update(&mut self.precincts, *range, |held| change(held, extent, subtract, true));
+                }
+                // Taking this for more than it says costs bytes that are sent again, nothing else.
+                BinSelector::Implicit(_) if subtract => self.precincts.clear(),
+                BinSelector::Implicit(_) | BinSelector::Tiles(_) => (),
+            }
+        }
+    }
+
+    /// Bytes of memory that the model takes.
+    #[must_use]
+    pub(super) fn memory(&self) -> usize {
+        self.tile_headers.memory() + self.precincts.memory() + self.metadata.memory()
+    }
+}
+
+fn update(map: &mut HeldMap, range: NumberRange, change: impl Fn(Held) -> Held) {
+    map.update(range.from, range.to.unwrap_or(u64::MAX), change);
+}
+
+fn change(held: Held, extent: Extent, subtract: bool, has_layers: bool) -> Held {
+    let said = match extent {
+        Extent::Whole if subtract => Held::Nothing,
+        Extent::Whole => Held::All,
+        Extent::Bytes(bytes) => Held::Bytes(bytes),
+        Extent::Layers(layers) if has_layers => Held::Layers(layers),
+        Extent::Layers(_) => Held::Nothing,
+    };
+    if subtract { held.at_most(said) } else { held.at_least(said) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn said(texts: &[&str]) -> ClientModel {
+        let mut model = ClientModel::default();
+        for text in texts {
+            model.apply(&CacheModel::parse(text).unwrap(), true);
+        }
+        model
+    }
+
+    #[test]
+    fn statements_take_effect_in_order() {
+        let model = said(&["Hm,H*,M0:10,P0-9,P20:L2,-P3,-P4:7,P4:9"]);
+        assert_eq!(model.held(DataBinId::MainHeader), Held::All);
+        assert_eq!(model.held(DataBinId::TileHeader(77)), Held::All);
+        assert_eq!(model.held(DataBinId::Metadata(0)), Held::Bytes(10));
+        assert_eq!(model.held(DataBinId::Metadata(1)), Held::Nothing);
+        assert_eq!(model.held(DataBinId::Precinct(2)), Held::All);
+        assert_eq!(model.held(DataBinId::Precinct(3)), Held::Nothing);
+        assert_eq!(model.held(DataBinId::Precinct(4)), Held::Bytes(9));
+        assert_eq!(model.held(DataBinId::Precinct(20)), Held::Layers(2));
+        assert_eq!(said(&["P*,Hm", "-P*,-Hm"]), ClientModel::default());
+    }
+
+    #[test]
+    fn other_codestreams_are_left_alone_and_implicit_subtractions_forget() {
+        assert_eq!(said(&["[1]P5,Hm"]), ClientModel::default());
+        assert_eq!(said(&["P5,-t0r1"]), ClientModel::default());
+        assert_eq!(said(&["t0r1,T4"]), ClientModel::default());
+    }
+
+    #[test]
+    fn a_late_request_only_takes_away() {
+        let mut model = said(&["P5"]);
+        model.apply(&CacheModel::parse("P6,-P5").unwrap(), false);
+        assert_eq!(model, ClientModel::default());
+    }
+}

@@ -1,0 +1,421 @@
+//! The JPIP server: requests in, replies with pulled bodies out. No socket, no clock, no random source of
+//! its own.
+
+use super::body::{Body, Knowledge, Stream};
+use super::catalogue::{Catalogue, Offered, TargetError};
+use super::client_model::ClientModel;
+use super::message::{MessageWriter, eor};
+use super::request::{CloseChannels, Request, SERVICE_PATH};
+use super::response::{NewChannel, ResponseHead};
+use super::selection::Selection;
+use super::session::{Channel, ChannelState, Session, SessionState, Turn};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use wavetile_engine::plan::coverage::GridWindow;
+use wavetile_engine::view_window::{ResolvedWindow, ViewWindow};
+
+/// Limits and habits of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerOptions {
+    /// Sessions that one address may have.
+    pub sessions_per_address: usize,
+    /// Sessions in all.
+    pub sessions: usize,
+    /// Channels of one session.
+    pub channels_per_session: usize,
+    /// Bytes of memory for what the server believes a client holds; beyond, it forgets.
+    pub model_memory: usize,
+    /// How long a session without requests and responses is kept.
+    pub session_life: Duration,
+    /// Bytes of messages of a response to a request without `len`.
+    pub default_length: u64,
+    /// Most payload bytes of one message.
+    pub message_payload: u64,
+    /// Names of transports that may be asked for in `cnew`; all of them are HTTP requests.
+    pub transports: Vec<String>,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            sessions_per_address: 64,
+            sessions: 20_000,
+            channels_per_session: 16,
+            model_memory: 64 << 10,
+            session_life: Duration::from_secs(120),
+            default_length: 2_000_000,
+            message_payload: 8 << 10,
+            transports: ["http", "https", "h3"].map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+/// A reply: the head is known at once, the body is pulled.
+pub struct Reply {
+    /// HTTP status code.
+    pub status: u16,
+    /// What it means, in words.
+    pub reason: String,
+    /// Names in the case that must stand on HTTP/1.1, and values.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Body,
+}
+
+/// Source of session numbers: 128 random bits each call.
+pub type Random = Box<dyn FnMut() -> u128 + Send>;
+
+/// The server.
+pub struct Server {
+    catalogue: Catalogue,
+    options: ServerOptions,
+    random: Random,
+    sessions: HashMap<u64, Session>,
+    channels: HashMap<String, Channel>,
+    next_session: u64,
+}
+
+/// A refusal, with an optional `Retry-After` in seconds.
+struct Refusal(u16, String, Option<u64>);
+
+impl Refusal {
+    fn new(status: u16, reason: impl Into<String>) -> Self {
+        Self(status, reason.into(), None)
+    }
+
+    fn busy(reason: &str) -> Self {
+        Self(503, reason.to_owned(), Some(10))
+    }
+}
+
+impl From<Refusal> for Reply {
+    fn from(Refusal(status, reason, retry): Refusal) -> Self {
+        let mut head = ResponseHead::refusal(status, reason);
+        if let Some(seconds) = retry {
+            head.put("Retry-After", seconds.to_string());
+        }
+        let body = Body::text(&format!("{}\n", head.reason));
+        Self::new(head, body)
+    }
+}
+
+impl Reply {
+    fn new(head: ResponseHead, body: Body) -> Self {
+        Self { status: head.status, reason: head.reason, headers: head.headers, body }
+    }
+}
+
+impl Server {
+    /// A server of the pictures in `catalogue`. `random` must be hard to guess: whoever knows a channel's
+    /// identifier can use the channel.
+    #[must_use]
+    pub fn new(catalogue: Catalogue, options: ServerOptions, random: Random) -> Self {
+        let (sessions, channels) = (HashMap::new(), HashMap::new());
+        Self { catalogue, options, random, sessions, channels, next_session: 0 }
+    }
+
+    /// Answers one request. `path` and `query` are percent-encoded, as they came; fields of a POST are
+    /// joined to `query`. `now` counts from any fixed moment. Opens files, so it may block.
+    pub fn handle_request(&mut self, peer: IpAddr, path: &str, query: &str, now: Duration) -> Reply {
+        match self.answer(peer, path, query, now) {
+            Ok(reply) => reply,
+            Err(refusal) => refusal.into(),
+        }
+    }
+
+    /// Ends the sessions that have been idle for too long. Call it every few seconds.
+    pub fn expire(&mut self, now: Duration) {
+        let life = self.options.session_life;
+        let mut ended = Vec::new();
+        for (&number, session) in &mut self.sessions {
+            // Besides this one, each response under way holds the state.
+            if Arc::strong_count(&session.state) > 1 {
+                session.active = now;
+            } else if session.active.saturating_add(life) <= now {
+                ended.push(number);
+            }
+        }
+        for number in ended {
+            self.end_session(number);
+        }
+    }
+
+    /// Sessions that are open.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Channels that are open.
+    #[must_use]
+    pub fn channels(&self) -> usize {
+        self.channels.len()
+    }
+
+    /// Bytes of memory for what is believed of clients, over all sessions.
+    #[must_use]
+    pub fn model_memory(&self) -> usize {
+        self.sessions.values().map(|session| session.state.memory()).sum()
+    }
+
+    /// Names of the pictures, as of the last listing.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.catalogue.names()
+    }
+
+    fn answer(&mut self, peer: IpAddr, path: &str, query: &str, now: Duration) -> Result<Reply, Refusal> {
+        let request = Request::parse(path, query).map_err(|error| Refusal::new(400, error.to_string()))?;
+        if !request.takes_jpp_stream() {
+            return Err(Refusal::new(415, "only jpp-stream is served"));
+        }
+        if let Some(preference) = request.required_preferences.first() {
+            return Err(Refusal::new(501, format!("the preference {preference} cannot be met")));
+        }
+        let mut channel = request.channel.clone();
+        if let Some(channel) = &channel {
+            self.touch(channel, now).ok_or_else(|| Refusal::new(404, "unknown channel: open a new one"))?;
+        }
+        if let Some(close) = &request.close {
+            let ends_here = self.close(close, channel.as_deref());
+            if ends_here || request.window.is_none() {
+                let mut head = ResponseHead::ok();
+                put_request_id(&mut head, &request);
+                let reason = if request.length == Some(0) { eor::BYTE_LIMIT } else { eor::WINDOW_DONE };
+                return Ok(Reply::new(head, Body::end(reason)));
+            }
+        }
+        let offered = self.find_target(&request, now)?;
+        let mut head = ResponseHead::ok();
+        if let Some(new) = self.open_channel(&request, &offered, peer, now)? {
+            head.put("JPIP-cnew", new.to_string());
+            channel = Some(new.channel);
+        }
+        head.put("JPIP-tid", offered.target_id.clone());
+        put_request_id(&mut head, &request);
+        if request.align {
+            head.put("JPIP-align", "no");
+        }
+        let body = self.body(&request, channel.as_deref(), &offered, &mut head);
+        Ok(Reply::new(head, body))
+    }
+
+    fn find_target(&mut self, request: &Request, now: Duration) -> Result<Arc<Offered>, Refusal> {
+        let bound = request.channel.as_ref().and_then(|channel| self.channels.get(channel));
+        let bound = bound.filter(|_| request.new_channel.is_none()).map(|channel| channel.target.clone());
+        let name = match (&request.target, bound) {
+            (Some(named), Some(bound)) if *named != bound => {
+                return Err(Refusal::new(400, "the channel belongs to another target"));
+            }
+            (Some(name), _) => name.clone(),
+            (None, Some(bound)) => bound,
+            (None, None) => match request.channel.as_ref().and_then(|channel| self.channels.get(channel)) {
+                Some(channel) => channel.target.clone(),
+                None => return Err(Refusal::new(400, "no target is named")),
+            },
+        };
+        self.catalogue.find(&name, now).map_err(|error| match error {
+            TargetError::Unknown => Refusal::new(404, "unknown target"),
+            TargetError::Unreadable(error) => {
+                tracing::warn!(name, %error, "a picture cannot be opened");
+                Refusal::new(500, "the target cannot be read")
+            }
+        })
+    }
+
+    /// Opens a channel if one is asked for with a transport that is known: in the session of the
+    /// request's channel, or in a new one.
+    fn open_channel(
+        &mut self,
+        request: &Request,
+        offered: &Offered,
+        peer: IpAddr,
+        now: Duration,
+    ) -> Result<Option<NewChannel>, Refusal> {
+        let Some(asked) = &request.new_channel else { return Ok(None) };
+        let Some(transport) = asked.iter().find(|name| self.options.transports.contains(name)) else {
+            return Ok(None);
+        };
+        let session = request
+            .channel
+            .as_ref()
+            .and_then(|channel| self.channels.get(channel))
+            .map(|known| known.session);
+        let session = match session {
+            Some(session) => session,
+            None => self.open_session(peer, now)?,
+        };
+        let state = self.sessions.get_mut(&session).ok_or_else(|| Refusal::new(404, "unknown channel"))?;
+        if state.channels.len() >= self.options.channels_per_session {
+            return Err(Refusal::busy("the session has too many channels"));
+        }
+        let channel = format!("{:032x}", (self.random)());
+        state.channels.push(channel.clone());
+        let state = Arc::new(ChannelState::default());
+        let opened = Channel { session, target: offered.name.clone(), newest_id: None, state };
+        self.channels.insert(channel.clone(), opened);
+        let path = Some(SERVICE_PATH.to_owned());
+        Ok(Some(NewChannel { channel, path, transport: Some(transport.clone()) }))
+    }
+
+    fn open_session(&mut self, peer: IpAddr, now: Duration) -> Result<u64, Refusal> {
+        let of_peer = |server: &Self| server.sessions.values().filter(|session| session.peer == peer).count();
+        let full = |server: &Self| server.sessions.len() >= server.options.sessions;
+        let crowded = |server: &Self| of_peer(server) >= server.options.sessions_per_address;
+        if full(self) || crowded(self) {
+            self.expire(now);
+        }
+        if full(self) {
+            return Err(Refusal::busy("too many sessions"));
+        }
+        if crowded(self) {
+            return Err(Refusal::busy("too many sessions from this address"));
+        }
+        let number = self.next_session;
+        self.next_session += 1;
+        let state = Arc::new(SessionState::new(self.options.model_memory));
+        self.sessions.insert(number, Session { peer, channels: Vec::new(), active: now, state });
+        Ok(number)
+    }
+
+    /// Marks the session of a channel as active; `None` if there is no such channel.
+    fn touch(&mut self, channel: &str, now: Duration) -> Option<()> {
+        let number = self.channels.get(channel)?.session;
+        let session = self.sessions.get_mut(&number)?;
+        let idle = Arc::strong_count(&session.state) == 1;
+        if idle && session.active.saturating_add(self.options.session_life) <= now {
+            self.end_session(number);
+            return None;
+        }
+        session.active = session.active.max(now);
+        Some(())
+    }
+
+    /// Closes channels; whether the request's own is among them. Without a channel of its own, a request
+    /// can close those it names.
+    fn close(&mut self, close: &CloseChannels, own: Option<&str>) -> bool {
+        let named = match close {
+            CloseChannels::Listed(named) => named.clone(),
+            CloseChannels::All => {
+                let session = own.and_then(|own| self.channels.get(own)).map(|channel| channel.session);
+                let session = session.and_then(|number| self.sessions.get(&number));
+                session.map(|session| session.channels.clone()).unwrap_or_default()
+            }
+        };
+        for channel in &named {
+            self.close_channel(channel);
+        }
+        own.is_none_or(|own| named.iter().any(|channel| channel == own))
+    }
+
+    fn close_channel(&mut self, channel: &str) {
+        let Some(closed) = self.channels.remove(channel) else { return };
+        closed.state.newest.fetch_add(1, Ordering::AcqRel);
+        if let Some(session) = self.sessions.get_mut(&closed.session) {
+            session.channels.retain(|name| name != channel);
+            if session.channels.is_empty() {
+                self.sessions.remove(&closed.session);
+            }
+        }
+    }
+
+    fn end_session(&mut self, number: u64) {
+        for channel in self.sessions.get(&number).map(|session| session.channels.clone()).unwrap_or_default()
+        {
+            self.close_channel(&channel);
+        }
+    }
+
+    fn body(
+        &mut self,
+        request: &Request,
+        channel: Option<&str>,
+        offered: &Offered,
+        head: &mut ResponseHead,
+    ) -> Body {
+        // What a client says of another state of the picture is of no use.
+        let same = request.target_id.as_ref().is_none_or(|id| id == "0" || *id == offered.target_id);
+        let (turn, knowledge) =
+            match channel.and_then(|channel| self.take_turn(channel, request, offered, same)) {
+                Some((turn, knowledge)) => (Some(turn), knowledge),
+                None => {
+                    let mut model = ClientModel::default();
+                    if same {
+                        model.apply(&request.model, true);
+                    }
+                    (None, Knowledge::Request(model))
+                }
+            };
+        let header = offered.picture.header();
+        let mut done = eor::WINDOW_DONE;
+        let mut selected = None;
+        if let Some(asked) = request.window.as_ref().filter(|_| request.wants_codestream(0)) {
+            let layers = header.tile_parameters.style.layers;
+            let used = asked.resolve(header);
+            head.put_window(asked, &used, layers);
+            if is_whole(asked, &used, layers) {
+                done = eor::IMAGE_DONE;
+            }
+            let grid =
+                GridWindow { region: used.grid_region, reduce: used.reduce, components: used.components };
+            selected = Some((grid, asked.layers.unwrap_or(u16::MAX)));
+        }
+        if request.length == Some(0) {
+            return Body::end(eor::BYTE_LIMIT);
+        }
+        Body::stream(Stream {
+            picture: offered.picture.clone(),
+            selection: Selection::new(offered.picture.clone(), selected),
+            knowledge,
+            turn,
+            budget: request.length.unwrap_or(self.options.default_length),
+            most_payload: self.options.message_payload.max(1),
+            done,
+            writer: MessageWriter::new(),
+            piece: None,
+        })
+    }
+
+    /// Makes the request the newest of its channel, unless its `qid` tells that it is late, and applies
+    /// its cache model.
+    fn take_turn(
+        &mut self,
+        channel: &str,
+        request: &Request,
+        offered: &Offered,
+        same: bool,
+    ) -> Option<(Turn, Knowledge)> {
+        let channel = self.channels.get_mut(channel)?;
+        let session = self.sessions.get(&channel.session)?.state.clone();
+        let late = request.request_id.is_some_and(|id| channel.newest_id.is_some_and(|newest| id < newest));
+        let number = if late {
+            u64::MAX
+        } else {
+            channel.newest_id = request.request_id.or(channel.newest_id);
+            channel.state.newest.fetch_add(1, Ordering::AcqRel) + 1
+        };
+        // Only after the turn: no older response may note anything behind this.
+        if same && !request.model.is_empty() {
+            session.change(&offered.target_id, |model| model.apply(&request.model, !late));
+        }
+        let turn = Turn { channel: channel.state.clone(), number };
+        Some((turn, Knowledge::Session { session, target_id: offered.target_id.clone() }))
+    }
+}
+
+fn put_request_id(head: &mut ResponseHead, request: &Request) {
+    if let Some(id) = request.request_id {
+        head.put("JPIP-qid", id.to_string());
+    }
+}
+
+/// Whether a window asks for everything there is of the codestream.
+fn is_whole(asked: &ViewWindow, used: &ResolvedWindow, layers: u16) -> bool {
+    used.reduce == 0
+        && used.region.size() == used.frame_size
+        && used.components.is_none()
+        && asked.layers.is_none_or(|asked| asked >= layers)
+}

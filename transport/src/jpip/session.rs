@@ -1,0 +1,111 @@
+//! Sessions and their channels, as the server keeps them.
+
+use super::client_model::ClientModel;
+use super::held::Held;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use wavetile_engine::data_bin::DataBinId;
+
+/// A session: channels that share what the server believes of the client.
+pub(super) struct Session {
+    /// Where it was opened from.
+    pub(super) peer: IpAddr,
+    /// Its channels' identifiers.
+    pub(super) channels: Vec<String>,
+    /// When it was last heard of.
+    pub(super) active: Duration,
+    pub(super) state: Arc<SessionState>,
+}
+
+/// A channel: requests in an order, of which a newer one takes over from an older one.
+pub(super) struct Channel {
+    /// Number of its session.
+    pub(super) session: u64,
+    /// Name of its picture.
+    pub(super) target: String,
+    /// Highest `qid` so far.
+    pub(super) newest_id: Option<u64>,
+    pub(super) state: Arc<ChannelState>,
+}
+
+/// What the responses of a channel share.
+#[derive(Debug, Default)]
+pub(super) struct ChannelState {
+    /// Number of the newest request; responses to others end.
+    pub(super) newest: AtomicU64,
+}
+
+/// A channel, and which of its requests a response belongs to.
+pub(super) struct Turn {
+    pub(super) channel: Arc<ChannelState>,
+    pub(super) number: u64,
+}
+
+impl Turn {
+    pub(super) fn is_newest(&self) -> bool {
+        self.channel.newest.load(Ordering::Acquire) == self.number
+    }
+}
+
+/// What the responses of a session share.
+#[derive(Debug)]
+pub(super) struct SessionState {
+    /// By target-id.
+    models: Mutex<Vec<(String, ClientModel)>>,
+    /// Most bytes of memory for all models.
+    most_memory: usize,
+}
+
+impl SessionState {
+    pub(super) fn new(most_memory: usize) -> Self {
+        Self { models: Mutex::default(), most_memory }
+    }
+
+    /// How much of a data-bin the client holds.
+    pub(super) fn held(&self, target_id: &str, id: DataBinId) -> Held {
+        let models = self.lock();
+        let model = models.iter().find(|(known, _)| known == target_id);
+        model.map_or(Held::Nothing, |(_, model)| model.held(id))
+    }
+
+    /// Notes what was handed out, unless a newer request of the channel has come: its cache model may
+    /// already tell that these bytes are lost.
+    pub(super) fn note(&self, target_id: &str, id: DataBinId, held: Held, turn: Option<&Turn>) {
+        self.change(target_id, |model| {
+            if turn.is_none_or(Turn::is_newest) {
+                model.note(id, held);
+            }
+        });
+    }
+
+    /// Changes the model of one picture. If the models get too large, all of them are forgotten: the
+    /// client is then sent again what it has, which costs bandwidth and nothing else.
+    pub(super) fn change(&self, target_id: &str, change: impl FnOnce(&mut ClientModel)) {
+        let mut models = self.lock();
+        let index = models.iter().position(|(known, _)| known == target_id).unwrap_or_else(|| {
+            models.push((target_id.to_owned(), ClientModel::default()));
+            models.len() - 1
+        });
+        change(&mut models[index].1);
+        if memory(&models) > self.most_memory {
+            tracing::debug!("a session's cache model is forgotten");
+            *models = Vec::new();
+        }
+    }
+
+    /// Bytes of memory that the models take.
+    pub(super) fn memory(&self) -> usize {
+        memory(&self.lock())
+    }
+
+    /// The models stay usable whatever a thread that panicked left behind: they are only a belief.
+    fn lock(&self) -> MutexGuard<'_, Vec<(String, ClientModel)>> {
+        self.models.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn memory(models: &[(String, ClientModel)]) -> usize {
+    models.iter().map(|(name, model)| name.len() + size_of::<(String, ClientModel)>() + model.memory()).sum()
+}
