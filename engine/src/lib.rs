@@ -4,6 +4,7 @@ pub mod codestream;
 pub mod data_bin;
 pub mod error;
 pub mod geometry;
+pub mod jp2;
 pub mod limits;
 pub mod plan;
 pub mod source;

@@ -1,0 +1,93 @@
+//! JP2 family files (T.800 Annex I, JPX and JPH as far as they share its boxes): what stands around
+//! the codestream, and which picture it describes.
+
+pub mod boxes;
+pub mod channel_definition;
+pub mod colour;
+pub mod image_header;
+pub mod palette;
+pub mod placeholder;
+mod reader;
+pub mod rendering;
+pub mod resolution;
+
+pub use boxes::BoxInfo;
+pub use channel_definition::{ChannelDefinition, ChannelKind};
+pub use colour::{ColourMethod, ColourSpecification, EnumeratedColourSpace};
+pub use image_header::{BitDepth, ImageHeader};
+pub use palette::{ComponentMapping, Palette};
+pub use placeholder::Placeholder;
+pub use rendering::{Alpha, RenderChannel, RenderColour, Rendering};
+pub use resolution::{GridResolution, Resolutions};
+
+use crate::error::ContainerError;
+use std::ops::Range;
+
+/// The boxes of a file that matter to a decoder, and where its codestreams lie.
+///
+/// Reading is lenient: what can be understood is kept, the rest is noted in `warnings`, and only a
+/// file in which no codestream can be found is refused.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Container {
+    /// What kind of file.
+    pub kind: ContainerKind,
+    /// Brand ("BR" of the File Type box), such as `*b"jp2 "`; `None` for a bare codestream.
+    pub brand: Option<[u8; 4]>,
+    /// Compatibility list ("CL").
+    pub compatible: Vec<[u8; 4]>,
+    /// The boxes in file order, at most [`Container::MAX_BOXES`] of them; empty for a bare codestream.
+    pub boxes: Vec<BoxInfo>,
+    /// Byte ranges of the codestreams, contents of the 'jp2c' boxes, cut to the file's length.
+    pub codestreams: Vec<Range<u64>>,
+    /// Boxes that are elsewhere (JPIP metadata-bins only).
+    pub placeholders: Vec<Placeholder>,
+    /// Image Header box.
+    pub image_header: Option<ImageHeader>,
+    /// Bits Per Component box: one entry for each component.
+    pub bits_per_component: Option<Vec<BitDepth>>,
+    /// Colour Specification boxes in file order.
+    pub colour: Vec<ColourSpecification>,
+    /// Palette box.
+    pub palette: Option<Palette>,
+    /// Component Mapping box: one entry for each channel.
+    pub component_mapping: Option<Vec<ComponentMapping>>,
+    /// Channel Definition box.
+    pub channel_definitions: Option<Vec<ChannelDefinition>>,
+    /// Resolution box.
+    pub resolution: Resolutions,
+    /// Palette, component mapping and channel definition boxes that could not be read: the picture
+    /// cannot be rendered, but its components can be decoded.
+    pub defects: Vec<ContainerError>,
+    /// What was wrong but could be passed over, in words.
+    pub warnings: Vec<String>,
+}
+
+/// Kinds of files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ContainerKind {
+    /// A bare codestream.
+    #[default]
+    Codestream,
+    /// JP2 (T.800 Annex I).
+    Jp2,
+    /// JPX (T.801 Annex M).
+    Jpx,
+    /// JPH (T.814).
+    Jph,
+}
+
+impl ContainerKind {
+    /// "codestream", "JP2", "JPX" or "JPH".
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Codestream => "codestream",
+            Self::Jp2 => "JP2",
+            Self::Jpx => "JPX",
+            Self::Jph => "JPH",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
