@@ -3,10 +3,13 @@
 pub mod code_block;
 pub mod header;
 pub mod marker;
+pub mod packet;
+pub mod precinct;
 pub mod progression;
 pub mod reader;
 pub mod resolution;
 pub mod sub_band;
+pub mod tag_tree;
 pub mod tile;
 pub mod tile_component;
 pub mod tile_part;

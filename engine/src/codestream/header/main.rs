@@ -194,18 +194,22 @@ impl TileParameters {
     /// # Errors
     /// [`CodestreamError::Unsupported`] naming a part of the standard that is not supported.
     pub fn check_decodable(&self) -> Result<(), CodestreamError> {
-        for (index, component) in self.components.iter().enumerate() {
-            let style = component.coding.code_block_style;
-            let feature = if style.has(CodeBlockStyle::HIGH_THROUGHPUT) {
-                format!("high-throughput block coding (HTJ2K, T.814) in component {index}")
-            } else if style.0 & !0x3F != 0 {
-                format!("code-block style {:#04x} in component {index}", style.0)
-            } else {
-                continue;
-            };
-            return Err(CodestreamError::Unsupported { feature });
-        }
-        Ok(())
+        let mut styles = (0..).zip(self.components.iter().map(|component| component.coding.code_block_style));
+        styles.try_for_each(|(index, style): (u32, CodeBlockStyle)| style.check_decodable(index))
+    }
+}
+
+impl CodeBlockStyle {
+    /// `component` is named in the error.
+    pub(in crate::codestream) fn check_decodable(self, component: u32) -> Result<(), CodestreamError> {
+        let feature = if self.has(Self::HIGH_THROUGHPUT) {
+            format!("high-throughput block coding (HTJ2K, T.814) in component {component}")
+        } else if self.0 & 0xC0 != 0 {
+            format!("code-block style {:#04x} in component {component}", self.0)
+        } else {
+            return Ok(());
+        };
+        Err(CodestreamError::Unsupported { feature })
     }
 }
 
