@@ -2,6 +2,7 @@
 
 pub mod codestream;
 pub mod data_bin;
+pub mod entropy;
 pub mod error;
 pub mod geometry;
 pub mod jp2;

@@ -1,0 +1,222 @@
+//! Entropy decoding of code-blocks (T.800 Annexes C and D).
+
+mod bit_plane;
+mod bypass;
+mod context;
+mod mq;
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod tests;
+
+use crate::codestream::header::CodeBlockStyle;
+use crate::plan::{PlannedBlock, Segment};
+use bit_plane::{Planes, Rules};
+use bypass::RawBits;
+use mq::{Contexts, Decoder};
+
+/// Bit-planes of a block that can be decoded: magnitudes and their half bit share 32 bits with the sign.
+pub const MAX_BIT_PLANES: u8 = 30;
+
+/// Code-block style bits that [`decode_block`] knows.
+pub const SUPPORTED_STYLES: u8 = CodeBlockStyle::BYPASS
+    | CodeBlockStyle::RESET
+    | CodeBlockStyle::TERMINATE_ALL
+    | CodeBlockStyle::VERTICALLY_CAUSAL
+    | CodeBlockStyle::PREDICTABLE_TERMINATION
+    | CodeBlockStyle::SEGMENTATION_SYMBOLS;
+
+/// Working memory of [`decode_block`], to be used again for the next block. One for each thread.
+pub struct Scratch {
+    planes: Planes,
+    contexts: Contexts,
+}
+
+impl Scratch {
+    /// Empty; grows with the blocks that it is used for.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { planes: Planes::default(), contexts: Contexts::new() }
+    }
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// How far a block could be decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockOutcome {
+    /// Coding passes that the coefficients are made of.
+    pub passes_decoded: u32,
+    /// The block is not what its segments promise; `passes_decoded` are kept.
+    pub damaged: bool,
+}
+
+/// Decodes a code-block.
+///
+/// `segments`: the block's own, in order, of the whole `data`. `out`: the block's staging words, every one
+/// of which is written: with `packed_16`, rows of `ceil(width / 2)` words, each two `i16` with the left one
+/// in the low half (an odd row ends in a zero); otherwise one `i32` a word. Values are two's complement.
+///
+/// A coefficient whose last decoded bit-plane is `k` lies in the middle of what is left open: its
+/// magnitude `m` (bits under `k` are 0) becomes `m + 2^(k-1)`, which for `k = 0` is `m`. With `fraction`,
+/// values are in half units and it becomes `2 m + 2^k`. A region of interest is shifted down
+/// (T.800 H.1): magnitudes of at least `2^roi_shift`.
+///
+/// Damaged blocks give what was decoded before the damage: passes beyond those that `bit_planes` allows,
+/// a missing segmentation symbol (all of its bit-plane is dropped), segments outside `data` or that mix
+/// arithmetic and raw passes, and wholly zero: styles outside [`SUPPORTED_STYLES`], more than
+/// [`MAX_BIT_PLANES`] planes, `out` of another length than the size demands.
+pub fn decode_block(
+    block: &PlannedBlock,
+    segments: &[Segment],
+    data: &[u8],
+    scratch: &mut Scratch,
+    out: &mut [u32],
+) -> BlockOutcome {
+    let (width, height) = (block.size.width as usize, block.size.height as usize);
+    let row_words = if block.packed_16 { width.div_ceil(2) } else { width };
+    if block.size.area() == 0
+        || (row_words as u64).checked_mul(height as u64) != Some(out.len() as u64)
+        || block.bit_planes > MAX_BIT_PLANES
+        || block.style.0 & !SUPPORTED_STYLES != 0
+    {
+        out.fill(0);
+        return BlockOutcome { passes_decoded: 0, damaged: true };
+    }
+    scratch.planes.clear(width, height);
+    scratch.contexts.reset();
+    let outcome = decode_segments(block, segments, data, scratch);
+    write(block, &scratch.planes.coefficients, row_words, out);
+    outcome
+}
+
+/// The codeword a pass is read from.
+enum Codeword<'a> {
+    Arithmetic(Decoder<'a>),
+    Raw(RawBits<'a>),
+}
+
+fn decode_segments(
+    block: &PlannedBlock,
+    segments: &[Segment],
+    data: &[u8],
+    scratch: &mut Scratch,
+) -> BlockOutcome {
+    let Scratch { planes, contexts } = scratch;
+    let style = block.style;
+    let rules = Rules {
+        zero_coding: context::zero_coding_of(block.orientation),
+        vertically_causal: style.has(CodeBlockStyle::VERTICALLY_CAUSAL),
+    };
+    let most_passes = (3 * u32::from(block.bit_planes)).saturating_sub(2);
+    let mut pass = 0;
+    let damaged = |passes_decoded| BlockOutcome { passes_decoded, damaged: true };
+    for segment in segments {
+        let Some(bytes) = data.get(segment.bytes.clone()) else {
+            return damaged(pass);
+        };
+        let mut codeword = if is_raw(style, pass) {
+            Codeword::Raw(RawBits::new(bytes))
+        } else {
+            Codeword::Arithmetic(Decoder::new(bytes))
+        };
+        for _ in 0..segment.passes {
+            if pass >= most_passes {
+                return damaged(pass);
+            }
+            // The first plane has only a cleanup pass.
+            let plane = u32::from(block.bit_planes) - 1 - pass.div_ceil(3);
+            match (&mut codeword, (pass + 2) % 3, is_raw(style, pass)) {
+                (Codeword::Arithmetic(decoder), 0, false) => {
+                    planes.propagate_significance(rules, plane, decoder, contexts);
+                }
+                (Codeword::Arithmetic(decoder), 1, false) => {
+                    planes.refine_magnitudes(plane, decoder, contexts);
+                }
+                (Codeword::Arithmetic(decoder), 2, _) => {
+                    planes.clean_up(rules, plane, decoder, contexts);
+                    if style.has(CodeBlockStyle::SEGMENTATION_SYMBOLS)
+                        && (0..4).fold(0, |bits, _| bits << 1 | decoder.decode(contexts, context::UNIFORM))
+                            != 0b1010
+                    {
+                        planes.forget_plane(plane);
+                        return damaged(pass.saturating_sub(2));
+                    }
+                }
+                (Codeword::Raw(bits), 0, true) => planes.propagate_significance_raw(rules, plane, bits),
+                (Codeword::Raw(bits), 1, true) => planes.refine_magnitudes_raw(plane, bits),
+                _ => return damaged(pass),
+            }
+            if style.has(CodeBlockStyle::RESET) {
+                contexts.reset();
+            }
+            pass += 1;
+        }
+    }
+    BlockOutcome { passes_decoded: pass, damaged: false }
+}
+
+/// Whether a pass is not arithmetically coded: with bypass, all but cleanup passes from the fifth plane on
+/// (T.800 Table D.9).
+fn is_raw(style: CodeBlockStyle, pass: u32) -> bool {
+    style.has(CodeBlockStyle::BYPASS) && pass >= 10 && (pass + 2) % 3 != 2
+}
+
+fn write(block: &PlannedBlock, coefficients: &[[u32; 4]], row_words: usize, out: &mut [u32]) {
+    let width = block.size.width as usize;
+    let drop = u32::from(!block.fraction);
+    match block.roi_shift {
+        0 => write_rows(coefficients, width, row_words, block.packed_16, out, |v| value(v, drop)),
+        shift => write_rows(coefficients, width, row_words, block.packed_16, out, |v| {
+            value(v & 1 << 31 | without_roi_shift(v & i32::MAX as u32, shift), drop)
+        }),
+    }
+}
+
+/// Two's complement of a coefficient in half units.
+#[inline(always)]
+fn value(coefficient: u32, drop: u32) -> u32 {
+    let negative = (coefficient as i32 >> 31) as u32;
+    let magnitude = (coefficient & i32::MAX as u32) >> drop;
+    (magnitude ^ negative).wrapping_sub(negative)
+}
+
+/// A magnitude in half units, shifted down if it belongs to the region of interest. The half bit stays
+/// half a unit if it would be shifted out.
+fn without_roi_shift(magnitude: u32, shift: u8) -> u32 {
+    let shift = u32::from(shift);
+    if shift >= 31 || magnitude >> shift < 2 {
+        return magnitude;
+    }
+    magnitude >> shift | u32::from(magnitude & ((1 << shift) - 1) != 0)
+}
+
+#[inline(always)]
+fn write_rows(
+    coefficients: &[[u32; 4]],
+    width: usize,
+    row_words: usize,
+    packed_16: bool,
+    out: &mut [u32],
+    value: impl Fn(u32) -> u32,
+) {
+    for (stripe, rows) in coefficients.chunks_exact(width).zip(out.chunks_mut(4 * row_words)) {
+        for (row, words) in rows.chunks_exact_mut(row_words).enumerate() {
+            let row = row & 3;
+            if packed_16 {
+                for (word, columns) in words.iter_mut().zip(stripe.chunks(2)) {
+                    let right = columns.get(1).map_or(0, |column| value(column[row]));
+                    *word = value(columns[0][row]) & 0xFFFF | right << 16;
+                }
+            } else {
+                for (word, column) in words.iter_mut().zip(stripe) {
+                    *word = value(column[row]);
+                }
+            }
+        }
+    }
+}

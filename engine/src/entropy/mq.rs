@@ -1,0 +1,260 @@
+//! The MQ arithmetic decoder (T.800 Annex C).
+//!
+//! The interval ("A") and code ("C") registers are kept `allowance` too low: the sum of estimates that
+//! can still be subtracted from both before a decision needs more than that. A likely decision is then
+//! one subtraction and one test of its sign.
+
+use super::context;
+
+/// State of every context: for the doubled label `i`, the word `i` is the probability estimate "Qe" of
+/// the less probable symbol, scaled like [`Decoder`]'s registers, and the word `i + 1` holds the more
+/// probable symbol in byte 0 and the states ([`STATES`]) to go to in byte 1 (more probable symbol) and
+/// byte 2 (less probable one). The length makes every 8-bit label a valid index.
+#[derive(Clone)]
+pub(super) struct Contexts([u64; 258]);
+
+impl Contexts {
+    pub(super) const fn new() -> Self {
+        Self([0; 258])
+    }
+
+    /// Sets the initial states (T.800 Table D.7).
+    pub(super) fn reset(&mut self) {
+        for label in 0..context::COUNT {
+            self.set(2 * label as u8, STATES[0]);
+        }
+        self.set(0, STATES[2 * 4]);
+        self.set(context::RUN_LENGTH, STATES[2 * 3]);
+        self.set(context::UNIFORM, STATES[2 * 46]);
+    }
+
+    #[inline(always)]
+    fn set(&mut self, label: u8, state: [u64; 2]) {
+        let at = usize::from(label);
+        self.0[at] = state[0];
+        self.0[at + 1] = state[1];
+    }
+}
+
+/// Bits of the code register below the standard's "Chigh": bytes read ahead.
+const AHEAD: u32 = 48;
+/// 0x8000, the lower end of the normalised interval.
+const HALF: u64 = 0x8000 << AHEAD;
+
+/// The registers over one codeword segment.
+#[derive(Clone, Copy)]
+pub(super) struct Decoder<'a> {
+    bytes: &'a [u8],
+    /// Of the byte last read ("BP").
+    position: usize,
+    /// "A" less `allowance`.
+    interval: u64,
+    /// "C" less `allowance`.
+    code: u64,
+    /// The smaller of "A" - 0x8000 and "C" at the last renormalisation, less the estimates since.
+    allowance: u64,
+    /// Bits read ahead and not shifted into "Chigh" ("CT").
+    ahead: u32,
+}
+
+impl<'a> Decoder<'a> {
+    /// Starts on a segment (INITDEC). What follows its end reads as bytes 0xFF.
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        let first = u64::from(bytes.first().copied().unwrap_or(0xFF));
+        let mut decoder =
+            Self { bytes, position: 0, interval: HALF, code: first << AHEAD, allowance: 0, ahead: 0 };
+        decoder.shift_in(7);
+        decoder.take_allowance();
+        decoder
+    }
+
+    /// Decodes one decision with the context of a doubled label (DECODE).
+    #[inline(always)]
+    pub(super) fn decode(&mut self, contexts: &mut Contexts, label: u8) -> u32 {
+        let at = usize::from(label);
+        let estimate = contexts.0[at];
+        let state = contexts.0[at + 1];
+        if let Some(rest) = self.allowance.checked_sub(estimate) {
+            self.allowance = rest;
+            return (state as u8).into();
+        }
+        let interval = self.interval + self.allowance - estimate;
+        let (code, lower) = (self.code + self.allowance).overflowing_sub(estimate);
+        let exchanged = interval < estimate;
+        let restored = if lower { estimate } else { 0 };
+        let code = code.wrapping_add(restored);
+        let interval = if lower { estimate } else { interval };
+        let unlikely = u32::from(lower ^ exchanged);
+        contexts.set(label, STATES[usize::from((state >> (8 + 8 * unlikely)) as u8)]);
+
+        let shift = interval.leading_zeros();
+        self.interval = interval << shift;
+        self.code = code;
+        if shift > self.ahead {
+            self.shift_in(shift);
+        } else {
+            self.code <<= shift;
+            self.ahead -= shift;
+        }
+        self.take_allowance();
+        u32::from(state as u8) ^ unlikely
+    }
+
+    #[inline(always)]
+    fn take_allowance(&mut self) {
+        self.allowance = (self.interval - HALF).min(self.code);
+        self.interval -= self.allowance;
+        self.code -= self.allowance;
+    }
+
+    /// Shifts the code register by more bits than were read ahead.
+    #[inline(always)]
+    fn shift_in(&mut self, shift: u32) {
+        (self.code, self.ahead, self.position) =
+            shift_in(self.bytes, self.position, self.code, self.ahead, shift);
+    }
+}
+
+/// [`Decoder::shift_in`] on values, so that the registers need not lie in memory.
+#[cold]
+#[inline(never)]
+fn shift_in(
+    bytes: &[u8],
+    mut position: usize,
+    mut code: u64,
+    mut ahead: u32,
+    shift: u32,
+) -> (u64, u32, usize) {
+    let mut left = shift;
+    while left > ahead {
+        code <<= ahead;
+        left -= ahead;
+        (code, ahead, position) = read_ahead(bytes, position, code);
+    }
+    (code << left, ahead - left, position)
+}
+
+/// Adds up to six bytes below "Chigh" (BYTEIN). A byte after 0xFF whose first bit is set carries into
+/// the byte before it, which must then be in "Chigh" already: such a byte is only read first.
+#[inline(always)]
+fn read_ahead(bytes: &[u8], mut position: usize, mut code: u64) -> (u64, u32, usize) {
+    if let Some(&eight) = bytes.get(position..).and_then(|rest| rest.first_chunk()) {
+        let eight = u64::from_be_bytes(eight);
+        // The byte last read and the first five of the next six are not 0xFF.
+        let inverted = !eight | 0xFFFF;
+        if inverted.wrapping_sub(0x0101_0101_0101_0101) & !inverted & 0x8080_8080_8080_8080 == 0 {
+            return (code.wrapping_add(eight >> 8 & ((1 << AHEAD) - 1)), AHEAD, position + 6);
+        }
+    }
+    let byte = |at: usize| u64::from(bytes.get(at).copied().unwrap_or(0xFF));
+    let mut room = AHEAD;
+    while room >= 8 {
+        let next = byte(position + 1);
+        if byte(position) != 0xFF {
+            room -= 8;
+        } else if next > 0x8F {
+            // A marker or the end: ones for ever.
+            return (code.wrapping_add((1 << room) - 1), AHEAD, position);
+        } else if next >= 0x80 && room != AHEAD {
+            break;
+        } else {
+            room -= 7;
+        }
+        code = code.wrapping_add(next << room);
+        position += 1;
+    }
+    (code, AHEAD - room, position)
+}
+
+/// The pair of words of [`Contexts`] for each state: twice the index of T.800 Table C.2, plus the more
+/// probable symbol. All 8-bit indices are valid.
+static STATES: [[u64; 2]; 256] = states();
+
+const fn states() -> [[u64; 2]; 256] {
+    let mut table = [[0; 2]; 256];
+    let mut at = 0;
+    while at < 2 * ESTIMATION.len() {
+        let (estimate, more, less, switch) = ESTIMATION[at / 2];
+        let symbol = (at & 1) as u64;
+        table[at][0] = (estimate as u64) << AHEAD;
+        table[at][1] = symbol | (2 * more + symbol) << 8 | (2 * less + (symbol ^ switch)) << 16;
+        at += 1;
+    }
+    table
+}
+
+/// Qe, NMPS, NLPS, SWITCH (T.800 Table C.2).
+pub(super) const ESTIMATION: [(u16, u64, u64, u64); 47] = [
+    (0x5601, 1, 1, 1),
+    (0x3401, 2, 6, 0),
+    (0x1801, 3, 9, 0),
+    (0x0AC1, 4, 12, 0),
+    (0x0521, 5, 29, 0),
+    (0x0221, 38, 33, 0),
+    (0x5601, 7, 6, 1),
+    (0x5401, 8, 14, 0),
+    (0x4801, 9, 14, 0),
+    (0x3801, 10, 14, 0),
+    (0x3001, 11, 17, 0),
+    (0x2401, 12, 18, 0),
+    (0x1C01, 13, 20, 0),
+    (0x1601, 29, 21, 0),
+    (0x5601, 15, 14, 1),
+    (0x5401, 16, 14, 0),
+    (0x5101, 17, 15, 0),
+    (0x4801, 18, 16, 0),
+    (0x3801, 19, 17, 0),
+    (0x3401, 20, 18, 0),
+    (0x3001, 21, 19, 0),
+    (0x2801, 22, 19, 0),
+    (0x2401, 23, 20, 0),
+    (0x2201, 24, 21, 0),
+    (0x1C01, 25, 22, 0),
+    (0x1801, 26, 23, 0),
+    (0x1601, 27, 24, 0),
+    (0x1401, 28, 25, 0),
+    (0x1201, 29, 26, 0),
+    (0x1101, 30, 27, 0),
+    (0x0AC1, 31, 28, 0),
+    (0x09C1, 32, 29, 0),
+    (0x08A1, 33, 30, 0),
+    (0x0521, 34, 31, 0),
+    (0x0441, 35, 32, 0),
+    (0x02A1, 36, 33, 0),
+    (0x0221, 37, 34, 0),
+    (0x0141, 38, 35, 0),
+    (0x0111, 39, 36, 0),
+    (0x0085, 40, 37, 0),
+    (0x0049, 41, 38, 0),
+    (0x0025, 42, 39, 0),
+    (0x0015, 43, 40, 0),
+    (0x0009, 44, 41, 0),
+    (0x0005, 45, 42, 0),
+    (0x0001, 45, 43, 0),
+    (0x5601, 46, 46, 0),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The test sequence of the arithmetic coder (T.88 H.2), which has one context.
+    #[test]
+    fn the_standards_test_sequence_decodes_to_the_standards_bytes() {
+        let coded = [
+            0x84, 0xC7, 0x3B, 0xFC, 0xE1, 0xA1, 0x43, 0x04, 0x02, 0x20, 0x00, 0x00, 0x41, 0x0D, 0xBB, 0x86,
+            0xF4, 0x31, 0x7F, 0xFF, 0x88, 0xFF, 0x37, 0x47, 0x1A, 0xDB, 0x6A, 0xDF, 0xFF, 0xAC,
+        ];
+        let plain = [
+            0x00, 0x02, 0x00, 0x51, 0x00, 0x00, 0x00, 0xC0, 0x03, 0x52, 0x87, 0x2A, 0xAA, 0xAA, 0xAA, 0xAA,
+            0x82, 0xC0, 0x20, 0x00, 0xFC, 0xD7, 0x9E, 0xF6, 0xBF, 0x7F, 0xED, 0x90, 0x4F, 0x46, 0xA3, 0xBF,
+        ];
+        let mut contexts = Contexts::new();
+        contexts.reset();
+        let mut decoder = Decoder::new(&coded);
+        for byte in plain {
+            let decoded = (0..8).fold(0, |bits, _| bits << 1 | decoder.decode(&mut contexts, 2));
+            assert_eq!(decoded, byte);
+        }
+    }
+}
