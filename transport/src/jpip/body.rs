@@ -89,6 +89,8 @@ pub(super) struct Stream {
     pub(super) done: u8,
     pub(super) writer: MessageWriter,
     pub(super) piece: Option<Piece>,
+    /// Items looked at since the last piece.
+    pub(super) skipped: u64,
 }
 
 /// Bytes of one data-bin that are to be sent.
@@ -105,6 +107,18 @@ enum From {
     Memory(Vec<u8>),
     Precinct { precinct: PrecinctId, ends: Vec<u64> },
 }
+
+/// What a search for more to send found.
+enum Found {
+    Piece(Piece),
+    Nothing,
+    /// Nothing yet, though a lot was looked at.
+    TooFar,
+}
+
+/// Packets in a row that may be looked at in vain: a request for a huge picture that claims to hold all of
+/// it must not cost seconds.
+const MOST_SKIPPED: u64 = 1 << 22;
 
 /// What became of an attempt to write a message.
 enum Step {
@@ -141,8 +155,9 @@ impl Stream {
         let piece = match self.piece.take() {
             Some(piece) => piece,
             None => match self.next_piece()? {
-                Some(piece) => piece,
-                None => return Ok(Step::End(self.done, String::new())),
+                Found::Piece(piece) => piece,
+                Found::Nothing => return Ok(Step::End(self.done, String::new())),
+                Found::TooFar => return Ok(Step::End(eor::RESPONSE_LIMIT, String::new())),
             },
         };
         let piece = self.piece.insert(piece);
@@ -187,21 +202,28 @@ impl Stream {
     }
 
     /// The next bytes that the client lacks.
-    fn next_piece(&mut self) -> Result<Option<Piece>> {
+    fn next_piece(&mut self) -> Result<Found> {
         while let Some(item) = self.selection.next() {
+            self.skipped += 1;
+            if self.skipped > MOST_SKIPPED {
+                return Ok(Found::TooFar);
+            }
             let piece = match item {
                 Item::Whole(id) => self.whole(id),
                 Item::Packet { precinct, layer, layers } => self.packet(precinct, layer, layers),
             };
             match piece {
-                Ok(Some(piece)) => return Ok(Some(piece)),
+                Ok(Some(piece)) => {
+                    self.skipped = 0;
+                    return Ok(Found::Piece(piece));
+                }
                 Ok(None) => (),
                 // A damaged part must not keep the client from the rest.
                 Err(Error::Codestream(error)) => tracing::warn!(%error, "{item:?} cannot be served"),
                 Err(error) => return Err(error),
             }
         }
-        Ok(None)
+        Ok(Found::Nothing)
     }
 
     fn held(&self, id: DataBinId) -> Held {

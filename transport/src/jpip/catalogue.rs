@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use wavetile_engine::Result;
+use wavetile_engine::data_bin::DataBinId;
 
 /// Opens a listed file.
 pub type OpenPicture = Box<dyn Fn(&Path) -> Result<Arc<dyn Picture>> + Send>;
@@ -77,7 +78,9 @@ impl Catalogue {
     /// Pictures that are already open, by name.
     pub fn memory(pictures: impl IntoIterator<Item = (String, Arc<dyn Picture>)>) -> Self {
         let offered = pictures.into_iter().map(|(name, picture)| {
-            let target_id = target_id(&name, None);
+            let header = picture.small_bin(DataBinId::MainHeader);
+            let header = header.ok().flatten().map(|(bytes, _)| bytes).unwrap_or_default();
+            let target_id = target_id(name.bytes().chain(header));
             (name.clone(), Arc::new(Offered { name, target_id, picture, stamp: None }))
         });
         Self { source: Source::Memory(offered.collect()), opened: Vec::new(), most_open: 0 }
@@ -127,7 +130,7 @@ impl Catalogue {
             Some(offered) => offered,
             None => {
                 let picture = open(&path).map_err(TargetError::Unreadable)?;
-                let target_id = target_id(name, stamp);
+                let target_id = target_id(name.bytes().chain(stamp.iter().flat_map(Stamp::bytes)));
                 Arc::new(Offered { name: name.to_owned(), target_id, picture, stamp })
             }
         };
@@ -176,12 +179,17 @@ fn is_picture(name: &Path) -> bool {
     extension.is_some_and(|found| EXTENSIONS.iter().any(|known| found.eq_ignore_ascii_case(known)))
 }
 
+impl Stamp {
+    fn bytes(&self) -> Vec<u8> {
+        let modified =
+            self.modified.and_then(|modified| modified.duration_since(SystemTime::UNIX_EPOCH).ok());
+        let modified = modified.unwrap_or_default().as_nanos().to_be_bytes();
+        self.length.to_be_bytes().into_iter().chain(modified).collect()
+    }
+}
+
 /// FNV-1a, 128 bits: the same after a restart, so that clients keep what they hold.
-fn target_id(name: &str, stamp: Option<Stamp>) -> String {
-    let modified = stamp.and_then(|stamp| stamp.modified?.duration_since(SystemTime::UNIX_EPOCH).ok());
-    let stamp = stamp.map_or(0, |stamp| stamp.length).to_be_bytes();
-    let modified = modified.unwrap_or_default().as_nanos().to_be_bytes();
-    let bytes = name.bytes().chain(stamp).chain(modified);
+fn target_id(bytes: impl Iterator<Item = u8>) -> String {
     let hash = bytes.fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128, |hash, byte| {
         (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
     });

@@ -376,6 +376,7 @@ impl Server {
             done,
             writer: MessageWriter::new(),
             piece: None,
+            skipped: 0,
         })
     }
 

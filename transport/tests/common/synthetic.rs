@@ -16,9 +16,9 @@ pub const LAYERS: u16 = 3;
 pub const LEVELS: u8 = 3;
 
 pub struct Synthetic {
-    header: MainHeader,
-    header_bytes: Vec<u8>,
-    tiles: Vec<Arc<Tile>>,
+    pub header: MainHeader,
+    pub header_bytes: Vec<u8>,
+    pub tiles: Vec<Arc<Tile>>,
     pub metadata: Option<Vec<u8>>,
     /// Tiles whose geometry cannot be had.
     pub damaged: Vec<u32>,
