@@ -1,0 +1,167 @@
+//! One handler behind both roads, with a common end.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::road::{Handler, RoadLimits};
+use crate::tls::{Certificate, Fingerprint, TlsError};
+
+#[cfg(feature = "http1")]
+use crate::http1::{self, server::Framing};
+#[cfg(feature = "http3")]
+use crate::http3;
+
+/// Where and how to listen.
+#[derive(Debug, Clone, Default)]
+pub struct RoadsConfig {
+    /// UDP address for HTTP/3; port 0 takes a free one.
+    #[cfg(feature = "http3")]
+    pub http3: Option<SocketAddr>,
+    /// TCP address for HTTP/1.1 (plain: put a proxy before it where that matters); port 0 takes the port of HTTP/3 if
+    /// that is free, else any.
+    #[cfg(feature = "http1")]
+    pub http1: Option<SocketAddr>,
+    /// How HTTP/1.1 tells lengths.
+    #[cfg(feature = "http1")]
+    pub framing: Framing,
+    /// Certificate for HTTP/3.
+    pub certificate: Certificate,
+    /// Bounds.
+    pub limits: RoadLimits,
+}
+
+/// Why a server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address} ({road}): {error}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Which road.
+        road: &'static str,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// No road has an address.
+    #[error("no address to listen on")]
+    NoAddress,
+    /// The directory to serve cannot be used.
+    #[error("cannot serve {path}: {reason}")]
+    Root {
+        /// The directory.
+        path: std::path::PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// Listening roads that ask one [`Handler`].
+#[derive(Debug)]
+pub struct Roads {
+    #[cfg(feature = "http3")]
+    http3: Option<(http3::server::Server, SocketAddr)>,
+    #[cfg(feature = "http1")]
+    http1: Option<(http1::server::Server, SocketAddr)>,
+    fingerprint: Option<Fingerprint>,
+}
+
+impl Roads {
+    /// Listens on every address given. Must be called within a tokio runtime.
+    /// # Errors
+    /// [`ServerError`]
+    pub fn bind(config: &RoadsConfig) -> Result<Self, ServerError> {
+        let mut roads = Self {
+            #[cfg(feature = "http3")]
+            http3: None,
+            #[cfg(feature = "http1")]
+            http1: None,
+            fingerprint: None,
+        };
+        #[cfg(feature = "http3")]
+        roads.bind_http3(config)?;
+        #[cfg(feature = "http1")]
+        roads.bind_http1(config)?;
+        if roads.http3_addr().or(roads.http1_addr()).is_none() {
+            return Err(ServerError::NoAddress);
+        }
+        Ok(roads)
+    }
+
+    #[cfg(feature = "http3")]
+    fn bind_http3(&mut self, config: &RoadsConfig) -> Result<(), ServerError> {
+        let Some(address) = config.http3 else { return Ok(()) };
+        let refused = |error| ServerError::Listen { address, road: "HTTP/3", error };
+        let identity = crate::tls::Identity::load(&config.certificate, Some(address.ip()))?;
+        let server =
+            http3::server::Server::bind(address, &identity, config.limits.clone()).map_err(refused)?;
+        let address = server.local_addr().map_err(refused)?;
+        self.http3 = Some((server, address));
+        self.fingerprint = Some(identity.fingerprint());
+        Ok(())
+    }
+
+    #[cfg(feature = "http1")]
+    fn bind_http1(&mut self, config: &RoadsConfig) -> Result<(), ServerError> {
+        let Some(address) = config.http1 else { return Ok(()) };
+        let refused = |error| ServerError::Listen { address, road: "HTTP/1.1", error };
+        let bind = |address| http1::server::Server::bind(address, config.limits.clone(), config.framing);
+        let same_port = self.http3_addr().filter(|_| address.port() == 0).map(|http3| http3.port());
+        let server = match same_port.map(|port| bind(SocketAddr::new(address.ip(), port))) {
+            Some(Ok(server)) => server,
+            _ => bind(address).map_err(refused)?,
+        };
+        let address = server.local_addr().map_err(refused)?;
+        self.http1 = Some((server, address));
+        Ok(())
+    }
+
+    /// Address of the HTTP/3 road.
+    pub fn http3_addr(&self) -> Option<SocketAddr> {
+        #[cfg(feature = "http3")]
+        return self.http3.as_ref().map(|(_, address)| *address);
+        #[cfg(not(feature = "http3"))]
+        None
+    }
+
+    /// Address of the HTTP/1.1 road.
+    pub fn http1_addr(&self) -> Option<SocketAddr> {
+        #[cfg(feature = "http1")]
+        return self.http1.as_ref().map(|(_, address)| *address);
+        #[cfg(not(feature = "http1"))]
+        None
+    }
+
+    /// Fingerprint of the certificate, if there is an HTTP/3 road.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        self.fingerprint
+    }
+
+    /// Serves until `shutdown` is done, then lets responses finish for [`RoadLimits::grace`] and closes.
+    pub async fn run(self, handler: Arc<dyn Handler>, shutdown: impl Future<Output = ()>) {
+        let (stop, stopped) = watch::channel(false);
+        let mut running = JoinSet::new();
+        #[cfg(feature = "http3")]
+        if let Some((server, _)) = self.http3 {
+            running.spawn(server.run(handler.clone(), stopped.clone()));
+        }
+        #[cfg(feature = "http1")]
+        if let Some((server, _)) = self.http1 {
+            running.spawn(server.run(handler.clone(), stopped.clone()));
+        }
+        tokio::select! {
+            () = shutdown => {}
+            Some(_) = running.join_next() => {}
+        }
+        let _ = stop.send(true);
+        while running.join_next().await.is_some() {}
+    }
+}

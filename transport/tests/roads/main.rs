@@ -1,0 +1,8 @@
+//! Both roads over loopback with a handler of our own: wire format, limits, trust, cancelling, stopping.
+#![allow(clippy::unwrap_used)]
+
+mod http1;
+mod http3;
+mod stop;
+mod support;
+mod trust;

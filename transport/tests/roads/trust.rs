@@ -1,0 +1,98 @@
+//! Certificates, and which road is taken.
+
+use std::time::{Duration, Instant};
+
+use wavetile_transport::client::{ConnectOptions, Road, Transport};
+use wavetile_transport::road::RoadError;
+use wavetile_transport::server::RoadsConfig;
+use wavetile_transport::tls::{Certificate, Fingerprint, Identity, Trust};
+
+use crate::support::{Running, both, loopback, text};
+
+fn options(trust: Trust) -> ConnectOptions {
+    ConnectOptions { trust, timeout: Duration::from_secs(3), ..ConnectOptions::default() }
+}
+
+#[tokio::test]
+async fn only_the_right_certificate_is_accepted() {
+    let server = Running::start(&both());
+    let fingerprint = server.fingerprint.unwrap();
+    let mut wrong = fingerprint;
+    wrong.0[31] ^= 1;
+    for transport in [Transport::Http3, Transport::Auto] {
+        let address = server.address(transport);
+        for distrusted in [Trust::Fingerprint(wrong), Trust::WebPki] {
+            let start = Instant::now();
+            let error = Road::connect(&address, &options(distrusted)).await.err();
+            // With `Auto` in particular there is no falling back to HTTP/1.1, although it is there.
+            assert!(matches!(error, Some(RoadError::Untrusted { .. })), "{error:?}");
+            assert!(start.elapsed() < Duration::from_secs(2));
+        }
+        for trusted in [Trust::Fingerprint(fingerprint), Trust::Insecure] {
+            let road = Road::connect(&address, &options(trusted)).await.unwrap();
+            assert_eq!(road.transport(), Transport::Http3);
+            assert_eq!(text(road.request("/echo?x").await.unwrap().1).await, "x");
+            road.close().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn certificate_files_serve_both_sides() {
+    let directory = std::env::temp_dir().join(format!("wavetile-roads-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let parameters = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let leaf = parameters.self_signed(&key).unwrap();
+    let (chain_file, key_file) = (directory.join("chain.pem"), directory.join("key.pem"));
+    std::fs::write(&chain_file, leaf.pem()).unwrap();
+    std::fs::write(&key_file, key.serialize_pem()).unwrap();
+    let certificate = Certificate::Files { chain: chain_file.clone(), key: key_file.clone() };
+
+    let server = Running::start(&RoadsConfig { certificate: certificate.clone(), ..both() });
+    assert_eq!(server.fingerprint, Some(Fingerprint::of(leaf.der())));
+    let address = server.address(Transport::Http3);
+    let road = Road::connect(&address, &options(Trust::Authorities(chain_file.clone()))).await.unwrap();
+    assert_eq!(text(road.request("/echo?x").await.unwrap().1).await, "x");
+    // Another name than the certificate's.
+    let elsewhere = wavetile_transport::client::Address { host: "localhost".to_owned(), ..address.clone() };
+    let error = Road::connect(&elsewhere, &options(Trust::Authorities(chain_file.clone()))).await.err();
+    assert!(matches!(error, Some(RoadError::Untrusted { .. })), "{error:?}");
+    // Another authority.
+    let other = Identity::load(&Certificate::SelfSigned, None).unwrap();
+    std::fs::write(&chain_file, other.leaf_pem()).unwrap();
+    let error = Road::connect(&address, &options(Trust::Authorities(chain_file))).await.err();
+    assert!(matches!(error, Some(RoadError::Untrusted { .. })), "{error:?}");
+    // A chain and a key that do not belong together.
+    assert!(wavetile_transport::server::Roads::bind(&RoadsConfig { certificate, ..both() }).is_err());
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+#[tokio::test]
+async fn without_http3_the_client_falls_back_unless_that_would_prove_nothing() {
+    let server = Running::start(&RoadsConfig { http1: loopback(), ..RoadsConfig::default() });
+    let address = server.address(Transport::Auto);
+    let start = Instant::now();
+    let road = Road::connect(&address, &options(Trust::WebPki)).await.unwrap();
+    assert_eq!(road.transport(), Transport::Http1);
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    assert_eq!(text(road.request("/echo?x").await.unwrap().1).await, "x");
+
+    let short = ConnectOptions {
+        timeout: Duration::from_millis(600),
+        ..options(Trust::Fingerprint(Fingerprint::of(b"anything")))
+    };
+    let error = Road::connect(&address, &short).await.err();
+    assert!(matches!(error, Some(RoadError::Unreachable { .. })), "{error:?}");
+}
+
+#[tokio::test]
+async fn nobody_there_is_said_soon() {
+    let server = Running::start(&RoadsConfig { http1: loopback(), ..RoadsConfig::default() });
+    let address = server.address(Transport::Http1);
+    server.stop().await;
+    let start = Instant::now();
+    let error = Road::connect(&address, &options(Trust::WebPki)).await.err();
+    assert!(matches!(error, Some(RoadError::Unreachable { .. })), "{error:?}");
+    assert!(start.elapsed() < Duration::from_secs(1));
+}
