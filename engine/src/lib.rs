@@ -5,6 +5,8 @@ pub mod data_bin;
 pub mod entropy;
 pub mod error;
 pub mod geometry;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 pub mod jp2;
 pub mod limits;
 pub mod plan;

@@ -1,0 +1,116 @@
+//! The graphics device, and how its failures become errors.
+
+use crate::error::DeviceError;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Poll, Waker};
+
+/// A graphics device to decode on.
+#[derive(Clone, Debug)]
+pub struct Context {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    adapter_info: wgpu::AdapterInfo,
+    lost: Arc<OnceLock<String>>,
+}
+
+impl Context {
+    /// Takes the host's device. It needs no features, and limits no higher than
+    /// [`wgpu::Limits::default`]; its callbacks are left alone.
+    #[must_use]
+    pub fn new(device: wgpu::Device, queue: wgpu::Queue) -> Self {
+        let adapter_info = device.adapter_info();
+        Self { device, queue, adapter_info, lost: Arc::default() }
+    }
+
+    /// Opens a device of its own: a graphics card if there is one, else a software adapter.
+    /// The variables `WGPU_BACKEND` and the like are heeded.
+    ///
+    /// # Errors
+    /// [`DeviceError::NoAdapter`], or [`DeviceError::Refused`] if the adapter gives no device.
+    pub async fn request() -> Result<Self, DeviceError> {
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+        let hardware = wgpu::RequestAdapterOptions {
+            power_preference: wgpu::PowerPreference::HighPerformance,
+            ..Default::default()
+        };
+        let software = wgpu::RequestAdapterOptions { force_fallback_adapter: true, ..Default::default() };
+        let adapter = match instance.request_adapter(&hardware).await {
+            Ok(adapter) => adapter,
+            Err(reason) => instance
+                .request_adapter(&software)
+                .await
+                .map_err(|_| DeviceError::NoAdapter { reason: reason.to_string() })?,
+        };
+        let (device, queue) = adapter
+            .request_device(&wgpu::DeviceDescriptor { label: Some("wavetile"), ..Default::default() })
+            .await
+            .map_err(|reason| DeviceError::Refused { reason: reason.to_string() })?;
+        let context = Self::new(device, queue);
+        let lost = Arc::downgrade(&context.lost);
+        context.device.set_device_lost_callback(move |_, reason| {
+            if let Some(lost) = lost.upgrade() {
+                // The first reason is the cause.
+                drop(lost.set(reason));
+            }
+        });
+        Ok(context)
+    }
+
+    /// [`Self::request`], waiting for it on this thread. Not for browsers.
+    ///
+    /// # Errors
+    /// As [`Self::request`].
+    pub fn request_blocking() -> Result<Self, DeviceError> {
+        pollster::block_on(Self::request())
+    }
+
+    /// The device.
+    #[must_use]
+    pub const fn device(&self) -> &wgpu::Device {
+        &self.device
+    }
+
+    /// Its queue.
+    #[must_use]
+    pub const fn queue(&self) -> &wgpu::Queue {
+        &self.queue
+    }
+
+    /// What the driver tells of the adapter.
+    #[must_use]
+    pub const fn adapter_info(&self) -> &wgpu::AdapterInfo {
+        &self.adapter_info
+    }
+
+    /// Runs `work` on the device; what the device reports meanwhile becomes an error, instead of
+    /// going to the host's handler or a panic.
+    pub(crate) fn guarded<T>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce() -> Result<T, DeviceError>,
+    ) -> Result<T, DeviceError> {
+        let filters =
+            [wgpu::ErrorFilter::Internal, wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Validation];
+        let [internal, memory, validation] = filters.map(|filter| self.device.push_error_scope(filter));
+        let result = work();
+        let errors = [reported(validation), reported(memory), reported(internal)];
+        if let Some(reason) = self.lost.get() {
+            return Err(DeviceError::Failed { doing, reason: format!("the device was lost: {reason}") });
+        }
+        // What failed in `work` may only follow from what the device reported.
+        match errors.into_iter().flatten().next() {
+            Some(error) => Err(DeviceError::Failed { doing, reason: error.to_string() }),
+            None => result,
+        }
+    }
+}
+
+/// The error a scope caught. It is known at once, except in browsers: there it is not waited for.
+fn reported(scope: wgpu::ErrorScopeGuard) -> Option<wgpu::Error> {
+    match pin!(scope.pop()).as_mut().poll(&mut std::task::Context::from_waker(Waker::noop())) {
+        Poll::Ready(error) => error,
+        Poll::Pending => None,
+    }
+}

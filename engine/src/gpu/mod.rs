@@ -1,0 +1,17 @@
+//! Runs plans on a GPU through `wgpu`: everything after entropy decoding.
+//!
+//! Nothing beyond WebGPU's default features and limits is used.
+
+mod buffers;
+mod context;
+mod executor;
+mod pipelines;
+mod readback;
+mod sink;
+mod texture;
+
+pub use context::Context;
+pub use executor::{GpuExecutor, GpuStatistics};
+pub use texture::{TexelFormat, TextureTarget};
+/// The version of `wgpu` that the types here come from.
+pub use wgpu;

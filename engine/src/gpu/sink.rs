@@ -1,0 +1,274 @@
+//! Where finished cells go: a texture, or host memory as texels or as component planes.
+
+use super::buffers::{CellBuffers, Pool};
+use super::context::Context;
+use super::readback::Readback;
+use super::texture::{TexelFormat, TextureTarget};
+use crate::error::DeviceError;
+use crate::geometry::Rect;
+use crate::plan::{Cell, Plan, PlaneWindow};
+
+/// Takes the results of cells, one after another.
+pub(super) trait Sink {
+    /// The layout that cells are packed in, if they are.
+    fn format(&self) -> Option<TexelFormat>;
+
+    /// Adds commands after the cell's passes.
+    fn record(
+        &mut self,
+        context: &Context,
+        pool: &mut Pool,
+        encoder: &mut wgpu::CommandEncoder,
+        buffers: &CellBuffers,
+        index: usize,
+        cell: &Cell,
+    ) -> Result<(), DeviceError>;
+
+    /// The cell recorded last is submitted.
+    fn submitted(&mut self, submission: &wgpu::SubmissionIndex);
+
+    /// No more cells come.
+    fn finish(&mut self, context: &Context, pool: &mut Pool) -> Result<(), DeviceError>;
+}
+
+/// Where a cell lies in the window.
+fn place(cell: &Cell, window: Rect) -> Result<(u32, u32), DeviceError> {
+    if !window.contains(cell.rect) {
+        let reason = format!("the plan's cell {:?} is outside its window {window:?}", cell.rect);
+        return Err(DeviceError::Refused { reason });
+    }
+    Ok((cell.rect.x0.saturating_sub(window.x0), cell.rect.y0.saturating_sub(window.y0)))
+}
+
+/// Copies texels into a texture.
+pub(super) struct TextureSink<'a> {
+    pub(super) window: Rect,
+    pub(super) format: TexelFormat,
+    pub(super) target: TextureTarget<'a>,
+}
+
+impl Sink for TextureSink<'_> {
+    fn format(&self) -> Option<TexelFormat> {
+        Some(self.format)
+    }
+
+    fn record(
+        &mut self,
+        _: &Context,
+        _: &mut Pool,
+        encoder: &mut wgpu::CommandEncoder,
+        buffers: &CellBuffers,
+        _: usize,
+        cell: &Cell,
+    ) -> Result<(), DeviceError> {
+        let (x, y) = place(cell, self.window)?;
+        let size = cell.rect.size();
+        if size.area() == 0 {
+            return Ok(());
+        }
+        let row_bytes = self.format.padded_row_bytes(size.width);
+        let bytes_per_row = u32::try_from(row_bytes)
+            .map_err(|_| DeviceError::Refused { reason: format!("a cell has {} columns", size.width) })?;
+        let origin = self.target.origin;
+        encoder.copy_buffer_to_texture(
+            wgpu::TexelCopyBufferInfo {
+                buffer: &buffers.texels,
+                layout: wgpu::TexelCopyBufferLayout {
+                    offset: 0,
+                    bytes_per_row: Some(bytes_per_row),
+                    rows_per_image: None,
+                },
+            },
+            wgpu::TexelCopyTextureInfo {
+                texture: self.target.texture,
+                mip_level: self.target.mip_level,
+                // Inside the texture: the target was checked for the whole window.
+                origin: wgpu::Origin3d { x: origin.x + x, y: origin.y + y, z: origin.z },
+                aspect: wgpu::TextureAspect::All,
+            },
+            wgpu::Extent3d { width: size.width, height: size.height, depth_or_array_layers: 1 },
+        );
+        Ok(())
+    }
+
+    fn submitted(&mut self, _: &wgpu::SubmissionIndex) {}
+
+    fn finish(&mut self, _: &Context, _: &mut Pool) -> Result<(), DeviceError> {
+        Ok(())
+    }
+}
+
+/// Collects texels in host memory.
+pub(super) struct TexelSink<'a> {
+    plan: &'a Plan,
+    format: TexelFormat,
+    texels: Vec<u8>,
+    readback: Readback,
+}
+
+impl<'a> TexelSink<'a> {
+    pub(super) fn new(plan: &'a Plan, format: TexelFormat) -> Result<Self, DeviceError> {
+        let bytes = plan
+            .window
+            .area()
+            .checked_mul(format.bytes().into())
+            .and_then(|bytes| usize::try_from(bytes).ok())
+            .ok_or_else(|| DeviceError::Refused {
+                reason: format!("the texels of {:?} do not fit in memory", plan.window),
+            })?;
+        Ok(Self { plan, format, texels: vec![0; bytes], readback: Readback::default() })
+    }
+
+    pub(super) fn into_texels(self) -> Vec<u8> {
+        self.texels
+    }
+
+    fn take(&mut self, context: &Context, pool: &mut Pool) -> Result<(), DeviceError> {
+        let Self { plan, format, texels, readback } = self;
+        readback.take(context, pool, |index, bytes| {
+            let cell = &plan.cells[index];
+            let texel = format.bytes() as usize;
+            let row = cell.rect.width() as usize * texel;
+            let stride = format.padded_row_bytes(cell.rect.width()) as usize;
+            let window_row = plan.window.width() as usize * texel;
+            let x = (cell.rect.x0 - plan.window.x0) as usize * texel;
+            let y = (cell.rect.y0 - plan.window.y0) as usize;
+            let rows = texels[y * window_row..].chunks_mut(window_row);
+            for (to, from) in rows.zip(bytes.chunks(stride)) {
+                to[x..x + row].copy_from_slice(&from[..row]);
+            }
+        })
+    }
+}
+
+impl Sink for TexelSink<'_> {
+    fn format(&self) -> Option<TexelFormat> {
+        Some(self.format)
+    }
+
+    fn record(
+        &mut self,
+        context: &Context,
+        pool: &mut Pool,
+        encoder: &mut wgpu::CommandEncoder,
+        buffers: &CellBuffers,
+        index: usize,
+        cell: &Cell,
+    ) -> Result<(), DeviceError> {
+        place(cell, self.plan.window)?;
+        if self.readback.is_full() {
+            self.take(context, pool)?;
+        }
+        let bytes = self.format.padded_row_bytes(cell.rect.width()) * u64::from(cell.rect.height());
+        if bytes > 0 {
+            let buffer = self.readback.start(context, pool, index, bytes)?;
+            encoder.copy_buffer_to_buffer(&buffers.texels, 0, &buffer, 0, bytes);
+        }
+        Ok(())
+    }
+
+    fn submitted(&mut self, submission: &wgpu::SubmissionIndex) {
+        self.readback.submitted(submission);
+    }
+
+    fn finish(&mut self, context: &Context, pool: &mut Pool) -> Result<(), DeviceError> {
+        while !self.readback.is_empty() {
+            self.take(context, pool)?;
+        }
+        Ok(())
+    }
+}
+
+/// Hands component planes to the caller.
+pub(super) struct PlaneSink<'a> {
+    plan: &'a Plan,
+    take: &'a mut dyn FnMut(&Cell, &PlaneWindow, &[i32]),
+    readback: Readback,
+}
+
+/// Words from a plane's first sample to its last.
+fn span(plane: &PlaneWindow) -> u64 {
+    match (plane.rect.width(), plane.rect.height()) {
+        (0, _) | (_, 0) => 0,
+        (width, height) => u64::from(height - 1) * u64::from(plane.row) + u64::from(width),
+    }
+}
+
+impl<'a> PlaneSink<'a> {
+    pub(super) fn new(plan: &'a Plan, take: &'a mut dyn FnMut(&Cell, &PlaneWindow, &[i32])) -> Self {
+        Self { plan, take, readback: Readback::default() }
+    }
+
+    fn take(&mut self, context: &Context, pool: &mut Pool) -> Result<(), DeviceError> {
+        let Self { plan, take, readback } = self;
+        readback.take(context, pool, |index, bytes| {
+            let cell = &plan.cells[index];
+            let mut words: &[i32] = bytemuck::cast_slice(bytes);
+            for plane in &cell.planes {
+                let (samples, rest) = words.split_at(span(plane) as usize);
+                words = rest;
+                let width = plane.rect.width();
+                if plane.row == width || samples.is_empty() {
+                    take(cell, plane, samples);
+                } else {
+                    let rows = samples.chunks(plane.row as usize);
+                    take(
+                        cell,
+                        plane,
+                        &rows.flat_map(|row| &row[..width as usize]).copied().collect::<Vec<_>>(),
+                    );
+                }
+            }
+        })
+    }
+}
+
+impl Sink for PlaneSink<'_> {
+    fn format(&self) -> Option<TexelFormat> {
+        None
+    }
+
+    fn record(
+        &mut self,
+        context: &Context,
+        pool: &mut Pool,
+        encoder: &mut wgpu::CommandEncoder,
+        buffers: &CellBuffers,
+        index: usize,
+        cell: &Cell,
+    ) -> Result<(), DeviceError> {
+        if self.readback.is_full() {
+            self.take(context, pool)?;
+        }
+        for plane in &cell.planes {
+            let end = u64::from(plane.offset) + span(plane);
+            if end > cell.arena_words.into() || plane.row < plane.rect.width() {
+                let reason = format!("the plan's {plane:?} is not inside its arena");
+                return Err(DeviceError::Refused { reason });
+            }
+        }
+        let bytes = 4 * cell.planes.iter().map(span).sum::<u64>();
+        if bytes > 0 {
+            let buffer = self.readback.start(context, pool, index, bytes)?;
+            let mut at = 0;
+            for plane in &cell.planes {
+                let length = 4 * span(plane);
+                let offset = 4 * u64::from(plane.offset);
+                encoder.copy_buffer_to_buffer(&buffers.arena, offset, &buffer, at, length);
+                at += length;
+            }
+        }
+        Ok(())
+    }
+
+    fn submitted(&mut self, submission: &wgpu::SubmissionIndex) {
+        self.readback.submitted(submission);
+    }
+
+    fn finish(&mut self, context: &Context, pool: &mut Pool) -> Result<(), DeviceError> {
+        while !self.readback.is_empty() {
+            self.take(context, pool)?;
+        }
+        Ok(())
+    }
+}

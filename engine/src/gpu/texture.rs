@@ -1,0 +1,144 @@
+//! Textures that a window is decoded into.
+
+use super::context::Context;
+use crate::error::DeviceError;
+use crate::geometry::Size;
+use wavetile_shaders::pack::PackParameters;
+
+/// Layout of packed texels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TexelFormat {
+    /// Red, green, blue, alpha in 8 bits each, 0..=255. Textures can be viewed as sRGB.
+    Rgba8,
+    /// The first channel in 16 bits, 0..=65535.
+    R16,
+    /// Red, green, blue, alpha in 16 bits each, 0..=65535.
+    Rgba16,
+}
+
+impl TexelFormat {
+    /// Bytes of a texel.
+    #[must_use]
+    pub const fn bytes(self) -> u32 {
+        match self {
+            Self::Rgba8 => 4,
+            Self::R16 => 2,
+            Self::Rgba16 => 8,
+        }
+    }
+
+    /// [`PackParameters::format`].
+    #[must_use]
+    pub const fn pack_format(self) -> u32 {
+        match self {
+            Self::Rgba8 => PackParameters::RGBA8,
+            Self::R16 => PackParameters::R16,
+            Self::Rgba16 => PackParameters::RGBA16,
+        }
+    }
+
+    /// The format of textures made here: one that every device has.
+    #[must_use]
+    pub const fn texture_format(self) -> wgpu::TextureFormat {
+        match self {
+            Self::Rgba8 => wgpu::TextureFormat::Rgba8Unorm,
+            Self::R16 => wgpu::TextureFormat::R16Uint,
+            Self::Rgba16 => wgpu::TextureFormat::Rgba16Uint,
+        }
+    }
+
+    /// Whether texels of this layout can be copied into a texture of `format` and mean the same there.
+    #[must_use]
+    pub const fn fits(self, format: wgpu::TextureFormat) -> bool {
+        use wgpu::TextureFormat as F;
+        match self {
+            Self::Rgba8 => matches!(format, F::Rgba8Unorm | F::Rgba8UnormSrgb | F::Rgba8Uint),
+            Self::R16 => matches!(format, F::R16Uint | F::R16Unorm),
+            Self::Rgba16 => matches!(format, F::Rgba16Uint | F::Rgba16Unorm),
+        }
+    }
+
+    /// Bytes of a packed row of the arena's output: texture copies want a multiple of 256.
+    pub(super) const fn padded_row_bytes(self, width: u32) -> u64 {
+        (width as u64 * self.bytes() as u64).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as u64)
+    }
+}
+
+/// A place in the host's texture. The texture needs the usage `COPY_DST`.
+#[derive(Clone, Copy, Debug)]
+pub struct TextureTarget<'a> {
+    /// A 2-D texture (or array) of a format that [`TexelFormat::fits`].
+    pub texture: &'a wgpu::Texture,
+    /// Mip level to write.
+    pub mip_level: u32,
+    /// Texel of the window's upper left corner; `z` is the array layer.
+    pub origin: wgpu::Origin3d,
+}
+
+impl TextureTarget<'_> {
+    /// # Errors
+    /// [`DeviceError::Refused`] if a window of `size` texels cannot be copied here.
+    pub(super) fn check(&self, format: TexelFormat, size: Size) -> Result<(), DeviceError> {
+        let refused = |reason| Err(DeviceError::Refused { reason });
+        if !format.fits(self.texture.format()) {
+            return refused(format!("{format:?} texels do not fit a texture of {:?}", self.texture.format()));
+        }
+        if !self.texture.usage().contains(wgpu::TextureUsages::COPY_DST) {
+            return refused("the texture lacks the usage COPY_DST".to_owned());
+        }
+        if self.texture.dimension() != wgpu::TextureDimension::D2
+            || self.texture.sample_count() != 1
+            || self.mip_level >= self.texture.mip_level_count()
+        {
+            return refused("the target must be a level of a 2-D texture with one sample".to_owned());
+        }
+        let extent = self.texture.size();
+        let fits = |first: u32, length: u32, whole: u32| {
+            u64::from(first) + u64::from(length) <= u64::from((whole >> self.mip_level).max(1))
+        };
+        if !fits(self.origin.x, size.width, extent.width)
+            || !fits(self.origin.y, size.height, extent.height)
+            || self.origin.z >= extent.depth_or_array_layers
+        {
+            return refused(format!(
+                "a window of {}x{} texels at {:?} is not inside level {} of a texture of {extent:?}",
+                size.width, size.height, self.origin, self.mip_level
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// # Errors
+/// [`DeviceError::Refused`] if the device has no textures so large.
+pub(super) fn create(
+    context: &Context,
+    format: TexelFormat,
+    size: Size,
+) -> Result<wgpu::Texture, DeviceError> {
+    let limit = context.device().limits().max_texture_dimension_2d;
+    if size.width > limit || size.height > limit || size.area() == 0 {
+        return Err(DeviceError::Refused {
+            reason: format!(
+                "a texture of {}x{} texels cannot be made: sides are 1 to {limit} texels; decode a smaller window, \
+                 or more windows",
+                size.width, size.height
+            ),
+        });
+    }
+    let srgb = [wgpu::TextureFormat::Rgba8UnormSrgb];
+    context.guarded("making a texture", || {
+        Ok(context.device().create_texture(&wgpu::TextureDescriptor {
+            label: Some("wavetile window"),
+            size: wgpu::Extent3d { width: size.width, height: size.height, depth_or_array_layers: 1 },
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format: format.texture_format(),
+            usage: wgpu::TextureUsages::TEXTURE_BINDING
+                | wgpu::TextureUsages::COPY_DST
+                | wgpu::TextureUsages::COPY_SRC,
+            view_formats: if format == TexelFormat::Rgba8 { &srgb } else { &[] },
+        }))
+    })
+}

@@ -1,0 +1,195 @@
+//! Windows of several cells: texels, textures, planes, and what a run costs.
+
+use crate::rig::{block, executor};
+use wavetile_engine::Rect;
+use wavetile_engine::gpu::{GpuExecutor, GpuStatistics, TexelFormat, TextureTarget};
+use wavetile_engine::plan::{Cell, Plan, PlaneWindow};
+use wavetile_shaders::dequantise::DequantiseJob;
+use wavetile_shaders::pack::{PackChannel, PackParameters};
+
+/// The sample at `(x, y)` of the output grid.
+fn sample(x: u32, y: u32) -> u32 {
+    (x * 7 + y * 13) % 251
+}
+
+/// A grey window cut into cells of at most `side`; the plane's rows have a gap of `gap` words.
+fn grey_plan(window: Rect, side: u32, gap: u32) -> (Plan, Vec<u32>) {
+    let mut plan = Plan { window, ..Plan::default() };
+    let mut staging = Vec::new();
+    for y0 in (window.y0..window.y1).step_by(side as usize) {
+        for x0 in (window.x0..window.x1).step_by(side as usize) {
+            let rect = Rect::new(x0, y0, x0 + side, y0 + side).intersect(window);
+            let (width, height) = (rect.width(), rect.height());
+            let words = width * height;
+            plan.blocks.push(block(staging.len(), words as usize));
+            staging.extend((rect.y0..rect.y1).flat_map(|y| (rect.x0..rect.x1).map(move |x| sample(x, y))));
+            let row = width + gap;
+            let grey = PackChannel {
+                row,
+                x0,
+                y0,
+                width,
+                height,
+                x_numerator: 1,
+                x_denominator: 1,
+                y_numerator: 1,
+                y_denominator: 1,
+                high: 255,
+                table: PackChannel::NO_TABLE,
+                ..PackChannel::default()
+            };
+            let missing = PackChannel { plane: PackChannel::OPAQUE, ..PackChannel::default() };
+            plan.cells.push(Cell {
+                rect,
+                arena_words: row * height,
+                blocks: vec![plan.blocks.len() as u32 - 1],
+                upload_words: words,
+                dequantise: vec![DequantiseJob {
+                    source_row: width,
+                    width,
+                    height,
+                    target_row: row,
+                    ..DequantiseJob::default()
+                }],
+                planes: vec![PlaneWindow { component: 0, rect, offset: 0, row }],
+                pack: PackParameters {
+                    x0,
+                    y0,
+                    width,
+                    height,
+                    channels: [grey, missing, missing, missing],
+                    ..PackParameters::default()
+                },
+                ..Cell::default()
+            });
+        }
+    }
+    plan.staging_words = staging.len();
+    (plan, staging)
+}
+
+fn grey_rgba8(window: Rect) -> Vec<u8> {
+    (window.y0..window.y1)
+        .flat_map(|y| {
+            (window.x0..window.x1).flat_map(move |x| [[sample(x, y) as u8; 3].as_slice(), &[255]].concat())
+        })
+        .collect()
+}
+
+/// Level 0 of a texture's first layer, rows without gaps.
+fn read_texture(executor: &GpuExecutor, texture: &wgpu::Texture, bytes: u32) -> Vec<u8> {
+    let (device, queue) = (executor.context().device(), executor.context().queue());
+    let row = (texture.width() * bytes).next_multiple_of(256);
+    let buffer = device.create_buffer(&wgpu::BufferDescriptor {
+        label: None,
+        size: u64::from(row) * u64::from(texture.height()),
+        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    });
+    let mut encoder = device.create_command_encoder(&Default::default());
+    let layout = wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(row), rows_per_image: None };
+    let to = wgpu::TexelCopyBufferInfo { buffer: &buffer, layout };
+    let size = wgpu::Extent3d { depth_or_array_layers: 1, ..texture.size() };
+    encoder.copy_texture_to_buffer(texture.as_image_copy(), to, size);
+    queue.submit([encoder.finish()]);
+    buffer.map_async(wgpu::MapMode::Read, .., Result::unwrap);
+    device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
+    let view = buffer.get_mapped_range(..).unwrap();
+    view.chunks(row as usize).flat_map(|line| &line[..(texture.width() * bytes) as usize]).copied().collect()
+}
+
+#[test]
+fn cells_make_one_window_in_every_output() {
+    let Some(executor) = executor("cells_make_one_window_in_every_output") else { return };
+    let window = Rect::new(1003, 17, 1003 + 150, 17 + 101);
+    // More cells than are in flight, with odd sizes at the right and lower edges.
+    let (plan, staging) = grey_plan(window, 32, 3);
+    let expected = grey_rgba8(window);
+
+    let (texels, statistics) = executor.read_texels(&plan, &staging, TexelFormat::Rgba8).unwrap();
+    assert!(texels == expected, "texels differ");
+    let cells = plan.cells.len() as u64;
+    assert_eq!(cells, 20);
+    // Dequantise and pack.
+    assert_eq!((statistics.submissions, statistics.dispatches), (cells, 2 * cells));
+    assert!(statistics.uploaded_bytes > staging.len() as u64 * 4);
+
+    let (texture, _) = executor.decode_to_texture(&plan, &staging, TexelFormat::Rgba8).unwrap();
+    assert_eq!((texture.width(), texture.height()), (150, 101));
+    assert!(read_texture(executor, &texture, 4) == expected, "texture differs");
+    texture.create_view(&wgpu::TextureViewDescriptor {
+        format: Some(wgpu::TextureFormat::Rgba8UnormSrgb),
+        ..Default::default()
+    });
+
+    let mut planes = 0;
+    let take = &mut |cell: &Cell, plane: &PlaneWindow, samples: &[i32]| {
+        planes += 1;
+        assert_eq!(cell.rect, plane.rect);
+        let rect = plane.rect;
+        let expected = (rect.y0..rect.y1).flat_map(|y| (rect.x0..rect.x1).map(move |x| sample(x, y) as i32));
+        assert!(samples.iter().copied().eq(expected), "{rect:?}");
+    };
+    let statistics = executor.read_planes(&plan, &staging, take).unwrap();
+    assert_eq!(planes, 20);
+    assert_eq!(statistics.dispatches, cells);
+}
+
+#[test]
+fn sixteen_bit_textures_hold_the_packed_texels() {
+    let Some(executor) = executor("sixteen_bit_textures_hold_the_packed_texels") else { return };
+    let (plan, staging) = grey_plan(Rect::new(5, 6, 50, 40), 31, 0);
+    for format in [TexelFormat::R16, TexelFormat::Rgba16] {
+        let (texels, _) = executor.read_texels(&plan, &staging, format).unwrap();
+        let (texture, _) = executor.decode_to_texture(&plan, &staging, format).unwrap();
+        assert!(read_texture(executor, &texture, format.bytes()) == texels, "{format:?}");
+    }
+}
+
+#[test]
+fn the_hosts_texture_is_written_at_the_place_asked_for_and_nowhere_else() {
+    let Some(executor) = executor("the_hosts_texture_is_written_at_the_place_asked_for_and_nowhere_else")
+    else {
+        return;
+    };
+    let texture = executor.context().device().create_texture(&wgpu::TextureDescriptor {
+        label: None,
+        size: wgpu::Extent3d { width: 64, height: 48, depth_or_array_layers: 2 },
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: wgpu::TextureDimension::D2,
+        format: wgpu::TextureFormat::Rgba8UnormSrgb,
+        usage: wgpu::TextureUsages::COPY_DST | wgpu::TextureUsages::COPY_SRC,
+        view_formats: &[],
+    });
+    let window = Rect::new(0, 0, 30, 20);
+    let (plan, staging) = grey_plan(window, 17, 0);
+    let at = |x, y, z| TextureTarget { texture: &texture, mip_level: 0, origin: wgpu::Origin3d { x, y, z } };
+    let decode = |target| executor.decode_into_texture(&plan, &staging, TexelFormat::Rgba8, target);
+    decode(at(34, 28, 0)).unwrap();
+    decode(at(0, 0, 1)).unwrap();
+    let found = read_texture(executor, &texture, 4);
+    let expected = grey_rgba8(window);
+    for y in 0..48 {
+        let row = &found[y * 256..][..256];
+        assert!(row[..34 * 4].iter().all(|&byte| byte == 0), "row {y}");
+        if y < 28 {
+            assert!(row.iter().all(|&byte| byte == 0), "row {y}");
+        } else {
+            assert!(row[34 * 4..] == expected[(y - 28) * 120..][..120], "row {y}");
+        }
+    }
+    for target in [at(35, 28, 0), at(34, 29, 0), at(0, 0, 2), at(u32::MAX, 0, 0)] {
+        assert!(decode(target).unwrap_err().to_string().contains("not inside"));
+    }
+    let wrong = executor.decode_into_texture(&plan, &staging, TexelFormat::R16, at(0, 0, 0)).unwrap_err();
+    assert!(wrong.to_string().contains("do not fit"), "{wrong}");
+}
+
+#[test]
+fn an_empty_plan_costs_nothing() {
+    let Some(executor) = executor("an_empty_plan_costs_nothing") else { return };
+    let (texels, statistics) = executor.read_texels(&Plan::default(), &[], TexelFormat::Rgba8).unwrap();
+    assert!(texels.is_empty());
+    assert_eq!(statistics, GpuStatistics::default());
+}
