@@ -4,6 +4,7 @@ pub mod code_block;
 pub mod header;
 pub mod marker;
 pub mod packet;
+pub mod packet_index;
 pub mod precinct;
 pub mod progression;
 pub mod reader;

@@ -225,6 +225,12 @@ impl Precinct {
         Ok(header)
     }
 
+    /// Takes note that the packets of the first `layers` layers are empty, before any header is read.
+    pub(super) fn pass_empty_layers(&mut self, layers: u16) {
+        self.headers = layers.min(self.layer_count);
+        self.layers = self.headers;
+    }
+
     fn next_header(&mut self, bytes: &[u8], complete: bool, keep: bool) -> Result<Option<PacketHeader>> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone().into());

@@ -1,5 +1,13 @@
 //! Where the bytes of a picture come from when they do not come from a JPIP server.
 
 mod bytes;
+mod composition;
+mod indexed_codestream;
+mod indexed_file;
 
 pub use bytes::{ByteSource, FileSource};
+pub use indexed_codestream::IndexedCodestream;
+pub use indexed_file::IndexedFile;
+
+#[cfg(test)]
+mod tests;

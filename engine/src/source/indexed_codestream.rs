@@ -1,0 +1,338 @@
+//! One codestream of a file, cut into data-bins (T.808 Annex A) on demand.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::ByteSource;
+use super::composition::Composition;
+use crate::codestream::header::{MainHeader, main_header_length};
+use crate::codestream::marker::{self, MarkerSegments};
+use crate::codestream::packet_index::{IndexInput, PacketIndex, PartData};
+use crate::codestream::tile::Tile;
+use crate::codestream::tile_part::{TilePartHeader, TileParts};
+use crate::data_bin::{BinView, DataBinId, PrecinctId};
+use crate::error::{CodestreamError, Error, Result};
+use crate::limits::Limits;
+
+/// A codestream in a file. Tiles are indexed when they are first asked for, each once, whichever thread
+/// asks; different tiles at the same time.
+pub struct IndexedCodestream {
+    source: Arc<dyn ByteSource>,
+    limits: Limits,
+    header: MainHeader,
+    /// The main-header data-bin.
+    main_header_bin: Vec<u8>,
+    parts: TileParts,
+    /// Contents of PLM and PPM for each tile-part.
+    packet_lengths: Option<Vec<Range<usize>>>,
+    packed_headers: Option<Vec<Range<usize>>>,
+    tiles: Mutex<HashMap<u32, Arc<TileEntry>>>,
+}
+
+#[derive(Default)]
+struct TileEntry {
+    head: Slot<TileHead>,
+    packets: Slot<PacketIndex>,
+}
+
+/// A value that is made once. Failures to read are not kept.
+struct Slot<T>(Mutex<Option<Result<Arc<T>>>>);
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}
+
+impl<T> Slot<T> {
+    fn get(&self, make: impl FnOnce() -> Result<T>) -> Result<Arc<T>> {
+        let mut slot = lock(&self.0);
+        if let Some(made) = &*slot {
+            return made.clone();
+        }
+        let made = make().map(Arc::new);
+        if !matches!(made, Err(Error::Io(_))) {
+            *slot = Some(made.clone());
+        }
+        made
+    }
+}
+
+/// The value is only ever replaced whole, so it is sound even if a thread panicked.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The headers of a tile's tile-parts.
+struct TileHead {
+    /// The tile-header data-bin.
+    bin: Vec<u8>,
+    complete: bool,
+    tile: Result<Arc<Tile>>,
+    parts: Vec<PartData>,
+    /// PPM or PPT.
+    packed: Option<Vec<u8>>,
+}
+
+impl IndexedCodestream {
+    /// Reads the main header and finds the tile-parts of the codestream that lies at `range` in `source`.
+    ///
+    /// # Errors
+    /// The main header is broken or beyond the limits; the source cannot be read.
+    pub fn open(source: Arc<dyn ByteSource>, range: Range<u64>, limits: &Limits) -> Result<Self> {
+        let range = range.start..range.end.min(source.len());
+        let bytes = read_main_header(&*source, range.clone())?;
+        let header = MainHeader::parse(&bytes, limits)?;
+        let first = range.start.saturating_add(header.length).min(range.end);
+        let parts = TileParts::scan(&*source, first..range.end, header.tile_count())?;
+        Ok(Self {
+            main_header_bin: without_pointers(&bytes[..bytes.len().min(header.length as usize)])?,
+            packet_lengths: header.packet_lengths.as_deref().map(split::<1>),
+            packed_headers: header.packed_headers.as_deref().map(split::<4>),
+            header,
+            parts,
+            limits: limits.clone(),
+            source,
+            tiles: Mutex::default(),
+        })
+    }
+
+    /// The main header.
+    #[must_use]
+    pub fn header(&self) -> &MainHeader {
+        &self.header
+    }
+
+    /// The tile-parts found.
+    #[must_use]
+    pub fn tile_parts(&self) -> &TileParts {
+        &self.parts
+    }
+
+    /// The geometry of a tile.
+    ///
+    /// # Errors
+    /// There is no such tile, its headers contradict themselves, or the source cannot be read.
+    pub fn tile(&self, tile: u32) -> Result<Arc<Tile>> {
+        self.head(tile)?.tile.clone()
+    }
+
+    /// Where the packets of a tile lie.
+    ///
+    /// # Errors
+    /// As for [`tile`](Self::tile); or packet headers must be read, but use a block coder that is not
+    /// supported or exceed the limits.
+    pub fn packet_index(&self, tile: u32) -> Result<Arc<PacketIndex>> {
+        let entry = self.entry(tile)?;
+        let head = self.head(tile)?;
+        let geometry = head.tile.clone()?;
+        entry.packets.get(|| self.index(&head, &geometry, true))
+    }
+
+    /// The same index, but made without PLT and PLM.
+    #[cfg(test)]
+    pub(crate) fn packet_index_from_headers(&self, tile: u32) -> Result<PacketIndex> {
+        let head = self.head(tile)?;
+        let geometry = head.tile.clone()?;
+        self.index(&head, &geometry, false)
+    }
+
+    fn index(&self, head: &TileHead, tile: &Tile, use_lengths: bool) -> Result<PacketIndex> {
+        let mut parts = Cow::Borrowed(&head.parts);
+        if !use_lengths {
+            parts.to_mut().iter_mut().for_each(|part| part.lengths = None);
+        }
+        PacketIndex::build(IndexInput {
+            source: &*self.source,
+            tile,
+            components: &self.header.size.components,
+            parts: &parts,
+            packed: head.packed.clone(),
+            limits: &self.limits,
+        })
+    }
+
+    /// Number of bytes of a data-bin that the file has; `None` if the codestream has no such bin.
+    ///
+    /// # Errors
+    /// As for [`packet_index`](Self::packet_index).
+    pub fn bin_len(&self, id: DataBinId) -> Result<Option<u64>> {
+        self.with_bin(id, |bin, _| Ok(bin.len()))
+    }
+
+    /// Whether the file has all bytes of a data-bin; `None` if the codestream has no such bin.
+    ///
+    /// # Errors
+    /// As for [`packet_index`](Self::packet_index).
+    pub fn is_bin_complete(&self, id: DataBinId) -> Result<Option<bool>> {
+        self.with_bin(id, |_, complete| Ok(complete))
+    }
+
+    /// Bytes `range` of a data-bin, cut to what there is.
+    ///
+    /// # Errors
+    /// As for [`packet_index`](Self::packet_index).
+    pub fn read_bin(&self, id: DataBinId, range: Range<u64>) -> Result<Vec<u8>> {
+        Ok(self.with_bin(id, |bin, _| bin.read(&*self.source, range))?.unwrap_or_default())
+    }
+
+    /// A whole data-bin; `None` if the codestream has no such bin.
+    ///
+    /// # Errors
+    /// As for [`packet_index`](Self::packet_index).
+    pub fn bin(&self, id: DataBinId) -> Result<Option<BinView<'_>>> {
+        if id == DataBinId::MainHeader {
+            return Ok(Some(BinView { bytes: Cow::Borrowed(&self.main_header_bin), complete: true }));
+        }
+        self.with_bin(id, |bin, complete| Ok(BinView { bytes: bin.view(&*self.source)?, complete }))
+    }
+
+    /// Where the packets of a precinct end, counted in bytes from the start of its data-bin: one number for
+    /// each layer whose packet is there whole.
+    ///
+    /// # Errors
+    /// As for [`packet_index`](Self::packet_index).
+    pub fn packet_ends(&self, id: PrecinctId) -> Result<Vec<u64>> {
+        let index = self.packet_index(id.tile)?;
+        let whole = index.whole_packets(id.component, id.precinct);
+        let mut end = 0;
+        let packets = index.packets(id.component, id.precinct).take(whole.into());
+        Ok(packets
+            .map(|packet| {
+                end += packet.packed_header.len() as u64 + (packet.range.end - packet.range.start);
+                end
+            })
+            .collect())
+    }
+
+    /// Shows a data-bin and whether it is complete to `look`.
+    fn with_bin<T>(
+        &self,
+        id: DataBinId,
+        look: impl FnOnce(&Composition<'_>, bool) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let mut bin = Composition::default();
+        match id {
+            DataBinId::MainHeader => {
+                bin.push_bytes(&self.main_header_bin);
+                look(&bin, true).map(Some)
+            }
+            DataBinId::TileHeader(tile) => {
+                if tile >= self.header.tile_count() {
+                    return Ok(None);
+                }
+                let head = self.head(tile)?;
+                bin.push_bytes(&head.bin);
+                look(&bin, head.complete).map(Some)
+            }
+            DataBinId::Precinct(id) => {
+                let components = self.header.size.components.len() as u32;
+                let Some(id) = PrecinctId::from_in_class_id(id, components, self.header.tile_count()) else {
+                    return Ok(None);
+                };
+                let tile = self.tile(id.tile)?;
+                let precincts = tile.components.get(id.component as usize).map_or(0, |c| c.precincts);
+                if id.precinct >= precincts {
+                    return Ok(None);
+                }
+                let index = self.packet_index(id.tile)?;
+                for packet in index.packets(id.component, id.precinct) {
+                    bin.push_bytes(packet.packed_header);
+                    bin.push_file(packet.range);
+                }
+                look(&bin, index.is_complete(id.component, id.precinct)).map(Some)
+            }
+            DataBinId::Tile(_) | DataBinId::Metadata(_) => Ok(None),
+        }
+    }
+
+    fn entry(&self, tile: u32) -> Result<Arc<TileEntry>> {
+        let count = self.header.tile_count();
+        if tile >= count {
+            let reason = format!("there are only {count} tiles");
+            return Err(CodestreamError::BadTilePart { offset: 0, tile, part: 0, reason }.into());
+        }
+        Ok(lock(&self.tiles).entry(tile).or_default().clone())
+    }
+
+    fn head(&self, tile: u32) -> Result<Arc<TileHead>> {
+        self.entry(tile)?.head.get(|| self.read_head(tile))
+    }
+
+    fn read_head(&self, tile: u32) -> Result<TileHead> {
+        let (mut bin, mut parts, mut packed) = (Vec::new(), Vec::new(), None::<Vec<u8>>);
+        let mut complete = self.parts.is_tile_whole(tile);
+        for part in self.parts.of_tile(tile) {
+            let header = TilePartHeader::read(&*self.source, part)?;
+            bin.extend_from_slice(&header.segments);
+            complete &= !header.damaged;
+            let of_main = |all: &Option<Vec<u8>>, ranges: &Option<Vec<Range<usize>>>| {
+                let range = ranges.as_ref()?.get(part.ordinal as usize)?.clone();
+                Some(all.as_ref()?.get(range)?.to_vec())
+            };
+            let from_ppm = of_main(&self.header.packed_headers, &self.packed_headers);
+            if let Some(headers) = header.packed_headers.or(from_ppm) {
+                packed.get_or_insert_default().extend_from_slice(&headers);
+            }
+            let from_plm = || of_main(&self.header.packet_lengths, &self.packet_lengths);
+            parts.push(PartData {
+                range: header.data,
+                missing: part.missing,
+                lengths: header.packet_lengths.or_else(from_plm),
+            });
+        }
+        let parameters = self.header.tile_parameters(tile, &bin);
+        let geometry = parameters.and_then(|parameters| Tile::new(&self.header, tile, parameters));
+        Ok(TileHead { bin, complete, tile: geometry.map(Arc::new), parts, packed })
+    }
+}
+
+/// The bytes up to the first SOT, or all where there is none.
+fn read_main_header(source: &dyn ByteSource, range: Range<u64>) -> Result<Vec<u8>> {
+    let whole = range.end.saturating_sub(range.start);
+    let mut length = whole.min(1 << 14);
+    loop {
+        let size =
+            usize::try_from(length).map_err(|_| std::io::Error::from(std::io::ErrorKind::OutOfMemory))?;
+        let mut bytes = vec![0; size];
+        source.read_at(range.start, &mut bytes)?;
+        // A broken header is for the parser to tell about.
+        match main_header_length(&bytes) {
+            Ok(None) if length < whole => length = whole.min(length.saturating_mul(4)),
+            Ok(Some(end)) => {
+                bytes.truncate(usize::try_from(end).unwrap_or(usize::MAX));
+                return Ok(bytes);
+            }
+            Ok(None) | Err(_) => return Ok(bytes),
+        }
+    }
+}
+
+/// The main header as it goes into its data-bin: without TLM, PLM and PPM, which point into the file.
+fn without_pointers(main_header: &[u8]) -> Result<Vec<u8>> {
+    let mut segments = MarkerSegments::new(main_header, 0);
+    let mut kept = Vec::with_capacity(main_header.len());
+    loop {
+        let start = main_header.len() - segments.rest().len();
+        let Some(segment) = segments.read().map_err(CodestreamError::from)? else { return Ok(kept) };
+        if !matches!(segment.marker, marker::TLM | marker::PLM | marker::PPM) {
+            kept.extend_from_slice(&main_header[start..main_header.len() - segments.rest().len()]);
+        }
+    }
+}
+
+/// Where the contents for each tile-part lie in a joined PLM or PPM: a length of `N` bytes, then as many bytes.
+fn split<const N: usize>(joined: &[u8]) -> Vec<Range<usize>> {
+    let mut ranges = Vec::new();
+    let mut at = 0usize;
+    while let Some(length) = joined.get(at..).and_then(|rest| rest.first_chunk::<N>()) {
+        let length = length.iter().fold(0usize, |length, &byte| length << 8 | usize::from(byte));
+        let start = at + N;
+        let end = start.saturating_add(length).min(joined.len());
+        ranges.push(start..end);
+        at = end;
+    }
+    ranges
+}

@@ -1,0 +1,179 @@
+//! A picture file, cut into the data-bins that a JPIP server would send (T.808 Annex A).
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::composition::Composition;
+use super::{ByteSource, IndexedCodestream};
+use crate::codestream::header::MainHeader;
+use crate::codestream::tile::Tile;
+use crate::data_bin::{BinView, DataBinId, DataBins, PrecinctId};
+use crate::error::{ContainerError, Result};
+use crate::jp2::Container;
+use crate::limits::Limits;
+
+/// A file of the JP2 family, or a bare codestream, that can be read by data-bins: by the decoder, or to
+/// serve it. Nothing but box headers and the first main header is read before it is asked for.
+pub struct IndexedFile {
+    source: Arc<dyn ByteSource>,
+    container: Container,
+    metadata: Composition<'static>,
+    first: Arc<IndexedCodestream>,
+    /// Those after the first, as far as they were asked for.
+    others: Mutex<Vec<Option<Arc<IndexedCodestream>>>>,
+    limits: Limits,
+}
+
+impl IndexedFile {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// It is not a JPEG 2000 file, the header of its first codestream is broken or beyond the limits, or the
+    /// source cannot be read.
+    pub fn open(source: impl ByteSource + 'static, limits: &Limits) -> Result<Self> {
+        let source: Arc<dyn ByteSource> = Arc::new(source);
+        let container = Container::read(&*source)?;
+        let metadata = metadata_bin(&*source, &container)?;
+        let range = container.codestreams.first().cloned();
+        let range = range.ok_or(ContainerError::MissingBox { kind: "jp2c" })?;
+        let first = Arc::new(IndexedCodestream::open(source.clone(), range, limits)?);
+        let others = Mutex::new(vec![None; container.codestreams.len() - 1]);
+        Ok(Self { source, container, metadata, first, others, limits: limits.clone() })
+    }
+
+    /// The boxes around the codestreams.
+    #[must_use]
+    pub fn container(&self) -> &Container {
+        &self.container
+    }
+
+    /// Number of codestreams, at least 1.
+    #[must_use]
+    pub fn codestream_count(&self) -> u32 {
+        u32::try_from(self.container.codestreams.len()).unwrap_or(u32::MAX)
+    }
+
+    /// A codestream; `None` if the file has fewer.
+    ///
+    /// # Errors
+    /// Its main header is broken or beyond the limits, or the source cannot be read.
+    pub fn codestream(&self, number: u32) -> Result<Option<Arc<IndexedCodestream>>> {
+        self.with_codestream(number, |codestream| Ok(Some(codestream.clone())))
+    }
+
+    /// The main header of the first codestream.
+    #[must_use]
+    pub fn header(&self) -> &MainHeader {
+        self.first.header()
+    }
+
+    /// The geometry of a tile of the first codestream.
+    ///
+    /// # Errors
+    /// See [`IndexedCodestream::tile`].
+    pub fn tile(&self, tile: u32) -> Result<Arc<Tile>> {
+        self.first.tile(tile)
+    }
+
+    /// Number of bytes that the file has of a data-bin of the first codestream or of the metadata; `None` if
+    /// there is no such bin.
+    ///
+    /// # Errors
+    /// See [`IndexedCodestream::bin_len`].
+    pub fn bin_len(&self, id: DataBinId) -> Result<Option<u64>> {
+        match id {
+            DataBinId::Metadata(number) => Ok((number == 0).then_some(self.metadata.len())),
+            _ => self.first.bin_len(id),
+        }
+    }
+
+    /// Bytes `range` of a data-bin of the first codestream or of the metadata, cut to what there is.
+    ///
+    /// # Errors
+    /// See [`IndexedCodestream::read_bin`].
+    pub fn read_bin(&self, id: DataBinId, range: Range<u64>) -> Result<Vec<u8>> {
+        match id {
+            DataBinId::Metadata(0) => self.metadata.read(&*self.source, range),
+            DataBinId::Metadata(_) => Ok(Vec::new()),
+            _ => self.first.read_bin(id, range),
+        }
+    }
+
+    /// Where the whole packets of a precinct of the first codestream end, counted in bytes from the start of
+    /// its data-bin, layer after layer; fewer than there are layers if the file ends too early.
+    ///
+    /// # Errors
+    /// See [`IndexedCodestream::packet_ends`].
+    pub fn packet_ends(&self, id: PrecinctId) -> Result<Vec<u64>> {
+        self.first.packet_ends(id)
+    }
+
+    fn with_codestream<T>(
+        &self,
+        number: u32,
+        look: impl FnOnce(&Arc<IndexedCodestream>) -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
+        let Some(other) = number.checked_sub(1) else { return look(&self.first) };
+        let Some(range) = self.container.codestreams.get(number as usize) else { return Ok(None) };
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(slot) = others.get_mut(other as usize) else { return Ok(None) };
+        let codestream = match slot {
+            Some(codestream) => codestream.clone(),
+            None => {
+                let opened = IndexedCodestream::open(self.source.clone(), range.clone(), &self.limits)?;
+                slot.insert(Arc::new(opened)).clone()
+            }
+        };
+        drop(others);
+        look(&codestream)
+    }
+}
+
+impl DataBins for IndexedFile {
+    fn bin(&self, codestream: u32, id: DataBinId) -> Result<Option<BinView<'_>>> {
+        match id {
+            DataBinId::Metadata(0) => {
+                Ok(Some(BinView { bytes: self.metadata.view(&*self.source)?, complete: true }))
+            }
+            DataBinId::Metadata(_) => Ok(None),
+            _ if codestream == 0 => self.first.bin(id),
+            _ => self.with_codestream(codestream, |other| Ok(other.bin(id)?.map(BinView::into_owned))),
+        }
+    }
+}
+
+/// Metadata-bin 0: the boxes of the file with a placeholder for each codestream; nothing for a bare
+/// codestream.
+fn metadata_bin(source: &dyn ByteSource, container: &Container) -> Result<Composition<'static>> {
+    let mut bin = Composition::default();
+    let mut codestream = 0u64;
+    for found in &container.boxes {
+        let end = found.offset.saturating_add(found.length).min(source.len());
+        if found.kind != *b"jp2c" {
+            bin.push_file(found.offset.min(end)..end);
+            continue;
+        }
+        let mut header = vec![0; usize::from(found.header_length)];
+        source.read_at(found.offset, &mut header)?;
+        bin.push_bytes(placeholder(&header, codestream));
+        codestream += 1;
+    }
+    Ok(bin)
+}
+
+/// A placeholder box (T.808) that stands for the codestream whose box header is given.
+fn placeholder(box_header: &[u8], codestream: u64) -> Vec<u8> {
+    const CODESTREAM: u32 = 4;
+    let length = 8 + 4 + 8 + box_header.len() as u32 + 8 + 8 + 8;
+    let mut bytes = Vec::with_capacity(length as usize);
+    bytes.extend(length.to_be_bytes());
+    bytes.extend(b"phld");
+    bytes.extend(CODESTREAM.to_be_bytes());
+    // OrigID, OrigBH.
+    bytes.extend([0; 8]);
+    bytes.extend(box_header);
+    // EquivID, EquivBH: none.
+    bytes.extend([0; 16]);
+    bytes.extend(codestream.to_be_bytes());
+    bytes
+}
