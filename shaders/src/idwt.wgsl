@@ -45,20 +45,19 @@ var<workgroup> input: array<Sample, INPUT_ROW * REACH>;
 // The same rows after horizontal synthesis, without the apron's columns.
 var<workgroup> middle: array<Sample, MIDDLE_ROW * REACH>;
 
-// F.3.7, counted from the first of `length` samples.
+// F.3.7, counted from the first of `length` samples. The remainder is taken of unsigned values: not all backends
+// give the one of negative values that WGSL asks for.
 fn mirror(at: i32, length: i32) -> u32 {
-    if (at >= 0 && at < length) {
-        return u32(at);
+    let distance = u32(abs(at));
+    if (distance < u32(length)) {
+        return distance;
     }
     if (length == 1) {
         return 0u;
     }
-    let period = 2 * (length - 1);
-    var offset = at % period;
-    if (offset < 0) {
-        offset += period;
-    }
-    return u32(min(offset, period - offset));
+    let period = 2u * u32(length - 1);
+    let offset = distance % period;
+    return min(offset, period - offset);
 }
 
 // Samples of the low band among the interleaved ones in begin..end.

@@ -8,7 +8,7 @@ use wavetile_shaders::pack::PackParameters;
 /// Layout of packed texels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TexelFormat {
-    /// Red, green, blue, alpha in 8 bits each, 0..=255. Textures can be viewed as sRGB.
+    /// Red, green, blue, alpha in 8 bits each, 0..=255. Textures can be viewed as sRGB (not on OpenGL).
     Rgba8,
     /// The first channel in 16 bits, 0..=65535.
     R16,
@@ -126,19 +126,25 @@ pub(super) fn create(
             ),
         });
     }
-    let srgb = [wgpu::TextureFormat::Rgba8UnormSrgb];
-    context.guarded("making a texture", || {
-        Ok(context.device().create_texture(&wgpu::TextureDescriptor {
-            label: Some("wavetile window"),
-            size: wgpu::Extent3d { width: size.width, height: size.height, depth_or_array_layers: 1 },
-            mip_level_count: 1,
-            sample_count: 1,
-            dimension: wgpu::TextureDimension::D2,
-            format: format.texture_format(),
-            usage: wgpu::TextureUsages::TEXTURE_BINDING
-                | wgpu::TextureUsages::COPY_DST
-                | wgpu::TextureUsages::COPY_SRC,
-            view_formats: if format == TexelFormat::Rgba8 { &srgb } else { &[] },
-        }))
-    })
+    let make = |view_formats: &[wgpu::TextureFormat]| {
+        context.guarded("making a texture", || {
+            Ok(context.device().create_texture(&wgpu::TextureDescriptor {
+                label: Some("wavetile window"),
+                size: wgpu::Extent3d { width: size.width, height: size.height, depth_or_array_layers: 1 },
+                mip_level_count: 1,
+                sample_count: 1,
+                dimension: wgpu::TextureDimension::D2,
+                format: format.texture_format(),
+                usage: wgpu::TextureUsages::TEXTURE_BINDING
+                    | wgpu::TextureUsages::COPY_DST
+                    | wgpu::TextureUsages::COPY_SRC,
+                view_formats,
+            }))
+        })
+    };
+    if format == TexelFormat::Rgba8 {
+        // OpenGL has no views of other formats: there the texture is still of use without.
+        return make(&[wgpu::TextureFormat::Rgba8UnormSrgb]).or_else(|_| make(&[]));
+    }
+    make(&[])
 }

@@ -117,10 +117,14 @@ fn cells_make_one_window_in_every_output() {
     let (texture, _) = executor.decode_to_texture(&plan, &staging, TexelFormat::Rgba8).unwrap();
     assert_eq!((texture.width(), texture.height()), (150, 101));
     assert!(read_texture(executor, &texture, 4) == expected, "texture differs");
-    texture.create_view(&wgpu::TextureViewDescriptor {
-        format: Some(wgpu::TextureFormat::Rgba8UnormSrgb),
-        ..Default::default()
-    });
+    if executor.context().adapter_info().backend == wgpu::Backend::Gl {
+        println!("skipped: the sRGB view, which OpenGL has not");
+    } else {
+        texture.create_view(&wgpu::TextureViewDescriptor {
+            format: Some(wgpu::TextureFormat::Rgba8UnormSrgb),
+            ..Default::default()
+        });
+    }
 
     let mut planes = 0;
     let take = &mut |cell: &Cell, plane: &PlaneWindow, samples: &[i32]| {
