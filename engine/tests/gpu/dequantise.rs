@@ -1,6 +1,6 @@
 //! Dequantisation of blocks in both storage layouts.
 
-use crate::rig::{Random, assert_same_words, block, executor, run_on_arena};
+use crate::rig::{Random, assert_same_words, block, executor, plan_on_arena, run_on_arena};
 use wavetile_engine::Rect;
 use wavetile_engine::plan::{Cell, Plan, PlaneWindow};
 use wavetile_shaders::dequantise::DequantiseJob;
@@ -88,4 +88,20 @@ fn the_arena_is_cleared_between_cells() {
     run_on_arena(executor, &plan, &full);
     plan.cells[0].dequantise.clear();
     assert!(run_on_arena(executor, &plan, &full).iter().all(|&word| word == 0));
+}
+
+#[test]
+fn more_workgroups_than_one_row_of_a_dispatch_holds_are_all_run_once() {
+    let Some(executor) = executor("more_workgroups_than_one_row_of_a_dispatch_holds_are_all_run_once") else {
+        return;
+    };
+    let count = 70_001;
+    assert!(count > executor.context().device().limits().max_compute_workgroups_per_dimension);
+    let mut plan = plan_on_arena(count);
+    let job = DequantiseJob { width: 1, height: 1, ..DequantiseJob::default() };
+    plan.cells[0].dequantise =
+        (0..count).map(|at| DequantiseJob { source: at, target: count - 1 - at, ..job }).collect();
+    let staging: Vec<u32> = (1..=count).collect();
+    let expected: Vec<u32> = staging.iter().rev().copied().collect();
+    assert_same_words("one-sample jobs", &run_on_arena(executor, &plan, &staging), &expected);
 }
