@@ -420,9 +420,10 @@ impl<'a> Walk<'a> {
             // In a body, which code-blocks' bytes fill, no marker can stand.
             let mut start = vec![0; (end - self.at).min(6) as usize];
             self.input.source.read_at(self.at, &mut start)?;
-            if start.len() == 6 && start.starts_with(&[0xFF, 0x91, 0, 4]) {
-                self.at += 6;
-                self.found.marker_bytes += 6;
+            let known = start.len().min(SOP.len());
+            if known > 0 && start[..known] == SOP[..known] {
+                self.at += start.len() as u64;
+                self.found.marker_bytes += start.len() as u64;
             }
         }
         let packet_end = self.at.saturating_add(body);
@@ -469,7 +470,7 @@ fn code_blocks(precinct: &Precinct) -> u64 {
 /// Length of an empty packet: a header whose first bit is 0, between the markers that may be there. `None`
 /// if the packet is not empty, or the bytes may not suffice to tell where it ends.
 fn empty_packet(bytes: &[u8], eph: bool) -> Option<usize> {
-    let sop = if bytes.starts_with(&[0xFF, 0x91, 0, 4]) { 6 } else { 0 };
+    let sop = if bytes.starts_with(&SOP) { 6 } else { 0 };
     let rest = bytes.get(sop..)?;
     let first = *rest.first()?;
     if first & 0x80 != 0 {
@@ -514,4 +515,6 @@ impl Window {
     }
 }
 
+/// Marker and length of SOP; two bytes of packet number follow.
+const SOP: [u8; 4] = [0xFF, 0x91, 0, 4];
 const READ_AHEAD: u64 = 1 << 16;
