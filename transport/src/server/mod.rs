@@ -2,4 +2,141 @@
 
 mod roads;
 
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::jpip::{self, Catalogue};
+use crate::road::{Handler, Reply, ReplyBody, Request};
+use crate::tls::{Fingerprint, random_u128};
+
 pub use roads::{Roads, RoadsConfig, ServerError};
+
+/// A JPIP server that listens.
+pub struct Server {
+    roads: Roads,
+    site: Arc<Site>,
+}
+
+impl Server {
+    /// Listens, and offers the pictures of `catalogue`. Must be called within a tokio runtime.
+    /// # Errors
+    /// [`ServerError`]
+    pub fn bind(
+        catalogue: Catalogue,
+        roads: &RoadsConfig,
+        options: jpip::ServerOptions,
+    ) -> Result<Self, ServerError> {
+        let server = Mutex::new(jpip::Server::new(catalogue, options, Box::new(random_u128)));
+        let site = Arc::new(Site { server, start: Instant::now() });
+        Ok(Self { roads: Roads::bind(roads)?, site })
+    }
+
+    /// Address of the HTTP/3 road, with the real port.
+    pub fn http3_addr(&self) -> Option<SocketAddr> {
+        self.roads.http3_addr()
+    }
+
+    /// Address of the HTTP/1.1 road, with the real port.
+    pub fn http1_addr(&self) -> Option<SocketAddr> {
+        self.roads.http1_addr()
+    }
+
+    /// Fingerprint of the certificate, if there is an HTTP/3 road.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        self.roads.fingerprint()
+    }
+
+    /// Names of the pictures, as of the last listing.
+    pub fn names(&self) -> Vec<String> {
+        self.site.server().names()
+    }
+
+    /// Counts to look at while the server runs.
+    pub fn monitor(&self) -> Monitor {
+        Monitor(self.site.clone())
+    }
+
+    /// Serves until `shutdown` is done; then takes no more requests, lets responses finish for a while
+    /// ([`RoadLimits::grace`](crate::road::RoadLimits::grace)), and closes.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let site = self.site.clone();
+        let expire = async move {
+            let mut ticks = tokio::time::interval(EXPIRY_INTERVAL);
+            loop {
+                ticks.tick().await;
+                let site = site.clone();
+                let _ = tokio::task::spawn_blocking(move || site.expire()).await;
+            }
+        };
+        tokio::select! {
+            () = self.roads.run(self.site, shutdown) => {}
+            () = expire => {}
+        }
+    }
+}
+
+/// Counts of a running server.
+#[derive(Clone)]
+pub struct Monitor(Arc<Site>);
+
+impl Monitor {
+    /// Sessions that are open.
+    pub fn sessions(&self) -> usize {
+        self.0.server().sessions()
+    }
+
+    /// Channels that are open.
+    pub fn channels(&self) -> usize {
+        self.0.server().channels()
+    }
+
+    /// Bytes of memory for what is believed of clients.
+    pub fn model_memory(&self) -> usize {
+        self.0.server().model_memory()
+    }
+}
+
+/// The state machine behind its lock. Bodies are pulled without it.
+struct Site {
+    server: Mutex<jpip::Server>,
+    start: Instant,
+}
+
+impl Site {
+    fn server(&self) -> MutexGuard<'_, jpip::Server> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn expire(&self) {
+        let mut server = self.server();
+        server.expire(self.start.elapsed());
+        let (sessions, channels) = (server.sessions(), server.channels());
+        tracing::trace!(sessions, channels, model_memory = server.model_memory(), "alive");
+    }
+}
+
+impl Handler for Site {
+    fn handle(&self, request: Request) -> Reply {
+        let Request { peer, path, query } = request;
+        let now = self.start.elapsed();
+        let reply = self.server().handle_request(peer, &path, &query, now);
+        let took = self.start.elapsed().saturating_sub(now);
+        tracing::debug!(%peer, path, query, status = reply.status, reason = reply.reason, ?took, "request");
+        Reply { status: reply.status, headers: reply.headers, body: Box::new(reply.body) }
+    }
+}
+
+impl ReplyBody for jpip::Body {
+    fn poll_chunk(&mut self, max: usize) -> Option<Vec<u8>> {
+        Self::poll_chunk(self, max)
+    }
+
+    fn exact_len(&self) -> Option<u64> {
+        Self::exact_len(self)
+    }
+}
+
+/// How often sessions are looked through for those that nobody uses.
+const EXPIRY_INTERVAL: Duration = Duration::from_secs(5);
