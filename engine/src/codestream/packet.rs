@@ -120,7 +120,10 @@ pub(super) fn read_length(bits: &mut BitReader<'_>, length_bits: u8, passes: u32
 /// How many coding passes codeword segment number `segment` of a code-block holds when it is complete
 /// (T.800 Table D.9); `None` if it never ends.
 pub(super) const fn passes_in_segment(style: CodeBlockStyle, segment: u16) -> Option<u32> {
-    if style.has(CodeBlockStyle::TERMINATE_ALL) {
+    if style.has(CodeBlockStyle::HIGH_THROUGHPUT) {
+        // T.814: by turns a clean-up pass, and significance propagation with refinement.
+        Some(1 + segment as u32 % 2)
+    } else if style.has(CodeBlockStyle::TERMINATE_ALL) {
         Some(1)
     } else if style.has(CodeBlockStyle::BYPASS) {
         // The clean-up pass of the first plane and the three passes of the next three; then by turns a raw

@@ -122,7 +122,7 @@ impl Precinct {
             .filter(|(geometry, _)| u64::from(precinct) < geometry.precinct_count());
         let (geometry, parameters) = found.ok_or_else(|| place.error(0, "no such precinct"))?;
         let style = parameters.coding.code_block_style;
-        style.check_decodable(component)?;
+        style.check_readable(component)?;
 
         let grids: Vec<_> = (geometry.bands.iter().enumerate())
             .map(|(index, band)| band.code_blocks(geometry.precinct_band_rect(precinct, index)))
@@ -169,6 +169,7 @@ impl Precinct {
     /// # Errors
     /// [`CodestreamError::BadPacket`]; what was read before it stays, and every later call repeats it.
     pub fn read(&mut self, bin: &[u8], complete: bool) -> Result<()> {
+        self.style.check_decodable(self.place.component)?;
         let held = bin.len() as u64;
         loop {
             let arrived = |part: &&Contribution| part.offset + u64::from(part.length) <= held;
@@ -313,8 +314,14 @@ impl Precinct {
                     block.length_bits = block.length_bits.saturating_add(1);
                 }
                 while passes > 0 {
-                    let taken = block.start_segment(self.style, passes)?;
-                    let length = read_length(bits, block.length_bits, taken.into())?;
+                    let (taken, length) = if block.awaits_clean_up(self.style) {
+                        let Some((length, rest)) = block.read_placeholders(passes, bits)? else { break };
+                        passes = rest + 1;
+                        (1, length)
+                    } else {
+                        let taken = block.start_segment(self.style, passes)?;
+                        (taken, read_length(bits, block.length_bits, taken.into())?)
+                    };
                     if keep {
                         self.contributions.push(Contribution {
                             block: number,
@@ -347,10 +354,50 @@ impl Block {
             self.segment_passes = 0;
         }
         let taken = passes.min(room(self)) as u8;
-        let total = self.passes.checked_add(taken).filter(|total| *total <= MAX_PASSES);
-        self.passes = total.ok_or_else(|| Stop::Bad("a code-block has too many coding passes".into()))?;
+        self.count_passes(taken.into())?;
         self.segment_passes += taken;
         Ok(taken)
+    }
+
+    fn count_passes(&mut self, passes: u32) -> Result<(), Stop> {
+        let total = u32::from(self.passes) + passes;
+        if total > u32::from(MAX_PASSES) {
+            return Err(Stop::Bad("a code-block has too many coding passes".into()));
+        }
+        self.passes = total as u8;
+        Ok(())
+    }
+
+    /// Whether no clean-up pass of T.814 has been seen yet, but at most placeholders.
+    const fn awaits_clean_up(&self, style: CodeBlockStyle) -> bool {
+        style.has(CodeBlockStyle::HIGH_THROUGHPUT) && self.segment == 0 && self.segment_passes == 0
+    }
+
+    /// High-throughput code-blocks begin with placeholder passes, three for each further empty bit-plane. If
+    /// the clean-up pass is among `passes`, counts the bit-planes as empty and returns the length of that pass
+    /// and the number of passes after it.
+    fn read_placeholders(
+        &mut self,
+        passes: u32,
+        bits: &mut BitReader<'_>,
+    ) -> Result<Option<(u32, u32)>, Stop> {
+        self.count_passes(passes)?;
+        let after = u32::from(self.passes - 1) % 3;
+        let up_to_clean_up = passes.saturating_sub(after);
+        let shorter = if up_to_clean_up == 0 { passes } else { up_to_clean_up };
+        let length = read_length(bits, self.length_bits, shorter)?;
+        if length > 0 && up_to_clean_up > 0 {
+            let planes = (u32::from(self.passes) - after - 1) / 3;
+            self.zero_bit_planes = self.zero_bit_planes.saturating_add(planes as u8);
+            self.segment_passes = 1;
+            self.passes -= after as u8;
+            return Ok(Some((length, after)));
+        }
+        // All are placeholders, so that their number tells how many bits the length, 0, has.
+        if length > 0 || bits.bits(passes.ilog2() - shorter.ilog2())? != 0 {
+            return Err(Stop::Bad("placeholder passes of a code-block have a length".into()));
+        }
+        Ok(None)
     }
 }
 

@@ -200,14 +200,22 @@ impl TileParameters {
 }
 
 impl CodeBlockStyle {
-    /// `component` is named in the error.
+    /// Whether code-blocks can be decoded; `component` is named in the error.
     pub(in crate::codestream) fn check_decodable(self, component: u32) -> Result<(), CodestreamError> {
-        let feature = if self.has(Self::HIGH_THROUGHPUT) {
-            format!("high-throughput block coding (HTJ2K, T.814) in component {component}")
-        } else if self.0 & 0xC0 != 0 {
-            format!("code-block style {:#04x} in component {component}", self.0)
-        } else {
-            return Ok(());
+        self.check_readable(component)?;
+        if self.has(Self::HIGH_THROUGHPUT) {
+            let feature = format!("high-throughput block coding (HTJ2K, T.814) in component {component}");
+            return Err(CodestreamError::Unsupported { feature });
+        }
+        Ok(())
+    }
+
+    /// Whether packet headers can be read; `component` is named in the error.
+    pub(in crate::codestream) fn check_readable(self, component: u32) -> Result<(), CodestreamError> {
+        let feature = match self.0 & 0xC0 {
+            0xC0 => format!("a mixture of block coders (HTJ2K, T.814) in component {component}"),
+            0x80 => format!("code-block style {:#04x} in component {component}", self.0),
+            _ => return Ok(()),
         };
         Err(CodestreamError::Unsupported { feature })
     }

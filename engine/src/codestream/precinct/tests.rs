@@ -205,9 +205,30 @@ fn code_blocks_are_counted_before_they_are_made() {
 }
 
 #[test]
-fn other_block_coders_are_named() {
-    let result = Precinct::new(&tile(0, 1, 0x40), 0, 0, 0, &Limits::default());
-    assert!(result.unwrap_err().to_string().contains("HTJ2K"));
+fn high_throughput_headers_are_walked_but_not_decoded() {
+    let tile = tile(0, 3, CodeBlockStyle::HIGH_THROUGHPUT);
+    let mut walker = precinct(&tile);
+    // Two placeholder passes, whose length 0 has 3 + 1 bits; two more, of which the second is the clean-up
+    // pass; then both passes of the refinement.
+    let packets =
+        [("1 111 111 10 0 0000 0 0 0 0", 0), ("1 1 10 0 0101 0 0 0 0", 5), ("1 1 10 0 0111 0 0 0 0", 7)];
+    for (text, body_length) in packets {
+        let bytes = header(text);
+        let found = walker.read_packet_header(&bytes, true).unwrap().unwrap();
+        assert_eq!(found, PacketHeader { header_length: bytes.len(), body_length });
+    }
+    let error = precinct(&tile).read(&[0], true).unwrap_err().to_string();
+    assert!(error.contains("HTJ2K"), "{error}");
+    assert!(Precinct::new(&self::tile(0, 1, 0xC0), 0, 0, 0, &Limits::default()).is_err());
+}
+
+#[test]
+fn placeholder_passes_stand_for_empty_bit_planes() {
+    let mut walker = precinct(&tile(0, 1, CodeBlockStyle::HIGH_THROUGHPUT));
+    // Eight passes: six placeholders, the clean-up pass (3 + 2 bits), one more (3 bits). Three planes are empty.
+    let bytes = header("1 111 000111 111100010 0 10001 101 0 0 0 0");
+    assert_eq!(walker.read_packet_header(&bytes, true).unwrap().unwrap().body_length, 17 + 5);
+    assert_eq!(walker.zero_bit_planes(0), 3 + 2);
 }
 
 proptest::proptest! {
