@@ -110,8 +110,7 @@ impl Precinct {
     ///
     /// # Errors
     /// [`LimitError`] beyond [`Limits::max_code_blocks_per_precinct`]; [`CodestreamError::Unsupported`] if the
-    /// tile-component uses another block coder than that of T.800; [`CodestreamError::BadPacket`] if the
-    /// tile has no such precinct.
+    /// tile-component mixes block coders (T.814); [`CodestreamError::BadPacket`] if the tile has no such precinct.
     pub fn new(tile: &Tile, component: u32, resolution: u32, precinct: u32, limits: &Limits) -> Result<Self> {
         let place = Place { tile: tile.index, component, resolution, precinct };
         let found = (tile.components.get(component as usize))
@@ -168,6 +167,7 @@ impl Precinct {
     ///
     /// # Errors
     /// [`CodestreamError::BadPacket`]; what was read before it stays, and every later call repeats it.
+    /// [`CodestreamError::Unsupported`] if the block coder is that of T.814 (packet headers can still be read).
     pub fn read(&mut self, bin: &[u8], complete: bool) -> Result<()> {
         self.style.check_decodable(self.place.component)?;
         let held = bin.len() as u64;
