@@ -116,7 +116,7 @@ async fn a_whole_picture_arrives_over_either_road_with_and_without_a_session() {
 
 #[tokio::test]
 async fn a_new_window_takes_over_and_nothing_is_sent_twice() {
-    let picture = Arc::new(Synthetic::sized(6000, 6000, 1024));
+    let picture = Arc::new(Synthetic::sized(3000, 3000, 1024));
     let payload: usize = picture.bins().iter().map(|(_, bytes)| bytes.len()).sum();
     let server = Running::start(&picture, 0);
     for transport in ROADS {
@@ -124,7 +124,7 @@ async fn a_new_window_takes_over_and_nothing_is_sent_twice() {
         // One response could carry it all.
         config.jpip.length = Some(1 << 30);
         let mut client = Client::connect(&server.url(), config).await.unwrap();
-        client.set_window(whole(6000, 6000));
+        client.set_window(whole(3000, 3000));
         loop {
             if let Event::Progress(progress) = client.next_event().await.unwrap()
                 && progress.new > 100_000
@@ -134,9 +134,9 @@ async fn a_new_window_takes_over_and_nothing_is_sent_twice() {
         }
         let before = client.progress().received;
         let region = ViewWindow {
-            offset: (5000, 5000),
+            offset: (2500, 2500),
             region: Size::new(64, 64),
-            ..ViewWindow::whole(Size::new(6000, 6000))
+            ..ViewWindow::whole(Size::new(3000, 3000))
         };
         let small = client.fetch(Some(region)).await.unwrap();
         assert_eq!(small.requests, 1);
@@ -145,7 +145,7 @@ async fn a_new_window_takes_over_and_nothing_is_sent_twice() {
         let late = client.progress().received - before;
         assert!(late < 3 << 20 && (late as usize) < payload / 2, "{late} of {payload} bytes");
         picture.assert_prefixes(&client.bins().read().unwrap());
-        client.fetch(whole(6000, 6000)).await.unwrap();
+        client.fetch(whole(3000, 3000)).await.unwrap();
         picture.assert_whole(&client.bins().read().unwrap());
         // A message on its way when the window changed may be sent once more.
         assert!(client.progress().duplicate <= 8 << 10, "{:?}", client.progress());

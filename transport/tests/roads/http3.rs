@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use quinn::crypto::rustls::QuicClientConfig;
-use wavetile_transport::client::Transport;
-use wavetile_transport::road::RoadLimits;
+use wavetile_transport::client::{ConnectOptions, Road, Transport};
+use wavetile_transport::road::{RoadError, RoadLimits};
 use wavetile_transport::server::RoadsConfig;
 use wavetile_transport::tls::{Trust, client_config};
 
@@ -145,4 +145,51 @@ async fn a_request_head_that_never_ends_is_not_waited_for() {
     send.write_all(&[0x01, 0x40]).await.unwrap();
     let ended = tokio::time::timeout(Duration::from_secs(3), recv.read_to_end(1 << 16)).await;
     assert!(ended.is_ok(), "the stream is still open");
+}
+
+#[tokio::test]
+async fn silent_connections_end() {
+    let limits = RoadLimits { idle: Duration::from_millis(300), ..RoadLimits::default() };
+    let server = Running::start(&http3(limits));
+    let connection = raw(&server).await;
+    let ended = tokio::time::timeout(Duration::from_secs(3), connection.closed()).await;
+    assert!(matches!(ended, Ok(quinn::ConnectionError::TimedOut)), "{ended:?}");
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_are_refused() {
+    let server = Running::start(&http3(RoadLimits { connections: 2, ..RoadLimits::default() }));
+    let first = server.road(Transport::Http3).await;
+    // Beyond half of the limit, an address has to be proved first; the client does not notice.
+    let second = server.road(Transport::Http3).await;
+    let trust = Trust::Fingerprint(server.fingerprint.unwrap());
+    let options = ConnectOptions { trust, timeout: Duration::from_secs(2), ..ConnectOptions::default() };
+    let refused = Road::connect(&server.address(Transport::Http3), &options).await.err();
+    assert!(matches!(refused, Some(RoadError::Unreachable { .. })), "{refused:?}");
+    for road in [&first, &second] {
+        assert_eq!(text(road.request("/echo?x").await.unwrap().1).await, "x");
+    }
+    first.close().await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    Road::connect(&server.address(Transport::Http3), &options).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_slow_body_is_not_waited_for() {
+    let limits = RoadLimits { body_time: Duration::from_millis(200), ..RoadLimits::default() };
+    let server = Running::start(&http3(limits));
+    let tls = client_config(&Trust::Insecure, &[b"h3"]).unwrap();
+    let config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
+    let endpoint = quinn::Endpoint::client(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+    let connection =
+        endpoint.connect_with(config, server.http3.unwrap(), "localhost").unwrap().await.unwrap();
+    let built = h3::client::new(h3_quinn::Connection::new(connection)).await.unwrap();
+    let (mut driver, mut requests) = built;
+    tokio::spawn(async move { std::future::poll_fn(|context| driver.poll_close(context)).await });
+    let request = http::Request::post("https://localhost/echo").body(()).unwrap();
+    let mut stream = requests.send_request(request).await.unwrap();
+    stream.send_data(bytes::Bytes::from_static(b"len=")).await.unwrap();
+    let response =
+        tokio::time::timeout(Duration::from_secs(3), stream.recv_response()).await.unwrap().unwrap();
+    assert_eq!(response.status(), 408);
 }
