@@ -41,3 +41,53 @@ impl ComponentTransformJob {
     /// Source plane 0 holds `f32`; shifted left by `c` for plane `c`.
     pub const FLOAT_0: u32 = 0x100;
 }
+
+/// Runs the job on planes of the arena.
+///
+/// # Panics
+/// If the job reaches outside `arena`.
+pub fn run(job: &ComponentTransformJob, arena: &mut [u32]) {
+    let transform = job.flags & 0xFF;
+    for row in 0..job.height {
+        for column in 0..job.width {
+            let read =
+                |plane: usize| arena[(job.source[plane] + row * job.source_row[plane] + column) as usize];
+            let mut write = [0i32; 3];
+            match transform {
+                ComponentTransformJob::RCT => {
+                    let [luma, blue, red] = [read(0), read(1), read(2)].map(|word| word as i32);
+                    let green = luma.wrapping_sub(blue.wrapping_add(red) >> 2);
+                    write = [red.wrapping_add(green), green, blue.wrapping_add(green)];
+                }
+                ComponentTransformJob::ICT => {
+                    let [luma, blue, red] = [read(0), read(1), read(2)].map(f32::from_bits);
+                    write = [
+                        round(luma + 1.402 * red),
+                        round(luma - 0.344_136 * blue - 0.714_136 * red),
+                        round(luma + 1.772 * blue),
+                    ];
+                }
+                _ => {
+                    for (plane, value) in write.iter_mut().enumerate().take(job.count as usize) {
+                        let word = read(plane);
+                        *value = if job.flags & (ComponentTransformJob::FLOAT_0 << plane) != 0 {
+                            round(f32::from_bits(word))
+                        } else {
+                            word as i32
+                        };
+                    }
+                }
+            }
+            for plane in 0..job.count as usize {
+                let value = write[plane].saturating_add(job.shift[plane]);
+                arena[(job.target[plane] + row * job.target_row[plane] + column) as usize] =
+                    value.clamp(job.low[plane], job.high[plane]) as u32;
+            }
+        }
+    }
+}
+
+/// To the nearest integer, halves to even; saturates.
+fn round(value: f32) -> i32 {
+    value.round_ties_even() as i32
+}

@@ -44,3 +44,262 @@ pub struct IdwtJob {
     /// Zero.
     pub padding: [u32; 2],
 }
+
+impl IdwtJob {
+    /// Whether the output window is inside the input window and nowhere reversed.
+    #[must_use]
+    pub const fn is_consistent(&self) -> bool {
+        self.x0 <= self.out_x0
+            && self.out_x0 <= self.out_x1
+            && self.out_x1 <= self.x1
+            && self.y0 <= self.out_y0
+            && self.out_y0 <= self.out_y1
+            && self.out_y1 <= self.y1
+    }
+}
+
+/// Memory that the CPU twins keep between jobs; one for each thread.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    words: Vec<u32>,
+}
+
+/// Output columns done at a time: all rows in flight stay in the first-level cache.
+const STRIP: u32 = 512;
+/// Rows kept after horizontal synthesis: a power of two that covers the filter's reach on one side.
+const RING: usize = 8;
+/// Rows of intermediate lifting results, at most.
+const STATES: usize = 3;
+/// Samples of a scratch row beyond the strip itself.
+const HALO: usize = 8;
+
+/// The columns that one call of [`Kernel::horizontal`] makes: `pairs` pairs from column `2 * first`.
+#[derive(Clone, Copy)]
+pub(crate) struct Columns {
+    pub(crate) x0: i64,
+    pub(crate) x1: i64,
+    pub(crate) first: i64,
+    pub(crate) pairs: usize,
+}
+
+/// A filter: one-dimensional synthesis of a row, and one step of vertical synthesis down the rows.
+pub(crate) trait Kernel {
+    /// What a plane holds.
+    type Sample: bytemuck::Pod;
+    /// [`Self::vertical`] writes even rows this many pairs behind its input.
+    const LAG: i64;
+
+    /// 1D_SR of a row: `out` gets `2 * columns.pairs` interleaved samples. `low_temp` and `high_temp`
+    /// hold at least `columns.pairs + 4` samples.
+    fn horizontal(
+        low: &[Self::Sample],
+        high: &[Self::Sample],
+        columns: Columns,
+        low_temp: &mut [Self::Sample],
+        high_temp: &mut [Self::Sample],
+        out: &mut [Self::Sample],
+    );
+
+    /// Takes low-pass row `n` and the high-pass rows before and after it; gives the finished even row
+    /// `2 * (n - LAG)` and the odd row before that. All slices are equally long.
+    fn vertical(
+        even: &[Self::Sample],
+        odd: [&[Self::Sample]; 2],
+        state: [&mut [Self::Sample]; STATES],
+        out_odd: &mut [Self::Sample],
+        out_even: &mut [Self::Sample],
+    );
+
+    /// F.3.6: a lone sample at an odd position.
+    fn halve(sample: Self::Sample) -> Self::Sample;
+}
+
+/// Whole-sample symmetric extension (F.3.7): the position inside `begin..end` that stands for `at`.
+pub(crate) fn mirror(at: i64, begin: i64, end: i64) -> i64 {
+    let period = 2 * (end - begin - 1);
+    if period <= 0 {
+        return begin;
+    }
+    let offset = (at - begin).rem_euclid(period);
+    begin + offset.min(period - offset)
+}
+
+/// Fills `out` with the band samples at interleaved columns `2 * (from + i) + odd`, extended beyond
+/// `x0..x1`, each mapped by `map`.
+pub(crate) fn extend<S: Copy>(
+    band: &[S],
+    (x0, x1): (i64, i64),
+    odd: i64,
+    from: i64,
+    out: &mut [S],
+    map: impl Fn(S) -> S,
+) {
+    // The band's first sample is at column 2 * begin + odd.
+    let begin = (x0 + 1 - odd) >> 1;
+    let count = out.len() as i64;
+    let inside = (begin - from).clamp(0, count)..(begin + band.len() as i64 - from).clamp(0, count);
+    for i in (0..inside.start).chain(inside.end..count) {
+        let column = mirror(2 * (from + i) + odd, x0, x1);
+        out[i as usize] = map(band[((column - odd) / 2 - begin) as usize]);
+    }
+    if inside.start < inside.end {
+        let first = (from + inside.start - begin) as usize;
+        let out = &mut out[inside.start as usize..inside.end as usize];
+        let band = &band[first..first + out.len()];
+        for (out, &sample) in out.iter_mut().zip(band) {
+            *out = map(sample);
+        }
+    }
+}
+
+/// The last lifting step of a row together with 2D_INTERLEAVE: pairs of `low[i]` and
+/// `odd(high[i], low[i], low[i + 1])`. `low` is one longer than `high`, `out` twice as long as that.
+#[inline(always)]
+pub(crate) fn interleave<S: Copy>(low: &[S], high: &[S], out: &mut [S], odd: impl Fn(S, S, S) -> S) {
+    // Four pairs at a time by hand: the compiler would otherwise vectorise only two.
+    let (out, out_rest) = out.as_chunks_mut::<8>();
+    let (highs, high_rest) = high.as_chunks::<4>();
+    let (low_rest, next_rest) = (&low[4 * highs.len()..], &low[4 * highs.len() + 1..]);
+    let lows = low.as_chunks::<4>().0.iter().zip(low[1..].as_chunks::<4>().0);
+    for (out, (high, (low, next))) in out.iter_mut().zip(highs.iter().zip(lows)) {
+        let o: [S; 4] = std::array::from_fn(|i| odd(high[i], low[i], next[i]));
+        *out = [low[0], o[0], low[1], o[1], low[2], o[2], low[3], o[3]];
+    }
+    let rest = high_rest.iter().zip(low_rest.iter().zip(next_rest));
+    for (out, (&high, (&low, &next))) in out_rest.as_chunks_mut::<2>().0.iter_mut().zip(rest) {
+        *out = [low, odd(high, low, next)];
+    }
+}
+
+/// 2D_SR (F.3.2) of the job's output window: horizontal, then vertical synthesis.
+pub(crate) fn run<K: Kernel>(job: &IdwtJob, arena: &mut [u32], scratch: &mut Scratch) {
+    if !job.is_consistent() || job.out_x0 == job.out_x1 || job.out_y0 == job.out_y1 {
+        return;
+    }
+    let arena: &mut [K::Sample] = bytemuck::cast_slice_mut(arena);
+    let row_length = STRIP as usize + HALO;
+    scratch.words.resize(row_length * (RING + STATES + 4), 0);
+    let scratch: &mut [K::Sample] = bytemuck::cast_slice_mut(&mut scratch.words);
+    let mut first = job.out_x0;
+    while first < job.out_x1 {
+        let last = first.saturating_add(STRIP).min(job.out_x1);
+        let mut strip = Strip::<K>::new(job, first, last, scratch);
+        if job.y1 - job.y0 == 1 {
+            strip.single_row(job, arena)
+        } else {
+            strip.all_rows(job, arena)
+        }
+        first = last;
+    }
+}
+
+/// The work on one strip of output columns.
+struct Strip<'a, K: Kernel> {
+    columns: Columns,
+    /// Wanted samples inside a scratch row.
+    wanted: std::ops::Range<usize>,
+    /// Words from the start of an output row.
+    out_offset: usize,
+    row_length: usize,
+    ring: &'a mut [K::Sample],
+    held: [i64; RING],
+    state: &'a mut [K::Sample],
+    temp: &'a mut [K::Sample],
+    unwanted: &'a mut [K::Sample],
+}
+
+impl<'a, K: Kernel> Strip<'a, K> {
+    fn new(job: &IdwtJob, first: u32, last: u32, scratch: &'a mut [K::Sample]) -> Self {
+        let pair = first / 2;
+        let row_length = scratch.len() / (RING + STATES + 4);
+        let (ring, rest) = scratch.split_at_mut(RING * row_length);
+        let (state, rest) = rest.split_at_mut(STATES * row_length);
+        let (temp, unwanted) = rest.split_at_mut(2 * row_length);
+        let skipped = (first - 2 * pair) as usize;
+        Self {
+            columns: Columns {
+                x0: job.x0.into(),
+                x1: job.x1.into(),
+                first: pair.into(),
+                pairs: ((last - 1) / 2 - pair + 1) as usize,
+            },
+            wanted: skipped..skipped + (last - first) as usize,
+            out_offset: (first - job.out_x0) as usize,
+            row_length,
+            ring,
+            held: [-1; RING],
+            state,
+            temp,
+            unwanted,
+        }
+    }
+
+    /// Makes row `y` of the horizontal synthesis, unless it is held, and says where it starts.
+    fn row(&mut self, job: &IdwtJob, y: i64, arena: &[K::Sample]) -> usize {
+        let slot = y as usize % RING;
+        let start = slot * self.row_length;
+        if self.held[slot] == y {
+            return start;
+        }
+        let low_columns = (job.x1.div_ceil(2) - job.x0.div_ceil(2)) as usize;
+        let high_columns = (job.x1 / 2 - job.x0 / 2) as usize;
+        let (low, high, row) = if y & 1 == 0 {
+            (job.ll, job.hl, y as u32 / 2 - job.y0.div_ceil(2))
+        } else {
+            (job.lh, job.hh, y as u32 / 2 - job.y0 / 2)
+        };
+        let (low, high, row) = (low as usize, high as usize, row as usize);
+        let low = &arena[low + row * low_columns..][..low_columns];
+        let high = &arena[high + row * high_columns..][..high_columns];
+        let out = &mut self.ring[start..start + 2 * self.columns.pairs];
+        let (low_temp, high_temp) = self.temp.split_at_mut(self.row_length);
+        if low_columns + high_columns > 1 {
+            K::horizontal(low, high, self.columns, low_temp, high_temp, out);
+        } else {
+            out.fill(low.first().copied().unwrap_or_else(|| K::halve(high[0])));
+        }
+        self.held[slot] = y;
+        start
+    }
+
+    fn single_row(&mut self, job: &IdwtJob, arena: &mut [K::Sample]) {
+        let start = self.row(job, job.y0.into(), arena);
+        let row = &self.ring[start..][self.wanted.clone()];
+        let out = &mut arena[job.out as usize + self.out_offset..][..row.len()];
+        out.copy_from_slice(row);
+        if job.y0 & 1 == 1 {
+            out.iter_mut().for_each(|sample| *sample = K::halve(*sample));
+        }
+    }
+
+    fn all_rows(&mut self, job: &IdwtJob, arena: &mut [K::Sample]) {
+        let (y0, y1) = (i64::from(job.y0), i64::from(job.y1));
+        let (out_y0, out_y1) = (i64::from(job.out_y0), i64::from(job.out_y1));
+        let width = self.wanted.len();
+        for n in (out_y0 >> 1) - K::LAG..=(out_y1 >> 1) + K::LAG {
+            let rows = [2 * n - 1, 2 * n, 2 * n + 1];
+            let starts = rows.map(|y| self.row(job, mirror(y, y0, y1), arena));
+            let [before, even, after] = starts.map(|start| &self.ring[start..][self.wanted.clone()]);
+            let (state_0, rest) = self.state.split_at_mut(self.row_length);
+            let (state_1, state_2) = rest.split_at_mut(self.row_length);
+            let state = [&mut state_0[..width], &mut state_1[..width], &mut state_2[..width]];
+            let (spare_odd, spare_even) = self.unwanted.split_at_mut(self.row_length);
+
+            let even_y = 2 * (n - K::LAG);
+            let odd_y = even_y - 1;
+            let at =
+                |y: i64| job.out as usize + (y - out_y0) as usize * job.out_row as usize + self.out_offset;
+            let (out_odd, out_even) =
+                match ((out_y0..out_y1).contains(&odd_y), (out_y0..out_y1).contains(&even_y)) {
+                    (true, true) => {
+                        let (odd, even) = arena.split_at_mut(at(even_y));
+                        (&mut odd[at(odd_y)..], even)
+                    }
+                    (true, false) => (&mut arena[at(odd_y)..], spare_even),
+                    (false, true) => (spare_odd, &mut arena[at(even_y)..]),
+                    (false, false) => (spare_odd, spare_even),
+                };
+            K::vertical(even, [before, after], state, &mut out_odd[..width], &mut out_even[..width]);
+        }
+    }
+}

@@ -8,5 +8,10 @@ pub mod component_transform;
 pub mod dequantise;
 pub mod dispatch;
 pub mod idwt;
+pub mod idwt_53;
+pub mod idwt_97;
 pub mod pack;
 pub mod wgsl;
+
+#[cfg(test)]
+mod idwt_tests;

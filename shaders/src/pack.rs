@@ -81,3 +81,66 @@ impl PackParameters {
     /// Channels 0 to 2 are sYCC (IEC 61966-2-1 Amd.1), converted to sRGB.
     pub const COLOUR_SYCC: u32 = 1;
 }
+
+/// Packs the cell into `texels`: `row` words for each of `height` rows.
+///
+/// # Panics
+/// If a channel's plane is not inside `arena`, or `texels` is too short.
+pub fn run(parameters: &PackParameters, tables: &[u32], arena: &[u32], texels: &mut [u32]) {
+    for row in 0..parameters.height {
+        let y = parameters.y0 + row;
+        let out = &mut texels[(row * parameters.row) as usize..];
+        for column in 0..parameters.width {
+            let x = parameters.x0 + column;
+            let at = column as usize;
+            match parameters.format {
+                PackParameters::RGBA8 => {
+                    let [red, green, blue, alpha] = texel(parameters, tables, arena, x, y, 255);
+                    out[at] = red | green << 8 | blue << 16 | alpha << 24;
+                }
+                PackParameters::R16 => {
+                    let value = channel(&parameters.channels[0], tables, arena, x, y, 65535);
+                    if at.is_multiple_of(2) { out[at / 2] = value } else { out[at / 2] |= value << 16 }
+                }
+                _ => {
+                    let [red, green, blue, alpha] = texel(parameters, tables, arena, x, y, 65535);
+                    out[2 * at] = red | green << 16;
+                    out[2 * at + 1] = blue | alpha << 16;
+                }
+            }
+        }
+    }
+}
+
+fn texel(parameters: &PackParameters, tables: &[u32], arena: &[u32], x: u32, y: u32, top: u32) -> [u32; 4] {
+    let first = channel(&parameters.channels[0], tables, arena, x, y, top);
+    let mut value = [first, first, first, top];
+    for (value, from) in value.iter_mut().zip(&parameters.channels).skip(1) {
+        if from.plane != PackChannel::OPAQUE {
+            *value = channel(from, tables, arena, x, y, top);
+        }
+    }
+    if parameters.colour == PackParameters::COLOUR_SYCC {
+        let middle = top.div_ceil(2) as f32;
+        let luma = value[0] as f32;
+        let (blue, red) = (value[1] as f32 - middle, value[2] as f32 - middle);
+        let rgb = [luma + 1.402 * red, luma - 0.344_136 * blue - 0.714_136 * red, luma + 1.772 * blue];
+        for (value, rgb) in value.iter_mut().zip(rgb) {
+            *value = rgb.round_ties_even().clamp(0.0, top as f32) as u32;
+        }
+    }
+    value
+}
+
+fn channel(channel: &PackChannel, tables: &[u32], arena: &[u32], x: u32, y: u32, top: u32) -> u32 {
+    let resample = |at: u32, n: u32, d: u32| (u64::from(at) * u64::from(n) / u64::from(d)) as u32;
+    let column = resample(x, channel.x_numerator, channel.x_denominator).max(channel.x0) - channel.x0;
+    let row = resample(y, channel.y_numerator, channel.y_denominator).max(channel.y0) - channel.y0;
+    let at = row.min(channel.height - 1) * channel.row + column.min(channel.width - 1);
+    let mut value = (arena[(channel.plane + at) as usize] as i32).wrapping_sub(channel.low) as u32;
+    if channel.table != PackChannel::NO_TABLE {
+        value = tables[(channel.table + value.min(channel.table_length - 1)) as usize];
+    }
+    let high = u64::from(channel.high);
+    ((u64::from(value.min(channel.high)) * u64::from(top) + high / 2) / high) as u32
+}

@@ -1,0 +1,75 @@
+//! The reversible 5/3 inverse wavelet transform of one level (T.800 F.3.8.1).
+
+use crate::idwt::{self, Columns, IdwtJob, Kernel, Scratch, extend, interleave};
+
+/// Makes the job's output window from its four band windows, all `i32`. Arithmetic wraps, so that
+/// damaged data gives the same samples on every executor.
+///
+/// A job whose windows are reversed or not inside one another does nothing.
+///
+/// # Panics
+/// If a window of the job is not inside `arena`.
+pub fn run(job: &IdwtJob, arena: &mut [u32], scratch: &mut Scratch) {
+    idwt::run::<Reversible53>(job, arena, scratch);
+}
+
+struct Reversible53;
+
+/// F-5: undoes the update of a low-pass sample.
+#[inline(always)]
+fn even(low: i32, before: i32, after: i32) -> i32 {
+    low.wrapping_sub(before.wrapping_add(after).wrapping_add(2) >> 2)
+}
+
+/// F-6: undoes the prediction of a high-pass sample.
+#[inline(always)]
+fn odd(high: i32, before: i32, after: i32) -> i32 {
+    high.wrapping_add(before.wrapping_add(after) >> 1)
+}
+
+impl Kernel for Reversible53 {
+    type Sample = i32;
+    const LAG: i64 = 0;
+
+    fn horizontal(
+        low: &[i32],
+        high: &[i32],
+        columns: Columns,
+        low_temp: &mut [i32],
+        high_temp: &mut [i32],
+        out: &mut [i32],
+    ) {
+        let Columns { x0, x1, first, pairs } = columns;
+        let low_temp = &mut low_temp[..pairs + 1];
+        let high_temp = &mut high_temp[..pairs + 2];
+        extend(low, (x0, x1), 0, first, low_temp, |sample| sample);
+        extend(high, (x0, x1), 1, first - 1, high_temp, |sample| sample);
+        for ((low, &before), &after) in low_temp.iter_mut().zip(&high_temp[..]).zip(&high_temp[1..]) {
+            *low = even(*low, before, after);
+        }
+        interleave(low_temp, &high_temp[1..=pairs], out, odd);
+    }
+
+    fn vertical(
+        low: &[i32],
+        [before, after]: [&[i32]; 2],
+        [last_even, _, _]: [&mut [i32]; 3],
+        out_odd: &mut [i32],
+        out_even: &mut [i32],
+    ) {
+        let inputs = low.iter().zip(before.iter().zip(after));
+        let outputs = out_odd.iter_mut().zip(out_even.iter_mut());
+        for (((&low, (&before, &after)), (out_odd, out_even)), last_even) in
+            inputs.zip(outputs).zip(last_even.iter_mut())
+        {
+            let this_even = even(low, before, after);
+            *out_odd = odd(before, *last_even, this_even);
+            *out_even = this_even;
+            *last_even = this_even;
+        }
+    }
+
+    fn halve(sample: i32) -> i32 {
+        sample >> 1
+    }
+}
