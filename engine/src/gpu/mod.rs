@@ -10,8 +10,9 @@ mod readback;
 mod sink;
 mod texture;
 
+pub use crate::plan::TexelFormat;
 pub use context::Context;
 pub use executor::{GpuExecutor, GpuStatistics};
-pub use texture::{TexelFormat, TextureTarget};
+pub use texture::TextureTarget;
 /// The version of `wgpu` that the types here come from.
 pub use wgpu;

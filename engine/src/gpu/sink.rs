@@ -3,9 +3,10 @@
 use super::buffers::{CellBuffers, Pool};
 use super::context::Context;
 use super::readback::Readback;
-use super::texture::{TexelFormat, TextureTarget};
+use super::texture::TextureTarget;
 use crate::error::DeviceError;
 use crate::geometry::Rect;
+use crate::plan::TexelFormat;
 use crate::plan::{Cell, Plan, PlaneWindow};
 
 /// Takes the results of cells, one after another.

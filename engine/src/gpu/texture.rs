@@ -3,40 +3,9 @@
 use super::context::Context;
 use crate::error::DeviceError;
 use crate::geometry::Size;
-use wavetile_shaders::pack::PackParameters;
-
-/// Layout of packed texels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TexelFormat {
-    /// Red, green, blue, alpha in 8 bits each, 0..=255. Textures can be viewed as sRGB (not on OpenGL).
-    Rgba8,
-    /// The first channel in 16 bits, 0..=65535.
-    R16,
-    /// Red, green, blue, alpha in 16 bits each, 0..=65535.
-    Rgba16,
-}
+use crate::plan::TexelFormat;
 
 impl TexelFormat {
-    /// Bytes of a texel.
-    #[must_use]
-    pub const fn bytes(self) -> u32 {
-        match self {
-            Self::Rgba8 => 4,
-            Self::R16 => 2,
-            Self::Rgba16 => 8,
-        }
-    }
-
-    /// [`PackParameters::format`].
-    #[must_use]
-    pub const fn pack_format(self) -> u32 {
-        match self {
-            Self::Rgba8 => PackParameters::RGBA8,
-            Self::R16 => PackParameters::R16,
-            Self::Rgba16 => PackParameters::RGBA16,
-        }
-    }
-
     /// The format of textures made here: one that every device has.
     #[must_use]
     pub const fn texture_format(self) -> wgpu::TextureFormat {

@@ -318,6 +318,22 @@ impl RenderColour {
 }
 
 impl Rendering {
+    /// Takes components for channels as they are: one is grey, two are grey and opacity, three are RGB
+    /// (sYCC if sub-sampled like it), four are RGB and opacity. `components` must exist in `size`.
+    ///
+    /// # Errors
+    /// As [`Container::rendering`].
+    pub fn of_components(size: &ImageSize, components: &[u32]) -> Result<Self> {
+        let chosen = components.iter().map(|&component| size.components[component as usize]).collect();
+        let mut rendering =
+            Container::default().rendering(&ImageSize { components: chosen, ..size.clone() })?;
+        let alpha = rendering.alpha.iter_mut().map(|alpha| &mut alpha.channel);
+        for channel in rendering.colours.iter_mut().chain(alpha) {
+            channel.component = components[channel.component as usize];
+        }
+        Ok(rendering)
+    }
+
     /// All channels: the colours, then the opacity.
     pub fn channels(&self) -> impl Iterator<Item = &RenderChannel> {
         self.colours.iter().chain(self.alpha.as_ref().map(|alpha| &alpha.channel))

@@ -1,8 +1,14 @@
 //! What a decode does, decided before anything is decoded: which code-blocks, where their
 //! coefficients go, and which passes run over them. Both executors run the same [`Plan`].
 
+pub mod builder;
+mod cell;
 pub mod coverage;
+mod gather;
 pub mod support;
+mod texel_format;
+
+pub use texel_format::TexelFormat;
 
 use crate::codestream::code_block::Orientation;
 use crate::codestream::header::CodeBlockStyle;
@@ -31,6 +37,15 @@ pub struct Plan {
     pub tables: Vec<u32>,
     /// The window on the output grid; cells lie inside.
     pub window: Rect,
+}
+
+/// What a decode makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The codestream's components after the inverse transforms, level shift and clamping.
+    Components,
+    /// Texels, in one of the formats of [`PackParameters`].
+    Rendered(u32),
 }
 
 /// One code-block to decode.

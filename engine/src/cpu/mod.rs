@@ -1,0 +1,3 @@
+//! Runs plans on the CPU with the shaders' twins.
+
+pub mod executor;

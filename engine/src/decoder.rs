@@ -1,0 +1,387 @@
+//! Decodes pictures on the CPU or the GPU: entropy decoding, then the passes of a plan.
+
+use crate::cpu::executor::CpuExecutor;
+use crate::data_bin::DataBins;
+use crate::entropy::{Scratch, decode_block};
+use crate::error::{LimitError, Result};
+use crate::geometry::{Rect, Size};
+use crate::image::{DecodeRequest, Image};
+use crate::plan::builder::Coverage;
+use crate::plan::{Cell, Plan, PlaneWindow, PlannedBlock, Target, TexelFormat};
+use crate::runner::{self, ParallelRunner};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use wavetile_shaders::pack::{self, PackParameters};
+
+#[cfg(feature = "gpu")]
+use crate::error::DeviceError;
+#[cfg(feature = "gpu")]
+use crate::gpu::{Context, GpuExecutor, GpuStatistics};
+
+/// Where the passes after entropy decoding run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Backend {
+    /// The GPU if there is an adapter, else the CPU.
+    #[default]
+    Auto,
+    /// The GPU; an error without an adapter.
+    Gpu,
+    /// The CPU.
+    Cpu,
+}
+
+/// One decoded component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Component {
+    /// Its index in the codestream.
+    pub index: u32,
+    /// The samples' place on the component's grid at the decoded reduction.
+    pub rect: Rect,
+    /// Bits of a sample.
+    pub depth: u8,
+    /// Samples are signed.
+    pub signed: bool,
+    /// `rect.area()` samples, row by row.
+    pub samples: Vec<i32>,
+}
+
+/// A rendered picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// Columns and rows.
+    pub size: Size,
+    /// Layout of `bytes`.
+    pub format: TexelFormat,
+    /// Rows without gaps.
+    pub bytes: Vec<u8>,
+}
+
+/// What a decode did and how much of the picture it had.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// What was needed and what was there.
+    pub coverage: Coverage,
+    /// Code-blocks whose data is damaged; they were decoded up to the damage.
+    pub damaged_blocks: u64,
+    /// Bytes of coefficients that entropy decoding produced.
+    pub coefficient_bytes: u64,
+    /// Squares that the output was cut into.
+    pub cells: u64,
+    /// GPU dispatches; 0 on the CPU.
+    pub dispatches: u64,
+    /// GPU submissions; 0 on the CPU.
+    pub submissions: u64,
+    /// Bytes uploaded to the GPU; 0 on the CPU.
+    pub uploaded_bytes: u64,
+}
+
+impl Report {
+    /// Every packet that the request needs was there and no block was damaged.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.damaged_blocks == 0
+            && self.coverage.resolutions.iter().all(|&(present, needed)| present == needed)
+    }
+
+    #[cfg(feature = "gpu")]
+    fn add(&mut self, statistics: GpuStatistics) {
+        self.dispatches += statistics.dispatches;
+        self.submissions += statistics.submissions;
+        self.uploaded_bytes += statistics.uploaded_bytes;
+        self.cells += statistics.submissions;
+    }
+
+    /// Share of the needed packets that were there, 0.0 to 1.0.
+    #[must_use]
+    pub fn completeness(&self) -> f64 {
+        let (present, needed) = self
+            .coverage
+            .resolutions
+            .iter()
+            .fold((0, 0), |(p, n), &(present, needed)| (p + present, n + needed));
+        if needed == 0 { 1.0 } else { present as f64 / needed as f64 }
+    }
+}
+
+/// Runs decodes. Cheap to keep, costly to make with a GPU (it builds all pipelines).
+pub struct Decoder {
+    #[cfg(feature = "gpu")]
+    gpu: Option<GpuExecutor>,
+    runner: Arc<dyn ParallelRunner>,
+    notice: Option<String>,
+}
+
+impl Decoder {
+    /// A decoder on `backend`, with all processors (feature `threads`) or one.
+    ///
+    /// # Errors
+    /// [`Error::Device`](crate::Error::Device) for [`Backend::Gpu`] without a usable adapter.
+    pub fn new(backend: Backend) -> Result<Self> {
+        match backend {
+            Backend::Cpu => Ok(Self::cpu()),
+            Backend::Gpu => Self::own_gpu(),
+            Backend::Auto => Ok(Self::own_gpu().unwrap_or_else(|error| {
+                let notice = format!("decoding on the CPU: {error}");
+                tracing::info!("{notice}");
+                Self { notice: Some(notice), ..Self::cpu() }
+            })),
+        }
+    }
+
+    /// A decoder on the CPU.
+    #[must_use]
+    pub fn cpu() -> Self {
+        Self {
+            #[cfg(feature = "gpu")]
+            gpu: None,
+            runner: runner::default_runner(),
+            notice: None,
+        }
+    }
+
+    /// A decoder on a device that the host brings.
+    ///
+    /// # Errors
+    /// [`Error::Device`](crate::Error::Device) if the device refuses a pipeline.
+    #[cfg(feature = "gpu")]
+    pub fn with_gpu(context: Context) -> Result<Self> {
+        Ok(Self { gpu: Some(GpuExecutor::new(&context)?), ..Self::cpu() })
+    }
+
+    #[cfg(feature = "gpu")]
+    fn own_gpu() -> Result<Self> {
+        Self::with_gpu(Context::request_blocking()?)
+    }
+
+    #[cfg(not(feature = "gpu"))]
+    fn own_gpu() -> Result<Self> {
+        Err(crate::error::DeviceError::NotBuilt.into())
+    }
+
+    /// Runs on the host's own threads.
+    #[must_use]
+    pub fn with_runner(mut self, runner: Arc<dyn ParallelRunner>) -> Self {
+        self.runner = runner;
+        self
+    }
+
+    /// Why [`Backend::Auto`] did not take the GPU.
+    #[must_use]
+    pub fn notice(&self) -> Option<&str> {
+        self.notice.as_deref()
+    }
+
+    /// Where the passes run: "CPU", or the adapter's name.
+    #[must_use]
+    pub fn backend_name(&self) -> String {
+        #[cfg(feature = "gpu")]
+        if let Some(gpu) = &self.gpu {
+            return gpu.adapter_name().to_owned();
+        }
+        "CPU".to_owned()
+    }
+
+    /// Decodes components (T.800 up to and including Annex G, clamped to each component's range).
+    ///
+    /// # Errors
+    /// A request that the picture cannot meet, broken or unsupported data, a limit, or the device.
+    /// Missing data is not an error: the [`Report`] tells.
+    pub fn components(
+        &self,
+        image: &Image,
+        bins: &dyn DataBins,
+        request: &DecodeRequest,
+    ) -> Result<(Vec<Component>, Report)> {
+        let (plan, coverage) = image.plan(bins, request, Target::Components, self.cell_side())?;
+        let mut components = empty_components(image, request)?;
+        let (staging, mut report) = self.entropy(&plan, coverage)?;
+        let store = |components: &mut [Component], plane: &PlaneWindow, samples: &[i32]| {
+            for component in components.iter_mut().filter(|component| component.index == plane.component) {
+                let (from, to) = (plane.rect, component.rect);
+                for (row, y) in samples.chunks_exact(from.width() as usize).zip(from.y0..) {
+                    let start = u64::from(y - to.y0) * u64::from(to.width()) + u64::from(from.x0 - to.x0);
+                    component.samples[start as usize..][..row.len()].copy_from_slice(row);
+                }
+            }
+        };
+        #[cfg(feature = "gpu")]
+        if let Some(gpu) = &self.gpu {
+            let statistics = gpu.read_planes(&plan, &staging, &mut |_, plane, samples| {
+                store(&mut components, plane, samples);
+            })?;
+            report.add(statistics);
+            return Ok((components, report));
+        }
+        let slots = Mutex::new(components);
+        CpuExecutor.run(&plan, &staging, &*self.runner, &|cell: &Cell, arena: &mut [u32]| {
+            let mut slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
+            for plane in &cell.planes {
+                let samples = &arena[plane.offset as usize..][..plane.rect.area() as usize];
+                store(&mut slots, plane, bytemuck::cast_slice(samples));
+            }
+        });
+        components = slots.into_inner().unwrap_or_else(PoisonError::into_inner);
+        report.cells = plan.cells.len() as u64;
+        Ok((components, report))
+    }
+
+    /// Decodes to a picture in host memory: palette, channel order, colour and up-sampling applied.
+    ///
+    /// # Errors
+    /// As [`Self::components`]; also colour spaces that cannot be shown.
+    pub fn render(
+        &self,
+        image: &Image,
+        bins: &dyn DataBins,
+        request: &DecodeRequest,
+        format: TexelFormat,
+    ) -> Result<(Picture, Report)> {
+        let target = Target::Rendered(format.pack_format());
+        let (plan, coverage) = image.plan(bins, request, target, self.cell_side())?;
+        let size = plan.window.size();
+        let (staging, mut report) = self.entropy(&plan, coverage)?;
+        #[cfg(feature = "gpu")]
+        if let Some(gpu) = &self.gpu {
+            let (bytes, statistics) = gpu.read_texels(&plan, &staging, format)?;
+            report.add(statistics);
+            return Ok((Picture { size, format, bytes }, report));
+        }
+        let row_bytes = size.width as usize * format.bytes() as usize;
+        let bytes = Mutex::new(vec![0u8; row_bytes * size.height as usize]);
+        CpuExecutor.run(&plan, &staging, &*self.runner, &|cell: &Cell, arena: &mut [u32]| {
+            let width = cell.rect.width();
+            let cell_row = width as usize * format.bytes() as usize;
+            let row = cell_row.div_ceil(4) as u32;
+            let mut texels = vec![0u32; row as usize * cell.rect.height() as usize];
+            pack::run(&PackParameters { row, ..cell.pack }, &plan.tables, arena, &mut texels);
+            // Words hold their texels in little-endian order on every host.
+            texels.iter_mut().for_each(|word| *word = word.to_le());
+            let mut bytes = bytes.lock().unwrap_or_else(PoisonError::into_inner);
+            let column = (cell.rect.x0 - plan.window.x0) as usize * format.bytes() as usize;
+            let rows = bytes.chunks_exact_mut(row_bytes).skip((cell.rect.y0 - plan.window.y0) as usize);
+            for (to, from) in rows.zip(texels.chunks_exact(row as usize)) {
+                to[column..column + cell_row].copy_from_slice(&bytemuck::cast_slice(from)[..cell_row]);
+            }
+        });
+        let bytes = bytes.into_inner().unwrap_or_else(PoisonError::into_inner);
+        report.cells = plan.cells.len() as u64;
+        Ok((Picture { size, format, bytes }, report))
+    }
+
+    /// Decodes to a texture on the decoder's device. Returns when all is submitted.
+    ///
+    /// # Errors
+    /// As [`Self::render`]; [`Error::Device`](crate::Error::Device) if the decoder has no GPU, or the window is larger than a
+    /// texture may be.
+    #[cfg(feature = "gpu")]
+    pub fn texture(
+        &self,
+        image: &Image,
+        bins: &dyn DataBins,
+        request: &DecodeRequest,
+        format: TexelFormat,
+    ) -> Result<(wgpu::Texture, Report)> {
+        let gpu = self.gpu.as_ref().ok_or_else(|| DeviceError::NoAdapter {
+            reason: "this decoder was made for the CPU".to_owned(),
+        })?;
+        let target = Target::Rendered(format.pack_format());
+        let (plan, coverage) = image.plan(bins, request, target, self.cell_side())?;
+        let (staging, mut report) = self.entropy(&plan, coverage)?;
+        let (texture, statistics) = gpu.decode_to_texture(&plan, &staging, format)?;
+        report.add(statistics);
+        Ok((texture, report))
+    }
+
+    /// Output pixels of a cell's side: on the CPU small enough for the caches, on the GPU large enough to
+    /// fill it while three components of 32-bit samples stay within one binding of 128 MiB.
+    fn cell_side(&self) -> u32 {
+        #[cfg(feature = "gpu")]
+        if self.gpu.is_some() {
+            return 1024;
+        }
+        512
+    }
+
+    /// Decodes all code-blocks of a plan into its staging words.
+    fn entropy(&self, plan: &Plan, coverage: Coverage) -> Result<(Vec<u32>, Report)> {
+        let mut staging = Vec::new();
+        staging.try_reserve_exact(plan.staging_words).map_err(|_| LimitError {
+            what: "bytes of coefficients in a request",
+            wanted: plan.staging_words as u64 * 4,
+            limit: 0,
+        })?;
+        staging.resize(plan.staging_words, 0);
+        let damaged = AtomicU64::new(0);
+        let batches = batches(plan, &mut staging, self.runner.workers() * 16);
+        self.runner.run(batches.len(), &|index| {
+            let Some((blocks, words)) = batches[index].lock().unwrap_or_else(PoisonError::into_inner).take()
+            else {
+                return;
+            };
+            let mut scratch = Scratch::new();
+            let mut rest = words;
+            for block in blocks {
+                let (out, after) = rest.split_at_mut(block.staging.len());
+                rest = after;
+                let segments = &plan.segments[block.segments.start as usize..block.segments.end as usize];
+                if decode_block(block, segments, &plan.data, &mut scratch, out).damaged {
+                    damaged.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        });
+        drop(batches);
+        let report = Report {
+            coverage,
+            damaged_blocks: damaged.into_inner(),
+            coefficient_bytes: plan.staging_words as u64 * 4,
+            ..Report::default()
+        };
+        Ok((staging, report))
+    }
+}
+
+/// A run of blocks with their share of the staging words, for one worker to take.
+type Batch<'a> = Mutex<Option<(&'a [PlannedBlock], &'a mut [u32])>>;
+
+/// Cuts the blocks into about `count` runs of about equal compressed size.
+fn batches<'a>(plan: &'a Plan, staging: &'a mut [u32], count: usize) -> Vec<Batch<'a>> {
+    let share = plan.data.len() / count.max(1) + 1;
+    let mut batches = Vec::new();
+    let (mut blocks, mut words) = (&plan.blocks[..], staging);
+    while !blocks.is_empty() {
+        let mut bytes = 0;
+        let full = blocks.iter().position(|block| {
+            bytes += plan.segments[block.segments.start as usize..block.segments.end as usize]
+                .iter()
+                .map(|segment| segment.bytes.len())
+                .sum::<usize>();
+            bytes >= share
+        });
+        let (here, later) = blocks.split_at(full.map_or(blocks.len(), |last| last + 1));
+        let length = here.iter().map(|block| block.staging.len()).sum();
+        let (mine, rest) = words.split_at_mut(length);
+        batches.push(Mutex::new(Some((here, mine))));
+        (blocks, words) = (later, rest);
+    }
+    batches
+}
+
+/// The outputs of a components decode, all samples 0.
+fn empty_components(image: &Image, request: &DecodeRequest) -> Result<Vec<Component>> {
+    image
+        .component_rects(request)?
+        .into_iter()
+        .map(|(index, rect)| {
+            let size = image.header().size.components[index as usize];
+            let area = usize::try_from(rect.area()).unwrap_or(usize::MAX);
+            let mut samples = Vec::new();
+            samples.try_reserve_exact(area).map_err(|_| LimitError {
+                what: "samples of a component",
+                wanted: rect.area(),
+                limit: 0,
+            })?;
+            samples.resize(area, 0);
+            Ok(Component { index, rect, depth: size.depth, signed: size.signed, samples })
+        })
+        .collect()
+}

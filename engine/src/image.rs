@@ -1,0 +1,230 @@
+//! A picture as its headers describe it, and what can be asked of it.
+
+use crate::codestream::header::MainHeader;
+use crate::codestream::tile::Tile;
+use crate::data_bin::{DataBinId, DataBins};
+use crate::error::{CodestreamError, RequestError, Result};
+use crate::geometry::{Rect, Size};
+use crate::jp2::{Container, Rendering};
+use crate::limits::Limits;
+use crate::plan::builder::{self, Coverage, PlanRequest, PlannedTile};
+use crate::plan::{Plan, Target};
+use std::sync::Arc;
+
+/// The deepest unsigned samples that fit the `i32` planes; signed ones may have one bit more.
+pub const MAX_UNSIGNED_DEPTH: u8 = 31;
+
+/// What to decode. The default is the whole picture at full size and quality.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DecodeRequest {
+    /// Resolution levels to discard: the result is `1 / 2^reduce` of full size.
+    pub reduce: u32,
+    /// Part of the picture on the reference grid (absolute: it includes the image offset); `None` = all.
+    pub region: Option<Rect>,
+    /// Quality layers to use at most; `None` = all.
+    pub layers: Option<u16>,
+    /// Codestream components, in the order wanted; `None` = all (components) or those of the picture
+    /// (rendered).
+    pub components: Option<Vec<u32>>,
+    /// Leave the component transform (RCT, ICT) in place, as a class 0 decoder of T.803 does.
+    pub without_component_transform: bool,
+}
+
+/// An opened picture: its headers, but none of its data. Data comes from the [`DataBins`] given to each
+/// call, so the same `Image` serves while data still arrives.
+#[derive(Clone, Debug)]
+pub struct Image {
+    header: Arc<MainHeader>,
+    container: Arc<Container>,
+    /// An error if the boxes do not tell how to draw it; components can be decoded all the same.
+    rendering: Result<Arc<Rendering>>,
+    codestream: u32,
+    limits: Limits,
+}
+
+impl Image {
+    /// Opens codestream 0 as soon as its headers are there: `Ok(None)` until the main header bin is
+    /// whole, and, while the metadata bin is incomplete, until that is too.
+    ///
+    /// # Errors
+    /// Broken or unsupported headers, or a picture larger than `limits`.
+    pub fn open(bins: &dyn DataBins, limits: &Limits) -> Result<Option<Self>> {
+        let codestream = 0;
+        let whole = |id| Ok::<_, crate::Error>(bins.bin(codestream, id)?.filter(|bin| bin.complete));
+        let Some(main) = whole(DataBinId::MainHeader)? else { return Ok(None) };
+        if whole(DataBinId::Metadata(0))?.is_none() {
+            return Ok(None);
+        }
+        let header = MainHeader::parse(&main.bytes, limits)?;
+        let metadata = |number| Some(bins.bin(codestream, DataBinId::Metadata(number)).ok()??.bytes);
+        let container = Container::from_metadata(&metadata);
+        let rendering = container.rendering(&header.size);
+        Ok(Some(Self {
+            header: Arc::new(header),
+            container: Arc::new(container),
+            rendering: rendering.map(Arc::new),
+            codestream,
+            limits: limits.clone(),
+        }))
+    }
+
+    /// The codestream's main header.
+    #[must_use]
+    pub fn header(&self) -> &MainHeader {
+        &self.header
+    }
+
+    /// The boxes around the codestream.
+    #[must_use]
+    pub fn container(&self) -> &Container {
+        &self.container
+    }
+
+    /// How components make a picture.
+    ///
+    /// # Errors
+    /// Broken boxes, or a colour space that cannot be shown. The components can be decoded all the same.
+    pub fn rendering(&self) -> Result<&Rendering> {
+        self.rendering.as_deref().map_err(Clone::clone)
+    }
+
+    /// The image area on the reference grid.
+    #[must_use]
+    pub fn area(&self) -> Rect {
+        self.header.size.image
+    }
+
+    /// Size in pixels of what [`Target::Rendered`] gives for `request`.
+    ///
+    /// # Errors
+    /// [`RequestError`] if the region lies outside the image area.
+    pub fn rendered_size(&self, request: &DecodeRequest) -> Result<Size> {
+        let region = self.region(request)?;
+        let components = self.components(request, Target::Rendered(0))?;
+        Ok(builder::output_rect(&self.header, &components, region, request.reduce).size())
+    }
+
+    /// What [`Target::Components`] gives for `request`: each component and its place on its own grid.
+    ///
+    /// # Errors
+    /// [`RequestError`] if the region or a component does not exist.
+    pub fn component_rects(&self, request: &DecodeRequest) -> Result<Vec<(u32, Rect)>> {
+        let region = self.region(request)?;
+        let rect = |component: u32| {
+            let size = self.header.size.components[component as usize];
+            region.ceil_div(size.dx.into(), size.dy.into()).ceil_shift(request.reduce)
+        };
+        Ok(self.components(request, Target::Components)?.into_iter().map(|c| (c, rect(c))).collect())
+    }
+
+    /// Resolution levels that can be discarded, by the main header: the fewest of any component. A tile
+    /// may have fewer.
+    #[must_use]
+    pub fn levels(&self) -> u32 {
+        let components = &self.header.tile_parameters.components;
+        components.iter().map(|component| u32::from(component.coding.levels)).min().unwrap_or(0)
+    }
+
+    /// The parameters and geometry of one tile, and whether its header has arrived. Without it, the
+    /// main header's parameters stand in.
+    ///
+    /// # Errors
+    /// A broken tile header.
+    pub fn tile(&self, bins: &dyn DataBins, index: u32) -> Result<PlannedTile> {
+        let bin = bins.bin(self.codestream, DataBinId::TileHeader(index))?;
+        let known = bin.as_ref().is_some_and(|bin| bin.complete);
+        let bytes: &[u8] = bin.as_ref().filter(|_| known).map_or(&[], |bin| &bin.bytes);
+        let parameters = self.header.tile_parameters(index, bytes)?;
+        Ok(PlannedTile { tile: Arc::new(Tile::new(&self.header, index, parameters)?), known })
+    }
+
+    /// Decides what a decode does, and takes the compressed bytes it needs out of `bins`.
+    ///
+    /// `cell_side` is the side in output pixels of the squares that the executor works on.
+    ///
+    /// # Errors
+    /// A request that the picture cannot meet, broken or unsupported data, or a limit.
+    pub fn plan(
+        &self,
+        bins: &dyn DataBins,
+        request: &DecodeRequest,
+        target: Target,
+        cell_side: u32,
+    ) -> Result<(Plan, Coverage)> {
+        self.header.check_decodable()?;
+        let region = self.region(request)?;
+        let components = self.components(request, target)?;
+        self.check_depths(&components)?;
+        let mut ascending = components.clone();
+        ascending.sort_unstable();
+        ascending.dedup();
+        let plan_request = PlanRequest {
+            region,
+            reduce: request.reduce,
+            layers: request.layers.unwrap_or(u16::MAX),
+            components: ascending,
+            component_transform: !request.without_component_transform,
+            widen: matches!(target, Target::Rendered(_)),
+            cell_side,
+        };
+        let tiles = |index| self.tile(bins, index);
+        let (mut plan, coverage) =
+            builder::build(&self.header, &tiles, bins, self.codestream, &plan_request, &self.limits)?;
+        if let Target::Rendered(format) = target {
+            let rendering = match &request.components {
+                Some(_) => Rendering::of_components(&self.header.size, &components)?,
+                None => self.rendering()?.clone(),
+            };
+            plan.tables = rendering.tables();
+            for cell in &mut plan.cells {
+                cell.pack = rendering.pack_parameters(&cell.planes, cell.rect, format)?;
+            }
+        }
+        Ok((plan, coverage))
+    }
+
+    /// The requested part of the image area.
+    fn region(&self, request: &DecodeRequest) -> Result<Rect> {
+        let image = self.area();
+        let region = request.region.unwrap_or(image);
+        let inside = region.intersect(image);
+        if inside.is_empty() {
+            return Err(RequestError::EmptyRegion { region, image }.into());
+        }
+        Ok(inside)
+    }
+
+    /// The components that `request` wants, in its order.
+    fn components(&self, request: &DecodeRequest, target: Target) -> Result<Vec<u32>> {
+        let count = self.header.size.components.len() as u32;
+        let components = match (&request.components, target) {
+            (Some(components), _) => components.clone(),
+            (None, Target::Components) => (0..count).collect(),
+            (None, Target::Rendered(_)) => self.rendering()?.components(),
+        };
+        if components.is_empty() {
+            return Err(RequestError::Unmet("no component was asked for".to_owned()).into());
+        }
+        match components.iter().find(|&&component| component >= count) {
+            Some(&component) => Err(RequestError::NoSuchComponent { component, count }.into()),
+            None => Ok(components),
+        }
+    }
+
+    fn check_depths(&self, components: &[u32]) -> Result<()> {
+        for &component in components {
+            let size = self.header.size.components[component as usize];
+            if size.depth > MAX_UNSIGNED_DEPTH + u8::from(size.signed) {
+                let kind = if size.signed { "signed" } else { "unsigned" };
+                let feature = format!(
+                    "{}-bit {kind} samples (component {component}; up to {MAX_UNSIGNED_DEPTH} bits, or \
+                     {} signed, are)",
+                    size.depth,
+                    MAX_UNSIGNED_DEPTH + 1
+                );
+                return Err(CodestreamError::Unsupported { feature }.into());
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,247 @@
+//! Makes a [`Plan`]: gathers the compressed blocks that a window needs, then lays out its cells.
+
+use super::cell::CellBuilder;
+use super::coverage::{ResolutionWindow, covered_tiles, resolution_windows, wanted_resolution};
+use super::gather::{Gatherer, TileBlocks};
+use super::{Cell, Plan};
+use crate::codestream::header::MainHeader;
+use crate::codestream::tile::Tile;
+use crate::data_bin::DataBins;
+use crate::error::{RequestError, Result};
+use crate::geometry::Rect;
+use crate::limits::Limits;
+use std::sync::Arc;
+
+/// What to plan for.
+#[derive(Clone, Debug)]
+pub struct PlanRequest {
+    /// On the reference grid, inside the image area, not empty.
+    pub region: Rect,
+    /// Resolution levels to discard.
+    pub reduce: u32,
+    /// Quality layers to use at most.
+    pub layers: u16,
+    /// Components to make, ascending, not empty.
+    pub components: Vec<u32>,
+    /// Undo the component transform where the tile uses one.
+    pub component_transform: bool,
+    /// Widen sub-sampled components so that every output pixel finds its sample (for rendering).
+    pub widen: bool,
+    /// Side of a cell in output pixels.
+    pub cell_side: u32,
+}
+
+/// One tile as far as its header is known.
+#[derive(Clone, Debug)]
+pub struct PlannedTile {
+    /// Its parameters and geometry.
+    pub tile: Arc<Tile>,
+    /// Its header has arrived. If not, its packets cannot be read yet.
+    pub known: bool,
+}
+
+/// How much of what the request needs was there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// For each resolution level, coarsest first: packets present and packets needed.
+    pub resolutions: Vec<(u64, u64)>,
+    /// Code-blocks whose support meets the window.
+    pub blocks_needed: u64,
+    /// Of those, blocks that hold coded data and are decoded.
+    pub blocks_coded: u64,
+    /// Compressed bytes of the code-blocks that are decoded.
+    pub compressed_bytes: u64,
+}
+
+/// One tile with everything the window needs of it.
+pub(super) struct TileWork {
+    pub(super) tile: Arc<Tile>,
+    /// Needed components in ascending order.
+    pub(super) components: Vec<ComponentWork>,
+}
+
+pub(super) struct ComponentWork {
+    pub(super) component: u32,
+    pub(super) finest: usize,
+    pub(super) blocks: TileBlocks,
+}
+
+/// The output grid: reference grid divided by the finest sub-sampling of the components, and by
+/// `2^reduce`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct OutputGrid {
+    pub(super) dx: u32,
+    pub(super) dy: u32,
+    pub(super) reduce: u32,
+}
+
+impl OutputGrid {
+    fn new(header: &MainHeader, components: &[u32], reduce: u32) -> Self {
+        let used = || components.iter().map(|&c| header.size.components[c as usize]);
+        Self {
+            dx: used().map(|c| u32::from(c.dx)).min().unwrap_or(1),
+            dy: used().map(|c| u32::from(c.dy)).min().unwrap_or(1),
+            reduce,
+        }
+    }
+
+    pub(super) fn rect(self, region: Rect) -> Rect {
+        region.ceil_div(self.dx, self.dy).ceil_shift(self.reduce)
+    }
+
+    /// The samples of a component that `region` (reference grid) needs, on the component's reduced grid.
+    pub(super) fn plane(self, header: &MainHeader, component: u32, region: Rect, widen: bool) -> Rect {
+        let size = header.size.components[component as usize];
+        let (dx, dy) = (u32::from(size.dx), u32::from(size.dy));
+        let whole = header.size.image.ceil_div(dx, dy).ceil_shift(self.reduce);
+        let mut plane = region.ceil_div(dx, dy).ceil_shift(self.reduce);
+        if widen {
+            let output = self.rect(region);
+            let floor = |x: u32, step: u32, d: u32| (u64::from(x) * u64::from(step) / u64::from(d)) as u32;
+            plane.x0 = plane.x0.min(floor(output.x0, self.dx, dx));
+            plane.y0 = plane.y0.min(floor(output.y0, self.dy, dy));
+            plane.x1 = plane.x1.max(floor(output.x1.saturating_sub(1), self.dx, dx).saturating_add(1));
+            plane.y1 = plane.y1.max(floor(output.y1.saturating_sub(1), self.dy, dy).saturating_add(1));
+            // A last column or row may have no sample of its own: the nearest stands in.
+            plane.x0 = plane.x0.min(whole.x1.saturating_sub(1)).max(whole.x0);
+            plane.y0 = plane.y0.min(whole.y1.saturating_sub(1)).max(whole.y0);
+        }
+        plane.intersect(whole)
+    }
+}
+
+/// Plans a decode. Bins that are missing or cut leave their blocks out; [`Coverage`] says how many.
+///
+/// # Errors
+/// Broken headers or packets, a feature that is not supported, too few resolution levels, or a limit.
+pub fn build(
+    header: &MainHeader,
+    tiles: &dyn Fn(u32) -> Result<PlannedTile>,
+    bins: &dyn DataBins,
+    codestream: u32,
+    request: &PlanRequest,
+    limits: &Limits,
+) -> Result<(Plan, Coverage)> {
+    let grid = OutputGrid::new(header, &request.components, request.reduce);
+    let mut plan = Plan { window: grid.rect(request.region), ..Plan::default() };
+    let mut gatherer = Gatherer::new(bins, codestream, header, request.layers, limits);
+    let mut work = Vec::new();
+    for index in covered_tiles(header, reach(header, request, request.region)) {
+        let PlannedTile { tile, known } = tiles(index)?;
+        let mut components = Vec::new();
+        for component in needed_components(&tile, request) {
+            let tile_component = &tile.components[component as usize];
+            let finest = wanted_resolution(tile_component, request.reduce).ok_or_else(|| {
+                RequestError::TooFewLevels {
+                    reduce: request.reduce,
+                    tile: index,
+                    component,
+                    levels: tile_component.resolutions.len() as u32 - 1,
+                }
+            })?;
+            let plane = grid.plane(header, component, request.region, request.widen);
+            let output = plane.intersect(tile_component.resolutions[finest].rect);
+            let windows = component_windows(&tile, component, output, finest);
+            let blocks = gatherer.component(&mut plan, &tile, known, component, &windows)?;
+            components.push(ComponentWork { component, finest, blocks });
+        }
+        work.push(TileWork { tile, components });
+    }
+    let coverage = gatherer.finish(&mut plan)?;
+    let cells = cell_regions(&grid, request);
+    Limits::check("cells of the output", cells.len() as u64, u64::from(u32::MAX))?;
+    for region in cells {
+        let reach = reach(header, request, region);
+        let cell = CellBuilder::new(header, &grid, request, region, &plan, limits)
+            .build(work.iter().filter(|work| work.tile.rect.meets(reach)))?;
+        plan.cells.push(cell);
+    }
+    plan.cells.retain(|cell: &Cell| !cell.planes.is_empty());
+    Ok((plan, coverage))
+}
+
+/// Windows of all resolutions of one tile-component; empty ones if `output` is.
+pub(super) fn component_windows(
+    tile: &Tile,
+    component: u32,
+    output: Rect,
+    finest: usize,
+) -> Vec<ResolutionWindow> {
+    let transform = tile.parameters.components[component as usize].coding.transform;
+    resolution_windows(&tile.components[component as usize], transform, output, finest)
+}
+
+/// Whether components 0 to 2 of this tile are to be transformed together.
+pub(super) fn transforms_components(tile: &Tile, request: &PlanRequest) -> bool {
+    request.component_transform
+        && tile.parameters.style.component_transform
+        && tile.components.len() >= 3
+        && request.components.iter().any(|&c| c < 3)
+}
+
+/// The wanted components, and those that the component transform needs beside them.
+fn needed_components(tile: &Tile, request: &PlanRequest) -> Vec<u32> {
+    let mut needed = request.components.clone();
+    if transforms_components(tile, request) {
+        needed.extend(0..3);
+        needed.sort_unstable();
+        needed.dedup();
+    }
+    needed
+}
+
+/// `region` grown to all tiles that widened planes may reach into.
+fn reach(header: &MainHeader, request: &PlanRequest, region: Rect) -> Rect {
+    if !request.widen {
+        return region;
+    }
+    let step = header.size.components.iter().map(|c| c.dx.max(c.dy)).max().unwrap_or(1);
+    let margin = u32::try_from(u64::from(step) << request.reduce.min(31)).unwrap_or(u32::MAX);
+    region.dilate(margin, header.size.image)
+}
+
+/// Cuts the region along multiples of the cell side on the output grid.
+fn cell_regions(grid: &OutputGrid, request: &PlanRequest) -> Vec<Rect> {
+    let region = request.region;
+    let step = |d: u32| {
+        u32::try_from((u64::from(request.cell_side) * u64::from(d)) << grid.reduce.min(31))
+            .unwrap_or(u32::MAX)
+    };
+    let rows = cuts(region.y0, region.y1, step(grid.dy));
+    let columns = cuts(region.x0, region.x1, step(grid.dx));
+    let mut cells = Vec::with_capacity(rows.len() * columns.len());
+    for &(y0, y1) in &rows {
+        cells.extend(columns.iter().map(|&(x0, x1)| Rect::new(x0, y0, x1, y1)));
+    }
+    cells
+}
+
+fn cuts(from: u32, to: u32, step: u32) -> Vec<(u32, u32)> {
+    let mut cuts = Vec::new();
+    let mut start = from;
+    while start < to {
+        let end = (start - start % step).saturating_add(step).min(to);
+        cuts.push((start, end));
+        start = end;
+    }
+    cuts
+}
+
+/// What a decode of `components` gives on the output grid: the reference grid divided by their finest
+/// sub-sampling and by `2^reduce`.
+#[must_use]
+pub fn output_rect(header: &MainHeader, components: &[u32], region: Rect, reduce: u32) -> Rect {
+    OutputGrid::new(header, components, reduce).rect(region)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cuts;
+
+    #[test]
+    fn cuts_fall_on_absolute_multiples_and_cover_the_range() {
+        assert_eq!(cuts(5, 21, 8), [(5, 8), (8, 16), (16, 21)]);
+        assert_eq!(cuts(u32::MAX - 3, u32::MAX, 1 << 31), [(u32::MAX - 3, u32::MAX)]);
+        assert_eq!(cuts(4, 4, 8), []);
+    }
+}

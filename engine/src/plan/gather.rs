@@ -1,0 +1,339 @@
+//! Collects the compressed code-blocks of a window into a plan.
+
+use super::builder::Coverage;
+use super::coverage::ResolutionWindow;
+use super::support::band_window;
+use super::{Plan, PlannedBlock, Segment};
+use crate::codestream::code_block::Orientation;
+use crate::codestream::header::{MainHeader, WaveletTransform};
+use crate::codestream::precinct::Precinct;
+use crate::codestream::sub_band::SubBand;
+use crate::codestream::tile::Tile;
+use crate::data_bin::{DataBinId, DataBins, PrecinctId};
+use crate::entropy::MAX_BIT_PLANES;
+use crate::error::{CodestreamError, Result};
+use crate::geometry::{Rect, Size};
+use crate::limits::Limits;
+use std::collections::HashMap;
+
+/// The coded blocks of one sub-band: (column, row) of the code-block grid to plan index and rectangle.
+type BandBlocks = HashMap<(u32, u32), (u32, Rect)>;
+
+/// The coded blocks of one tile-component inside a window, by place.
+#[derive(Default)]
+pub(super) struct TileBlocks {
+    /// One entry for each band of each resolution.
+    bands: Vec<Vec<BandBlocks>>,
+}
+
+impl TileBlocks {
+    /// Blocks of one band that meet `window` (band grid), with their rectangles, in raster order.
+    pub(super) fn meeting<'a>(
+        &'a self,
+        resolution: usize,
+        band: usize,
+        sub_band: &SubBand,
+        window: Rect,
+    ) -> impl Iterator<Item = (u32, Rect)> + use<'a> {
+        let (xcb, ycb) = (sub_band.code_block_width_exponent, sub_band.code_block_height_exponent);
+        let map = self.bands.get(resolution).and_then(|bands| bands.get(band));
+        let span = |from: u32, to: u32, exponent: u8| {
+            if window.is_empty() { 0..0 } else { (from >> exponent)..((to - 1) >> exponent) + 1 }
+        };
+        let columns = span(window.x0, window.x1, xcb);
+        span(window.y0, window.y1, ycb)
+            .flat_map(move |row| columns.clone().filter_map(move |column| map?.get(&(column, row)).copied()))
+    }
+}
+
+pub(super) struct Gatherer<'a> {
+    bins: &'a dyn DataBins,
+    codestream: u32,
+    /// Components and tiles of the codestream: they number the precincts.
+    counts: (u32, u32),
+    layers: u16,
+    limits: &'a Limits,
+    coverage: Coverage,
+    /// Indices of a precinct's contributions, grouped by block.
+    order: Vec<u32>,
+    starts: Vec<u32>,
+}
+
+impl<'a> Gatherer<'a> {
+    pub(super) fn new(
+        bins: &'a dyn DataBins,
+        codestream: u32,
+        header: &MainHeader,
+        layers: u16,
+        limits: &'a Limits,
+    ) -> Self {
+        let counts = (header.size.components.len() as u32, header.tile_count());
+        let coverage = Coverage::default();
+        Self { bins, codestream, counts, layers, limits, coverage, order: Vec::new(), starts: Vec::new() }
+    }
+
+    /// Adds the blocks that one tile-component's windows need.
+    pub(super) fn component(
+        &mut self,
+        plan: &mut Plan,
+        tile: &Tile,
+        known: bool,
+        component: u32,
+        windows: &[ResolutionWindow],
+    ) -> Result<TileBlocks> {
+        let mut found = TileBlocks::default();
+        let geometry = &tile.components[component as usize];
+        let layers = self.layers.min(tile.parameters.style.layers);
+        for (index, window) in windows.iter().enumerate() {
+            let resolution = &geometry.resolutions[index];
+            found.bands.push(vec![HashMap::new(); resolution.bands.len()]);
+            if self.coverage.resolutions.len() <= index {
+                self.coverage.resolutions.resize(index + 1, (0, 0));
+            }
+            for number in resolution.precincts_meeting(window.input) {
+                let id = PrecinctId {
+                    tile: tile.index,
+                    component,
+                    precinct: resolution.first_precinct + u64::from(number),
+                };
+                self.coverage.resolutions[index].1 += u64::from(layers);
+                let bin = match id.in_class_id(self.counts.0, self.counts.1) {
+                    Some(id) if known => self.bins.bin(self.codestream, DataBinId::Precinct(id))?,
+                    _ => None,
+                };
+                let Some(bin) = bin.filter(|bin| !bin.bytes.is_empty()) else {
+                    self.count_needed(tile, component, index, number, window.input);
+                    continue;
+                };
+                let mut precinct = Precinct::new(tile, component, index as u32, number, self.limits)?;
+                precinct.read(&bin.bytes, bin.complete)?;
+                self.coverage.resolutions[index].0 += u64::from(precinct.layers.min(layers));
+                self.precinct(
+                    plan,
+                    tile,
+                    component,
+                    index,
+                    window.input,
+                    &precinct,
+                    &bin.bytes,
+                    &mut found.bands[index],
+                )?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Counts the blocks of a precinct of which nothing is there.
+    fn count_needed(&mut self, tile: &Tile, component: u32, resolution: usize, number: u32, input: Rect) {
+        let geometry = &tile.components[component as usize].resolutions[resolution];
+        for (band, sub_band) in geometry.bands.iter().enumerate() {
+            let window = window_of(sub_band, input);
+            let rect = geometry.precinct_band_rect(number, band).intersect(window);
+            if !rect.is_empty() {
+                let (xcb, ycb) = (sub_band.code_block_width_exponent, sub_band.code_block_height_exponent);
+                let columns = u64::from(((rect.x1 - 1) >> xcb) - (rect.x0 >> xcb) + 1);
+                let rows = u64::from(((rect.y1 - 1) >> ycb) - (rect.y0 >> ycb) + 1);
+                self.coverage.blocks_needed += columns * rows;
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one call site; each is a different thing")]
+    fn precinct(
+        &mut self,
+        plan: &mut Plan,
+        tile: &Tile,
+        component: u32,
+        resolution: usize,
+        input: Rect,
+        precinct: &Precinct,
+        bin: &[u8],
+        found: &mut [BandBlocks],
+    ) -> Result<()> {
+        self.group_by_block(precinct);
+        let geometry = &tile.components[component as usize].resolutions[resolution];
+        for (band, coded) in precinct.bands.iter().enumerate() {
+            let sub_band = &geometry.bands[band];
+            let window = window_of(sub_band, input);
+            for index in 0..coded.grid.len() as u32 {
+                let rect = coded.grid.rect(index);
+                if !rect.meets(window) {
+                    continue;
+                }
+                self.coverage.blocks_needed += 1;
+                let number = (coded.first_block + index) as usize;
+                let contributions = self.starts[number] as usize..self.starts[number + 1] as usize;
+                let segments = self.segments(plan, precinct, contributions, bin)?;
+                if segments.is_empty() {
+                    continue;
+                }
+                let planned = self.block(
+                    plan,
+                    tile,
+                    component,
+                    sub_band,
+                    rect.size(),
+                    precinct.zero_bit_planes(coded.first_block + index),
+                    segments,
+                )?;
+                let place = (
+                    rect.x0 >> sub_band.code_block_width_exponent,
+                    rect.y0 >> sub_band.code_block_height_exponent,
+                );
+                found[band].insert(place, (planned, rect));
+            }
+        }
+        Ok(())
+    }
+
+    /// Fills `order` and `starts`: contributions `order[starts[b]..starts[b + 1]]` belong to block `b`.
+    fn group_by_block(&mut self, precinct: &Precinct) {
+        let blocks = precinct.bands.iter().map(|band| band.grid.len()).sum::<u64>() as usize;
+        self.starts.clear();
+        self.starts.resize(blocks + 1, 0);
+        let wanted = |layer: u16| layer < self.layers;
+        for contribution in precinct.contributions().iter().filter(|c| wanted(c.layer)) {
+            self.starts[contribution.block as usize + 1] += 1;
+        }
+        for block in 0..blocks {
+            self.starts[block + 1] += self.starts[block];
+        }
+        let mut next: Vec<u32> = self.starts.clone();
+        self.order.clear();
+        self.order.resize(self.starts[blocks] as usize, 0);
+        for (index, contribution) in precinct.contributions().iter().enumerate() {
+            if wanted(contribution.layer) {
+                let slot = &mut next[contribution.block as usize];
+                self.order[*slot as usize] = index as u32;
+                *slot += 1;
+            }
+        }
+    }
+
+    /// Copies one block's bytes, each codeword segment in one piece.
+    fn segments(
+        &mut self,
+        plan: &mut Plan,
+        precinct: &Precinct,
+        contributions: std::ops::Range<usize>,
+        bin: &[u8],
+    ) -> Result<std::ops::Range<u32>> {
+        let first = plan.segments.len() as u32;
+        let mut current = None;
+        for &index in &self.order[contributions] {
+            let contribution = &precinct.contributions()[index as usize];
+            let from = contribution.offset as usize;
+            let Some(bytes) = bin.get(from..from + contribution.length as usize) else { break };
+            if current != Some(contribution.segment) {
+                close(plan, current.is_some());
+                current = Some(contribution.segment);
+                let start = plan.data.len();
+                plan.segments.push(Segment { passes: 0, bytes: start..start });
+            }
+            plan.data.extend_from_slice(bytes);
+            self.coverage.compressed_bytes += bytes.len() as u64;
+            let end = plan.data.len();
+            if let Some(segment) = plan.segments.last_mut() {
+                segment.passes += u32::from(contribution.passes);
+                segment.bytes.end = end;
+            }
+        }
+        close(plan, current.is_some());
+        Limits::check(
+            "bytes of compressed data in a request",
+            plan.data.len() as u64,
+            self.limits.max_bytes,
+        )?;
+        Ok(first..plan.segments.len() as u32)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one call site; each is a different thing")]
+    fn block(
+        &mut self,
+        plan: &mut Plan,
+        tile: &Tile,
+        component: u32,
+        sub_band: &SubBand,
+        size: Size,
+        zero_bit_planes: u8,
+        segments: std::ops::Range<u32>,
+    ) -> Result<u32> {
+        let parameters = &tile.parameters.components[component as usize];
+        let style = parameters.coding.code_block_style;
+        let roi_shift = parameters.roi_shift;
+        let all = u32::from(sub_band.bit_planes) + u32::from(roi_shift);
+        let Some(bit_planes) = all.checked_sub(u32::from(zero_bit_planes)) else {
+            return Err(CodestreamError::Unsupported {
+                feature: format!(
+                    "a code-block of tile {}, component {component} with {zero_bit_planes} empty bit-planes \
+                     where its sub-band has {all}",
+                    tile.index
+                ),
+            }
+            .into());
+        };
+        if bit_planes > u32::from(MAX_BIT_PLANES) {
+            return Err(CodestreamError::Unsupported {
+                feature: format!(
+                    "a code-block of tile {}, component {component} with {bit_planes} bit-planes (up to \
+                     {MAX_BIT_PLANES} are)",
+                    tile.index
+                ),
+            }
+            .into());
+        }
+        let fraction = parameters.coding.transform == WaveletTransform::Irreversible97;
+        // Bits of a magnitude once the region of interest is shifted down.
+        let magnitude_bits = if roi_shift > 0 {
+            bit_planes.min(u32::from(sub_band.bit_planes.max(roi_shift)))
+        } else {
+            bit_planes
+        } + u32::from(fraction);
+        let packed_16 = magnitude_bits <= 15;
+        let row = if packed_16 { size.width.div_ceil(2) } else { size.width };
+        let start = plan.staging_words;
+        plan.staging_words += (row * size.height) as usize;
+        Limits::check(
+            "bytes of coefficients in a request",
+            plan.staging_words as u64 * 4,
+            self.limits.max_bytes,
+        )?;
+        Limits::check("code-blocks in a request", plan.blocks.len() as u64 + 1, self.limits.max_code_blocks)?;
+        plan.blocks.push(PlannedBlock {
+            size,
+            orientation: sub_band.orientation,
+            style,
+            bit_planes: bit_planes as u8,
+            roi_shift,
+            fraction,
+            packed_16,
+            segments,
+            staging: start..plan.staging_words,
+        });
+        Ok(plan.blocks.len() as u32 - 1)
+    }
+
+    pub(super) fn finish(mut self, plan: &mut Plan) -> Result<Coverage> {
+        self.coverage.blocks_coded = plan.blocks.len() as u64;
+        plan.data.shrink_to_fit();
+        Ok(self.coverage)
+    }
+}
+
+/// Ends a codeword segment so that the decoder may read two bytes past it.
+fn close(plan: &mut Plan, open: bool) {
+    if open {
+        plan.data.extend_from_slice(&[0xFF, 0xFF]);
+    }
+}
+
+/// The band window that an input window of its resolution needs.
+fn window_of(sub_band: &SubBand, input: Rect) -> Rect {
+    match sub_band.orientation {
+        Orientation::Ll => input,
+        high => {
+            let (high_x, high_y) = high.high_pass();
+            band_window(input, high_x, high_y)
+        }
+    }
+}
