@@ -6,10 +6,14 @@ mod common;
 use common::synthetic::{COMPONENTS, LAYERS, Synthetic};
 use common::{NAME, PEER, ask, channel, header, pull, read, receive, server_of, server_with};
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use wavetile_engine::Size;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId, PrecinctId};
+use wavetile_engine::plan::coverage::{GridWindow, covered_precincts};
+use wavetile_engine::view_window::ViewWindow;
 use wavetile_transport::jpip::{MessageReader, Picture, Reply, Server, ServerOptions, eor};
 
 const WHOLE: &str = "fsiz=200,150&type=jpp-stream";
@@ -76,6 +80,31 @@ fn a_region_brings_its_tiles_and_precincts_and_an_empty_one_nothing() {
     assert_eq!((received.messages.len(), received.end), (2, Some(eor::WINDOW_DONE)));
     let received = receive(ask(&mut server(), "fsiz=200,150&stream=1-"), &mut DataBinCache::new());
     assert_eq!((received.messages.len(), received.end), (2, Some(eor::WINDOW_DONE)));
+}
+
+#[test]
+fn the_precincts_are_those_that_the_decoder_needs_filter_support_included() {
+    let picture = Synthetic::new();
+    for x in (0..190).step_by(7) {
+        let window = ViewWindow {
+            offset: (x, x / 2),
+            region: Size::new(9, 5),
+            ..ViewWindow::whole(Size::new(200, 150))
+        };
+        let resolved = window.resolve(&picture.header);
+        let grid = GridWindow { region: resolved.grid_region, reduce: resolved.reduce, components: None };
+        let needed: BTreeSet<PrecinctId> = picture
+            .tiles
+            .iter()
+            .flat_map(|tile| covered_precincts(&picture.header, tile, &grid))
+            .map(|covered| covered.id)
+            .collect();
+        let query = format!("fsiz=200,150&roff={x},{}&rsiz=9,5", x / 2);
+        let received = receive(ask(&mut server(), &query), &mut DataBinCache::new());
+        let sent: BTreeSet<PrecinctId> =
+            received.messages.iter().filter_map(|(id, ..)| precinct(*id)).collect();
+        assert_eq!(sent, needed, "{query}");
+    }
 }
 
 #[test]
@@ -509,4 +538,13 @@ fn a_claim_to_hold_all_of_a_huge_picture_is_not_searched_through_for_ever() {
     let mut server = server_with(Synthetic::sized(130_000, 100_000, 200_000), ServerOptions::default());
     let reply = ask(&mut server, "fsiz=130000,100000&model=Hm,H*,M*,P*");
     assert_eq!(pull(reply), [0, eor::RESPONSE_LIMIT, 0]);
+}
+
+#[test]
+fn what_a_client_holds_of_a_whole_picture_takes_little_memory_though_components_and_tiles_differ_in_size() {
+    // 2700 precincts; components 1 and 2 have a quarter of those of component 0, tiles at the edges fewer.
+    let mut server = server_with(Synthetic::sized(1500, 1100, 400), ServerOptions::default());
+    let mut reply = ask(&mut server, "fsiz=1500,1100&cnew=http&len=1000000000");
+    while reply.body.poll_chunk(1 << 20).is_some() {}
+    assert!(server.model_memory() < 1000, "{}", server.model_memory());
 }

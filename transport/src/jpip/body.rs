@@ -4,7 +4,7 @@
 use super::client_model::ClientModel;
 use super::held::Held;
 use super::message::{MessageHeader, MessageWriter, eor};
-use super::picture::Picture;
+use super::picture::{BinLength, Picture};
 use super::selection::{Item, Selection};
 use super::session::{SessionState, Turn};
 use std::sync::Arc;
@@ -91,6 +91,10 @@ pub(super) struct Stream {
     pub(super) piece: Option<Piece>,
     /// Items looked at since the last piece.
     pub(super) skipped: u64,
+    /// Layer of the last packet looked at.
+    pub(super) layer: u16,
+    /// Some precinct has packets beyond `layer` that the client may lack.
+    pub(super) more_layers: bool,
 }
 
 /// Bytes of one data-bin that are to be sent.
@@ -100,12 +104,8 @@ pub(super) struct Piece {
     end: u64,
     /// `end` is the end of the data-bin.
     last: bool,
-    from: From,
-}
-
-enum From {
-    Memory(Vec<u8>),
-    Precinct { precinct: PrecinctId, ends: Vec<u64> },
+    /// Where the packets of a precinct end.
+    packet_ends: Vec<u64>,
 }
 
 /// What a search for more to send found.
@@ -118,7 +118,7 @@ enum Found {
 
 /// Packets in a row that may be looked at in vain: a request for a huge picture that claims to hold all of
 /// it must not cost seconds.
-const MOST_SKIPPED: u64 = 1 << 22;
+const MOST_SKIPPED: u64 = 1 << 21;
 
 /// What became of an attempt to write a message.
 enum Step {
@@ -185,6 +185,9 @@ impl Stream {
             _ => return Ok(Step::ChunkFull),
         };
         let bytes = piece.read(self.picture.as_ref(), payload)?;
+        if bytes.len() as u64 != payload {
+            return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
+        }
         header.length = payload;
         header.last = piece.last && payload == left;
         let before = out.len();
@@ -193,7 +196,8 @@ impl Stream {
         self.budget = self.budget.saturating_sub((out.len() - before) as u64);
         piece.at += payload;
         if let Knowledge::Session { session, target_id } = &self.knowledge {
-            session.note(target_id, piece.id, piece.held(), self.turn.as_ref());
+            let follow = absent_after(self.picture.as_ref(), piece.id);
+            session.note(target_id, piece.id, follow, piece.held(), self.turn.as_ref());
         }
         if piece.at == piece.end {
             self.piece = None;
@@ -210,6 +214,7 @@ impl Stream {
             }
             let piece = match item {
                 Item::Whole(id) => self.whole(id),
+                Item::Packet { layer, .. } if self.is_beyond(layer) => break,
                 Item::Packet { precinct, layer, layers } => self.packet(precinct, layer, layers),
             };
             match piece {
@@ -219,8 +224,8 @@ impl Stream {
                 }
                 Ok(None) => (),
                 // A damaged part must not keep the client from the rest.
-                Err(Error::Codestream(error)) => tracing::warn!(%error, "{item:?} cannot be served"),
-                Err(error) => return Err(error),
+                Err(error @ Error::Io(_)) => return Err(error),
+                Err(error) => tracing::warn!(%error, "{item:?} cannot be served"),
             }
         }
         Ok(Found::Nothing)
@@ -239,27 +244,40 @@ impl Stream {
             Held::Bytes(bytes) => bytes,
             Held::Nothing | Held::Layers(_) => 0,
         };
-        let found = match self.picture.small_bin(id)? {
-            None if id == DataBinId::Metadata(0) => Some((Vec::new(), true)),
+        let found = match self.picture.bin_len(id)? {
+            None if id == DataBinId::Metadata(0) => Some(BinLength { bytes: 0, complete: true }),
             found => found,
         };
-        let Some((bytes, complete)) = found else { return Ok(None) };
-        let end = bytes.len() as u64;
-        let piece = Piece { id, at: start.min(end), end, last: complete, from: From::Memory(bytes) };
+        let Some(BinLength { bytes: end, complete }) = found else { return Ok(None) };
+        let piece = Piece { id, at: start.min(end), end, last: complete, packet_ends: Vec::new() };
         Ok(if piece.at < end || complete { Some(piece) } else { None })
     }
 
-    fn packet(&self, precinct: PrecinctId, layer: u16, layers: u16) -> Result<Option<Piece>> {
+    /// Whether no precinct of the window has a packet left to send in `layer`.
+    fn is_beyond(&mut self, layer: u16) -> bool {
+        if layer == self.layer {
+            return false;
+        }
+        self.layer = layer;
+        !std::mem::take(&mut self.more_layers)
+    }
+
+    fn packet(&mut self, precinct: PrecinctId, layer: u16, layers: u16) -> Result<Option<Piece>> {
         let header = self.picture.header();
         let components = header.size.components.len() as u32;
         let Some(id) = precinct.in_class_id(components, header.tile_count()) else { return Ok(None) };
         let id = DataBinId::Precinct(id);
         let held = self.held(id);
-        if held == Held::All || matches!(held, Held::Layers(held) if held > layer) {
+        if held == Held::All {
+            return Ok(None);
+        }
+        if matches!(held, Held::Layers(held) if held > layer) {
+            self.more_layers = true;
             return Ok(None);
         }
         let ends = self.picture.packet_ends(precinct)?;
         let Some(&end) = ends.get(usize::from(layer)) else { return Ok(None) };
+        self.more_layers |= ends.len() > usize::from(layer) + 1;
         let end_of = |layers: u16| layers.checked_sub(1).map_or(0, |last| ends[usize::from(last)]);
         let held_bytes = match held {
             Held::Bytes(bytes) => bytes,
@@ -271,18 +289,32 @@ impl Stream {
         let at = held_bytes.max(end_of(layer)).min(end);
         // A client that has all bytes, but not the word that they are all, gets that.
         let owed = last && held_bytes >= end;
-        let piece = Piece { id, at, end, last, from: From::Precinct { precinct, ends } };
+        let piece = Piece { id, at, end, last, packet_ends: ends };
         Ok(if at < end || owed { Some(piece) } else { None })
     }
 }
 
+/// How many identifiers after a precinct's name none: where components or tiles differ in size. They are
+/// noted along with it, so that what is held stays a few long runs.
+fn absent_after(picture: &dyn Picture, id: DataBinId) -> u64 {
+    let DataBinId::Precinct(id) = id else { return 0 };
+    let header = picture.header();
+    let (components, tiles) = (header.size.components.len() as u32, header.tile_count());
+    let is_absent = |id: u64| {
+        let next = PrecinctId::from_in_class_id(id, components, tiles)?;
+        let tile = picture.tile(next.tile).ok()?;
+        (tile.components.get(next.component as usize)?.precincts <= next.precinct).then_some(())
+    };
+    let following = (1..=MOST_ABSENT).take_while(|&step| id.checked_add(step).and_then(is_absent).is_some());
+    following.count() as u64
+}
+
+/// Longest gap that is bridged.
+const MOST_ABSENT: u64 = 256;
+
 impl Piece {
     fn read(&self, picture: &dyn Picture, length: u64) -> Result<Vec<u8>> {
-        match &self.from {
-            From::Memory(bytes) => Ok(bytes[self.at as usize..(self.at + length) as usize].to_vec()),
-            From::Precinct { .. } if length == 0 => Ok(Vec::new()),
-            From::Precinct { precinct, .. } => picture.read_precinct(*precinct, self.at..self.at + length),
-        }
+        if length == 0 { Ok(Vec::new()) } else { picture.read_bin(self.id, self.at..self.at + length) }
     }
 
     /// What the client holds once everything up to `at` has reached it.
@@ -290,9 +322,7 @@ impl Piece {
         if self.at == self.end && self.last {
             return Held::All;
         }
-        if let From::Precinct { ends, .. } = &self.from
-            && let Some(layers) = ends.iter().rposition(|&end| end == self.at)
-        {
+        if let Some(layers) = self.packet_ends.iter().rposition(|&end| end == self.at) {
             return Held::Layers(layers as u16 + 1);
         }
         Held::Bytes(self.at)

@@ -7,8 +7,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use wavetile_engine::Result;
 use wavetile_engine::data_bin::DataBinId;
+use wavetile_engine::source::{FileSource, IndexedFile};
+use wavetile_engine::{Limits, Result};
 
 /// Opens a listed file.
 pub type OpenPicture = Box<dyn Fn(&Path) -> Result<Arc<dyn Picture>> + Send>;
@@ -75,11 +76,23 @@ impl Catalogue {
         Ok(Self { source, opened: Vec::new(), most_open: 64 })
     }
 
+    /// The JPEG 2000 files under a directory, read within `limits`.
+    ///
+    /// # Errors
+    /// `root` is no directory that can be read.
+    pub fn files(root: impl AsRef<Path>, limits: Limits) -> io::Result<Self> {
+        let open = move |path: &Path| -> Result<Arc<dyn Picture>> {
+            Ok(Arc::new(IndexedFile::open(FileSource::open(path)?, &limits)?))
+        };
+        Self::directory(root, Box::new(open))
+    }
+
     /// Pictures that are already open, by name.
     pub fn memory(pictures: impl IntoIterator<Item = (String, Arc<dyn Picture>)>) -> Self {
         let offered = pictures.into_iter().map(|(name, picture)| {
-            let header = picture.small_bin(DataBinId::MainHeader);
-            let header = header.ok().flatten().map(|(bytes, _)| bytes).unwrap_or_default();
+            let length =
+                picture.bin_len(DataBinId::MainHeader).ok().flatten().map_or(0, |length| length.bytes);
+            let header = picture.read_bin(DataBinId::MainHeader, 0..length).unwrap_or_default();
             let target_id = target_id(name.bytes().chain(header));
             (name.clone(), Arc::new(Offered { name, target_id, picture, stamp: None }))
         });

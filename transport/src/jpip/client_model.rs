@@ -27,12 +27,13 @@ impl ClientModel {
         }
     }
 
-    /// Notes that bytes of a data-bin were handed out.
-    pub(super) fn note(&mut self, id: DataBinId, held: Held) {
+    /// Notes that bytes of a data-bin were handed out. `follow`: as many identifiers of precincts after
+    /// it name none, and may be noted along.
+    pub(super) fn note(&mut self, id: DataBinId, follow: u64, held: Held) {
         match id {
             DataBinId::MainHeader => self.main_header = held,
             DataBinId::TileHeader(tile) => self.tile_headers.update(tile.into(), tile.into(), |_| held),
-            DataBinId::Precinct(id) => self.precincts.update(id, id, |_| held),
+            DataBinId::Precinct(id) => self.precincts.update(id, id.saturating_add(follow), |_| held),
             DataBinId::Metadata(id) => self.metadata.update(id, id, |_| held),
             DataBinId::Tile(_) => (),
         }

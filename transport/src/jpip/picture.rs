@@ -6,6 +6,7 @@ use wavetile_engine::Result;
 use wavetile_engine::codestream::header::MainHeader;
 use wavetile_engine::codestream::tile::Tile;
 use wavetile_engine::data_bin::{DataBinId, PrecinctId};
+use wavetile_engine::source::IndexedFile;
 
 /// A picture that can be served: one codestream, cut into data-bins.
 pub trait Picture: Send + Sync {
@@ -18,12 +19,18 @@ pub trait Picture: Send + Sync {
     /// The tile is damaged, or the file cannot be read.
     fn tile(&self, tile: u32) -> Result<Arc<Tile>>;
 
-    /// All that there is of a header or metadata-bin, and whether that is all it ever had; `None` if
-    /// there is no such bin.
+    /// How much there is of a data-bin; `None` if there is no such bin. It is asked for headers and
+    /// metadata only.
     ///
     /// # Errors
     /// The codestream is damaged, or the file cannot be read.
-    fn small_bin(&self, id: DataBinId) -> Result<Option<(Vec<u8>, bool)>>;
+    fn bin_len(&self, id: DataBinId) -> Result<Option<BinLength>>;
+
+    /// Bytes of a data-bin, all of which are there.
+    ///
+    /// # Errors
+    /// The codestream is damaged, or the file cannot be read.
+    fn read_bin(&self, id: DataBinId, range: Range<u64>) -> Result<Vec<u8>>;
 
     /// Where the packets of a precinct end, one number for each layer, counted in bytes from the start
     /// of its data-bin. Shorter than the number of layers if the file was cut off.
@@ -31,10 +38,40 @@ pub trait Picture: Send + Sync {
     /// # Errors
     /// The codestream is damaged, or the file cannot be read.
     fn packet_ends(&self, precinct: PrecinctId) -> Result<Vec<u64>>;
+}
 
-    /// Bytes of the data-bin of a precinct.
-    ///
-    /// # Errors
-    /// The codestream is damaged, or the file cannot be read.
-    fn read_precinct(&self, precinct: PrecinctId, range: Range<u64>) -> Result<Vec<u8>>;
+/// How much there is of a data-bin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BinLength {
+    /// Bytes.
+    pub bytes: u64,
+    /// That is all it ever had: the file was not cut off here.
+    pub complete: bool,
+}
+
+impl Picture for IndexedFile {
+    fn header(&self) -> &MainHeader {
+        self.header()
+    }
+
+    fn tile(&self, tile: u32) -> Result<Arc<Tile>> {
+        self.tile(tile)
+    }
+
+    fn bin_len(&self, id: DataBinId) -> Result<Option<BinLength>> {
+        let Some(bytes) = self.bin_len(id)? else { return Ok(None) };
+        let complete = match (id, self.codestream(0)?) {
+            (DataBinId::Metadata(_), _) | (_, None) => true,
+            (_, Some(codestream)) => codestream.is_bin_complete(id)?.unwrap_or(false),
+        };
+        Ok(Some(BinLength { bytes, complete }))
+    }
+
+    fn read_bin(&self, id: DataBinId, range: Range<u64>) -> Result<Vec<u8>> {
+        self.read_bin(id, range)
+    }
+
+    fn packet_ends(&self, precinct: PrecinctId) -> Result<Vec<u64>> {
+        self.packet_ends(precinct)
+    }
 }

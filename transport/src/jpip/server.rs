@@ -377,6 +377,8 @@ impl Server {
             writer: MessageWriter::new(),
             piece: None,
             skipped: 0,
+            layer: 0,
+            more_layers: false,
         })
     }
 

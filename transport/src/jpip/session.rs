@@ -70,12 +70,12 @@ impl SessionState {
         model.map_or(Held::Nothing, |(_, model)| model.held(id))
     }
 
-    /// Notes what was handed out, unless a newer request of the channel has come: its cache model may
-    /// already tell that these bytes are lost.
-    pub(super) fn note(&self, target_id: &str, id: DataBinId, held: Held, turn: Option<&Turn>) {
+    /// Notes what was handed out of `id`, and of the `follow` identifiers after it, unless a newer request
+    /// of the channel has come: its cache model may already tell that these bytes are lost.
+    pub(super) fn note(&self, target_id: &str, id: DataBinId, follow: u64, held: Held, turn: Option<&Turn>) {
         self.change(target_id, |model| {
             if turn.is_none_or(Turn::is_newest) {
-                model.note(id, held);
+                model.note(id, follow, held);
             }
         });
     }
@@ -108,4 +108,22 @@ impl SessionState {
 
 fn memory(models: &[(String, ClientModel)]) -> usize {
     models.iter().map(|(name, model)| name.len() + size_of::<(String, ClientModel)>() + model.memory()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_response_notes_nothing_any_more() {
+        let session = SessionState::new(1 << 16);
+        let channel = Arc::new(ChannelState::default());
+        let turn = Turn { channel: channel.clone(), number: 0 };
+        session.note("t", DataBinId::Precinct(1), 0, Held::Layers(1), Some(&turn));
+        channel.newest.store(1, Ordering::Release);
+        session.note("t", DataBinId::Precinct(2), 0, Held::Layers(1), Some(&turn));
+        assert_eq!(session.held("t", DataBinId::Precinct(1)), Held::Layers(1));
+        assert_eq!(session.held("t", DataBinId::Precinct(2)), Held::Nothing);
+        assert_eq!(session.held("another", DataBinId::Precinct(1)), Held::Nothing);
+    }
 }

@@ -8,7 +8,7 @@ use wavetile_engine::codestream::header::MainHeader;
 use wavetile_engine::codestream::tile::Tile;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId, PrecinctId};
 use wavetile_engine::{Limits, Result};
-use wavetile_transport::jpip::picture::Picture;
+use wavetile_transport::jpip::picture::{BinLength, Picture};
 
 /// Components of every synthetic picture; the last two are halved both ways.
 pub const COMPONENTS: u32 = 3;
@@ -42,6 +42,15 @@ impl Synthetic {
         Self { header, header_bytes, tiles, metadata, damaged: Vec::new(), layers_left: LAYERS }
     }
 
+    fn small_bin(&self, id: DataBinId) -> Option<Vec<u8>> {
+        match id {
+            DataBinId::MainHeader => Some(self.header_bytes.clone()),
+            DataBinId::TileHeader(tile) => Some(vec![0xff; (tile % 3) as usize * 5]),
+            DataBinId::Metadata(0) => self.metadata.clone(),
+            _ => None,
+        }
+    }
+
     /// Every data-bin with all of its bytes.
     pub fn bins(&self) -> Vec<(DataBinId, Vec<u8>)> {
         let mut bins = vec![
@@ -50,13 +59,13 @@ impl Synthetic {
         ];
         for tile in &self.tiles {
             let id = DataBinId::TileHeader(tile.index);
-            bins.push((id, self.small_bin(id).unwrap().unwrap().0));
+            bins.push((id, self.small_bin(id).unwrap()));
             for (component, geometry) in tile.components.iter().enumerate() {
                 for precinct in 0..geometry.precincts {
                     let id = PrecinctId { tile: tile.index, component: component as u32, precinct };
                     let end = *self.packet_ends(id).unwrap().last().unwrap();
                     let in_class = id.in_class_id(COMPONENTS, self.header.tile_count()).unwrap();
-                    bins.push((DataBinId::Precinct(in_class), self.read_precinct(id, 0..end).unwrap()));
+                    bins.push((DataBinId::Precinct(in_class), precinct_bytes(id, 0..end)));
                 }
             }
         }
@@ -110,13 +119,16 @@ impl Picture for Synthetic {
         Ok(self.tiles[tile as usize].clone())
     }
 
-    fn small_bin(&self, id: DataBinId) -> Result<Option<(Vec<u8>, bool)>> {
-        Ok(match id {
-            DataBinId::MainHeader => Some((self.header_bytes.clone(), true)),
-            DataBinId::TileHeader(tile) => Some((vec![0xff; (tile % 3) as usize * 5], true)),
-            DataBinId::Metadata(0) => self.metadata.clone().map(|bytes| (bytes, true)),
-            _ => None,
-        })
+    fn bin_len(&self, id: DataBinId) -> Result<Option<BinLength>> {
+        Ok(self.small_bin(id).map(|bytes| BinLength { bytes: bytes.len() as u64, complete: true }))
+    }
+
+    fn read_bin(&self, id: DataBinId, range: Range<u64>) -> Result<Vec<u8>> {
+        let DataBinId::Precinct(id) = id else {
+            return Ok(self.small_bin(id).unwrap()[range.start as usize..range.end as usize].to_vec());
+        };
+        let id = PrecinctId::from_in_class_id(id, COMPONENTS, self.header.tile_count()).unwrap();
+        Ok(precinct_bytes(id, range))
     }
 
     fn packet_ends(&self, precinct: PrecinctId) -> Result<Vec<u64>> {
@@ -130,10 +142,10 @@ impl Picture for Synthetic {
             })
             .collect())
     }
+}
 
-    fn read_precinct(&self, precinct: PrecinctId, range: Range<u64>) -> Result<Vec<u8>> {
-        Ok(range.map(|at| noise(precinct, at) as u8).collect())
-    }
+fn precinct_bytes(precinct: PrecinctId, range: Range<u64>) -> Vec<u8> {
+    range.map(|at| noise(precinct, at) as u8).collect()
 }
 
 /// SplitMix64 over all of it.
