@@ -5,6 +5,7 @@ mod body;
 pub mod cache_model;
 pub mod catalogue;
 pub mod client;
+mod client_events;
 mod client_holdings;
 mod client_model;
 pub mod fields;
@@ -26,7 +27,8 @@ mod testing;
 
 pub use body::Body;
 pub use catalogue::{Catalogue, OpenPicture};
-pub use client::{Client, ClientError, ClientOptions, Ending, Event, Outgoing, Progress};
+pub use client::Client;
+pub use client_events::{ClientError, ClientOptions, Ending, Event, Outgoing, Progress};
 pub use message::{MessageError, MessageHeader, MessageWriter, eor};
 pub use message_reader::{MessageEvent, MessageReader};
 pub use picture::Picture;

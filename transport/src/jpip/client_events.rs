@@ -1,0 +1,125 @@
+//! What goes into a client and what comes out of it, as plain values.
+
+use super::message::MessageError;
+use std::time::Duration;
+
+/// Habits of a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientOptions {
+    /// Name of the picture on the server.
+    pub target: String,
+    /// Open a session: the server keeps track of what was sent. Otherwise each request tells it.
+    pub sessions: bool,
+    /// Transports offered for a session, best first.
+    pub transports: Vec<String>,
+    /// Bytes of messages asked for at a time ("len"); `None` leaves it to the server.
+    pub length: Option<u64>,
+    /// Longest `model` of a request, in bytes. What is left out may be sent again.
+    pub model_length: usize,
+    /// Requests that may be under way at a time, when windows change faster than answers come.
+    pub requests: usize,
+    /// Failures in a row, with no new byte between them, after which the client gives up.
+    pub attempts: u32,
+    /// Pause after the first failure; doubled after each further one.
+    pub pause: Duration,
+}
+
+impl ClientOptions {
+    /// A session for the picture called `target`.
+    #[must_use]
+    pub fn new(target: impl Into<String>) -> Self {
+        Self {
+            target: target.into(),
+            sessions: true,
+            transports: vec!["http".to_owned()],
+            length: Some(2 << 20),
+            model_length: 16 << 10,
+            requests: 4,
+            attempts: 6,
+            pause: Duration::from_millis(250),
+        }
+    }
+}
+
+/// A request to be sent with GET, or with POST if it is long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Names the request in what follows.
+    pub id: u64,
+    /// Path and query, percent-encoded, with a leading slash.
+    pub path_and_query: String,
+}
+
+/// How a response ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Whole, as far as the transport can tell.
+    Complete,
+    /// It broke off, or there was none; why, in words.
+    Broken(String),
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The server has the picture.
+    Opened {
+        /// Identifier of the picture's state, if the server tells it.
+        target_id: Option<String>,
+        /// A session is open.
+        session: bool,
+    },
+    /// Bytes have arrived.
+    Progress(Progress),
+    /// Everything that the server sends for a window has arrived.
+    WindowComplete {
+        /// What [`Client::set_window`](super::Client::set_window) returned.
+        window: u64,
+        /// Reason of the end-of-response; `None` if the server sends none.
+        reason: Option<u8>,
+    },
+    /// The picture has changed on the server: everything that was held has been dropped.
+    Reset,
+    /// The answer to a request is of no use any more: it may be broken off.
+    Abort {
+        /// The request.
+        id: u64,
+    },
+    /// The client has given up; [`Client::retry`](super::Client::retry) lets it try again.
+    Failed(ClientError),
+    /// The session is closed.
+    Closed,
+}
+
+/// Bytes so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes of response bodies: message headers, payload, end-of-response.
+    pub received: u64,
+    /// Payload bytes that were not held before.
+    pub new: u64,
+    /// Payload bytes that were held already.
+    pub duplicate: u64,
+    /// Payload bytes that contradict what is held of a bin's length, dropped.
+    pub excess: u64,
+}
+
+/// Why a client gave up.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClientError {
+    /// The server refused.
+    #[error("the server refuses the request: status {0}")]
+    Refused(u16),
+    /// The server answers with something else than a JPP-stream.
+    #[error("the server answers with {0} instead of a JPP-stream")]
+    NotJpp(String),
+    /// The messages cannot be followed.
+    #[error("the server's messages are broken: {0}")]
+    Messages(#[from] MessageError),
+    /// Responses broke off again and again.
+    #[error("the connection failed: {0}")]
+    Broken(String),
+    /// The server says that there is more, but sends nothing.
+    #[error("the server says that there is more, but sends nothing")]
+    Stalled,
+}
