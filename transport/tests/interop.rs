@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use wavetile_engine::Limits;
+use wavetile_engine::codestream::header::MainHeader;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId, DataBins, PrecinctId};
 use wavetile_engine::source::{FileSource, IndexedFile};
 use wavetile_transport::jpip::{MessageEvent, MessageReader};
@@ -254,5 +255,22 @@ fn recorded_parts_agree_with_their_picture_as_far_as_they_go() {
         let cache = replay(&directory, &[prefix], 100);
         assert!(!cache.is_empty());
         compare(&cache, codestream, &open(&directory, name), prefix);
+    }
+}
+
+#[test]
+fn received_headers_say_the_same_as_those_of_the_file() {
+    let Some(directory) = recordings("received_headers_say_the_same_as_those_of_the_file") else { return };
+    for (prefixes, codestream, name) in WHOLE {
+        let picture = open(&directory, name);
+        let cache = replay(&directory, prefixes, usize::MAX);
+        let main = cache.bin(codestream, DataBinId::MainHeader).unwrap().unwrap();
+        let header = MainHeader::parse(&main.bytes, &Limits::default()).unwrap();
+        assert_eq!(header.size, picture.header().size, "{name}");
+        for tile in 0..header.tile_count() {
+            let bin = cache.bin(codestream, DataBinId::TileHeader(tile)).unwrap().unwrap();
+            let found = header.tile_parameters(tile, &bin.bytes).unwrap();
+            assert_eq!(found, picture.tile(tile).unwrap().parameters, "{}, tile {tile}", prefixes[0]);
+        }
     }
 }
