@@ -6,18 +6,22 @@
 mod synthetic;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use synthetic::Synthetic;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use wavetile_engine::Limits;
+use wavetile_engine::data_bin::{DataBinId, DataBins};
 use wavetile_engine::geometry::Size;
-use wavetile_engine::view_window::ViewWindow;
+use wavetile_engine::source::{FileSource, IndexedFile};
+use wavetile_engine::view_window::{ViewWindow, frame_size};
 use wavetile_transport::client::{Client, ClientConfig, ClientError, ConnectOptions, Transport};
 use wavetile_transport::jpip::{Catalogue, ClientError as JpipError, Event, Picture, ServerOptions, eor};
 use wavetile_transport::road::RoadLimits;
-use wavetile_transport::server::{Monitor, RoadsConfig, Server};
+use wavetile_transport::server::{Monitor, RoadsConfig, Server, ServerConfig, ServerError};
 use wavetile_transport::tls::Trust;
 
 const ROADS: [Transport; 2] = [Transport::Http3, Transport::Http1];
@@ -228,4 +232,64 @@ async fn a_closed_client_has_no_more_events() {
     assert_eq!(server.monitor.channels(), 0);
     assert_eq!(server.monitor.model_memory(), 0);
     server.stop().await;
+}
+
+#[tokio::test]
+async fn the_files_of_a_directory_arrive_as_they_are() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let any = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    let roads = RoadsConfig { http3: any, http1: any, ..RoadsConfig::default() };
+    let config = ServerConfig { root: root.clone(), roads, ..ServerConfig::default() };
+    let server = Server::open(&config).unwrap();
+    let trust = Trust::Fingerprint(server.fingerprint().unwrap());
+    let (http3, http1) = (server.http3_addr().unwrap().port(), server.http1_addr().unwrap().port());
+    let names = server.names();
+    assert!(
+        names.iter().any(|name| name.ends_with(".jp2")) && names.iter().any(|name| name.ends_with(".j2k"))
+    );
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = tokio::spawn(server.run(async { stopped.await.unwrap_or(()) }));
+    for name in names {
+        let file =
+            IndexedFile::open(FileSource::open(root.join(&name)).unwrap(), &Limits::default()).unwrap();
+        for transport in ROADS {
+            let connect = ConnectOptions {
+                transport,
+                trust: trust.clone(),
+                http1_port: Some(http1),
+                ..ConnectOptions::default()
+            };
+            let url = format!("jpip://127.0.0.1:{http3}/{name}");
+            let config = ClientConfig { connect, ..ClientConfig::default() };
+            let mut client = Client::connect(&url, config).await.unwrap();
+            let window = ViewWindow::whole(frame_size(&file.header().size, 0));
+            client.fetch(Some(window)).await.unwrap();
+            let bins = client.bins();
+            {
+                let bins = bins.read().unwrap();
+                let mut precincts = 0;
+                for (codestream, id) in bins.ids() {
+                    let (found, kept) =
+                        (bins.bin(codestream, id).unwrap(), file.bin(codestream, id).unwrap());
+                    let (found, kept) = (found.unwrap(), kept.unwrap());
+                    assert_eq!((found.bytes, found.complete), (kept.bytes, kept.complete), "{name}: {id:?}");
+                    precincts += u64::from(matches!(id, DataBinId::Precinct(_)));
+                }
+                let tiles = 0..file.header().tile_count();
+                let all: u64 = tiles
+                    .map(|tile| {
+                        let tile = file.tile(tile).unwrap();
+                        tile.components.iter().map(|component| component.precincts).sum::<u64>()
+                    })
+                    .sum();
+                assert_eq!(precincts, all, "{name}: every precinct has arrived");
+            }
+            client.close().await;
+        }
+    }
+    let _ = stop.send(());
+    running.await.unwrap();
+
+    let nowhere = ServerConfig { root: root.join("nowhere"), ..config };
+    assert!(matches!(Server::open(&nowhere), Err(ServerError::Root { .. })));
 }

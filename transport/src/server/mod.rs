@@ -1,17 +1,51 @@
 //! The JPIP server program: a directory of pictures behind the roads.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use wavetile_transport::server::{RoadsConfig, Server, ServerConfig};
+//!
+//! let roads = RoadsConfig {
+//!     http3: Some("[::]:8433".parse()?),
+//!     http1: Some("[::]:8433".parse()?),
+//!     ..RoadsConfig::default()
+//! };
+//! let server = Server::open(&ServerConfig { root: "/srv/pictures".into(), roads, ..ServerConfig::default() })?;
+//! if let Some(fingerprint) = server.fingerprint() {
+//!     println!("certificate {fingerprint}");
+//! }
+//! server.run(async { tokio::signal::ctrl_c().await.unwrap_or(()) }).await;
+//! # Ok(())
+//! # }
+//! ```
 
 mod roads;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use wavetile_engine::Limits;
 
 use crate::jpip::{self, Catalogue};
 use crate::road::{Handler, Reply, ReplyBody, Request};
 use crate::tls::{Fingerprint, random_u128};
 
 pub use roads::{Roads, RoadsConfig, ServerError};
+
+/// What to serve, where, and how.
+#[derive(Debug, Clone, Default)]
+pub struct ServerConfig {
+    /// Directory of the pictures. Nothing outside of it is served.
+    pub root: PathBuf,
+    /// Addresses, certificate and limits of the roads.
+    pub roads: RoadsConfig,
+    /// Limits of sessions and responses.
+    pub jpip: jpip::ServerOptions,
+    /// Limits for reading the files.
+    pub limits: Limits,
+}
 
 /// A JPIP server that listens.
 pub struct Server {
@@ -20,6 +54,15 @@ pub struct Server {
 }
 
 impl Server {
+    /// Listens, and offers the JPEG 2000 files under a directory. Must be called within a tokio runtime.
+    /// # Errors
+    /// [`ServerError`]
+    pub fn open(config: &ServerConfig) -> Result<Self, ServerError> {
+        let catalogue = Catalogue::files(&config.root, config.limits.clone());
+        let catalogue = catalogue.map_err(|error| ServerError::Root { path: config.root.clone(), error })?;
+        Self::bind(catalogue, &config.roads, config.jpip.clone())
+    }
+
     /// Listens, and offers the pictures of `catalogue`. Must be called within a tokio runtime.
     /// # Errors
     /// [`ServerError`]

@@ -55,12 +55,12 @@ pub enum ServerError {
     #[error("no address to listen on")]
     NoAddress,
     /// The directory to serve cannot be used.
-    #[error("cannot serve {path}: {reason}")]
+    #[error("cannot serve {path}: {error}")]
     Root {
         /// The directory.
         path: std::path::PathBuf,
-        /// What is wrong with it.
-        reason: String,
+        /// What the system says.
+        error: io::Error,
     },
 }
 
