@@ -23,6 +23,9 @@ const VISITED_ROWS: u64 = OWN_ROWS << VISITED;
 /// Distance from a row's own bit to its "refined before" bit.
 const REFINED: u32 = 48;
 
+/// Columns of the widest code-block (T.800 Table A.18).
+pub(super) const MAX_WIDTH: usize = 1024;
+
 /// Coefficients and flags of one code-block.
 #[derive(Default)]
 pub(super) struct Planes {
@@ -89,6 +92,24 @@ struct Stripe<'a> {
     rows: u64,
 }
 
+impl<'a> Stripe<'a> {
+    /// Takes a stripe's flags with those of the stripes around it. States how the lengths hang together, so
+    /// that no index needs a check in the loops.
+    #[inline(always)]
+    fn new(flags: [&'a mut [u64]; 3], coefficients: &'a mut [[u32; 4]], rows: u64) -> Self {
+        let [above, current, below] = flags;
+        let columns = current.len().saturating_sub(2).min(MAX_WIDTH);
+        let (above, below) = (&mut above[..columns + 2], &mut below[..columns + 2]);
+        Self {
+            above,
+            current: &mut current[..columns + 2],
+            below,
+            coefficients: &mut coefficients[..columns],
+            rows,
+        }
+    }
+}
+
 impl Planes {
     /// Forgets everything and takes the size of another block.
     pub(super) fn clear(&mut self, width: usize, height: usize) {
@@ -114,11 +135,12 @@ impl Planes {
                 3 => OWN | OWN << 3 | OWN << 6,
                 _ => OWN_ROWS,
             };
-            visit(Stripe { above, current, below, coefficients, rows });
+            visit(Stripe::new([above, current, below], coefficients, rows));
         }
     }
 
     /// Significance propagation pass (T.800 D.3.1) of the plane whose unit is `2 << plane` half units.
+    #[inline(never)]
     pub(super) fn propagate_significance(
         &mut self,
         rules: Rules,
@@ -132,6 +154,7 @@ impl Planes {
     }
 
     /// The same from a bypass segment.
+    #[inline(never)]
     pub(super) fn propagate_significance_raw(&mut self, rules: Rules, plane: u32, bits: &mut RawBits<'_>) {
         let mut decisions = Raw(*bits);
         self.for_each_stripe(|stripe| propagate_significance(stripe, rules, plane, &mut decisions));
@@ -139,6 +162,7 @@ impl Planes {
     }
 
     /// Magnitude refinement pass (T.800 D.3.3).
+    #[inline(never)]
     pub(super) fn refine_magnitudes(
         &mut self,
         plane: u32,
@@ -158,6 +182,7 @@ impl Planes {
     }
 
     /// The same from a bypass segment.
+    #[inline(never)]
     pub(super) fn refine_magnitudes_raw(&mut self, plane: u32, bits: &mut RawBits<'_>) {
         let mut registers = *bits;
         self.for_each_stripe(|stripe| refine_magnitudes(stripe, plane, |_, _| registers.bit()));
@@ -165,6 +190,7 @@ impl Planes {
     }
 
     /// Cleanup pass (T.800 D.3.4).
+    #[inline(never)]
     pub(super) fn clean_up(
         &mut self,
         rules: Rules,
@@ -224,9 +250,23 @@ fn sign_entry(flags: u64, row: u32) -> u8 {
     SIGN[(significance | signs) as usize]
 }
 
+/// Runs a block for each row of a stripe, with the row a constant.
+macro_rules! for_each_row {
+    (|$row:ident| $body:block) => {{
+        for_each_row!(@ $row, 0, $body);
+        for_each_row!(@ $row, 1, $body);
+        for_each_row!(@ $row, 2, $body);
+        for_each_row!(@ $row, 3, $body);
+    }};
+    (@ $row:ident, $value:literal, $body:block) => {{
+        let $row: u32 = $value;
+        $body
+    }};
+}
+
 #[inline(always)]
 fn propagate_significance(mut stripe: Stripe<'_>, rules: Rules, plane: u32, decisions: &mut impl Decisions) {
-    for x in 0..stripe.coefficients.len() {
+    for x in 0..stripe.current.len() - 2 {
         let mut flags = stripe.current[x + 1];
         if flags & SIGNIFICANCE == 0 {
             continue;
@@ -234,17 +274,16 @@ fn propagate_significance(mut stripe: Stripe<'_>, rules: Rules, plane: u32, deci
         flags &= !VISITED_ROWS;
         let row_any = (flags | flags >> 1 | flags << 1) & ALL_ROWS;
         let mut candidates = (row_any | row_any >> 3 | row_any << 3) & !flags & stripe.rows;
-        for row in 0..4 {
-            if candidates & OWN << (3 * row) == 0 {
-                continue;
+        for_each_row!(|row| {
+            if candidates & OWN << (3 * row) != 0 {
+                let label = rules.zero_coding[(flags >> (3 * row) & 0x1FF) as usize];
+                if decisions.significance(label) != 0 {
+                    let negative = decisions.sign(sign_entry(flags, row));
+                    become_significant(&mut stripe, rules, plane, x, row, &mut flags, negative);
+                    candidates |= OWN << (3 * row + 3) & !flags & stripe.rows;
+                }
             }
-            let label = rules.zero_coding[(flags >> (3 * row) & 0x1FF) as usize];
-            if decisions.significance(label) != 0 {
-                let negative = decisions.sign(sign_entry(flags, row));
-                become_significant(&mut stripe, rules, plane, x, row, &mut flags, negative);
-                candidates |= OWN << (3 * row + 3) & !flags & stripe.rows;
-            }
-        }
+        });
         stripe.current[x + 1] = flags | candidates << VISITED;
     }
 }
@@ -256,27 +295,25 @@ fn refine_magnitudes(stripe: Stripe<'_>, plane: u32, mut decide: impl FnMut(u64,
         if candidates == 0 {
             continue;
         }
-        for row in 0..4 {
+        for_each_row!(|row| {
             let own = 3 * row + 4;
             if candidates >> own & 1 != 0 {
                 let bit = decide(*flags, own);
                 let coefficient = &mut coefficients[row as usize];
                 *coefficient = (*coefficient - (1 << plane)) + (bit << (plane + 1));
             }
-        }
+        });
         *flags |= candidates << REFINED;
     }
 }
 
 #[inline(always)]
 fn clean_up(mut stripe: Stripe<'_>, rules: Rules, plane: u32, decisions: &mut Arithmetic<'_, '_>) {
-    for x in 0..stripe.coefficients.len() {
+    let whole = stripe.rows == OWN_ROWS;
+    for x in 0..stripe.current.len() - 2 {
         let mut flags = stripe.current[x + 1];
         let mut left = !(flags | flags >> VISITED) & stripe.rows;
-        if left == 0 {
-            continue;
-        }
-        if flags & (SIGNIFICANCE | VISITED_ROWS) == 0 && stripe.rows == OWN_ROWS {
+        if flags & (SIGNIFICANCE | VISITED_ROWS) == 0 && whole {
             if decisions.significance(context::RUN_LENGTH) == 0 {
                 continue;
             }
@@ -285,17 +322,18 @@ fn clean_up(mut stripe: Stripe<'_>, rules: Rules, plane: u32, decisions: &mut Ar
             let negative = decisions.sign(sign_entry(flags, row));
             become_significant(&mut stripe, rules, plane, x, row, &mut flags, negative);
             left &= !(2 * (OWN << (3 * row)) - 1);
+        } else if left == 0 {
+            continue;
         }
-        for row in 0..4 {
-            if left & OWN << (3 * row) == 0 {
-                continue;
+        for_each_row!(|row| {
+            if left & OWN << (3 * row) != 0 {
+                let label = rules.zero_coding[(flags >> (3 * row) & 0x1FF) as usize];
+                if decisions.significance(label) != 0 {
+                    let negative = decisions.sign(sign_entry(flags, row));
+                    become_significant(&mut stripe, rules, plane, x, row, &mut flags, negative);
+                }
             }
-            let label = rules.zero_coding[(flags >> (3 * row) & 0x1FF) as usize];
-            if decisions.significance(label) != 0 {
-                let negative = decisions.sign(sign_entry(flags, row));
-                become_significant(&mut stripe, rules, plane, x, row, &mut flags, negative);
-            }
-        }
+        });
         stripe.current[x + 1] = flags;
     }
 }

@@ -18,6 +18,9 @@ use mq::{Contexts, Decoder};
 /// Bit-planes of a block that can be decoded: magnitudes and their half bit share 32 bits with the sign.
 pub const MAX_BIT_PLANES: u8 = 30;
 
+/// Samples of the largest code-block (T.800 Table A.18).
+const MAX_AREA: u64 = 4096;
+
 /// Code-block style bits that [`decode_block`] knows.
 pub const SUPPORTED_STYLES: u8 = CodeBlockStyle::BYPASS
     | CodeBlockStyle::RESET
@@ -69,7 +72,7 @@ pub struct BlockOutcome {
 /// Damaged blocks give what was decoded before the damage: passes beyond those that `bit_planes` allows,
 /// a missing segmentation symbol (all of its bit-plane is dropped), segments outside `data` or that mix
 /// arithmetic and raw passes, and wholly zero: styles outside [`SUPPORTED_STYLES`], more than
-/// [`MAX_BIT_PLANES`] planes, `out` of another length than the size demands.
+/// [`MAX_BIT_PLANES`] planes, sizes that no code-block has, `out` of another length than the size demands.
 pub fn decode_block(
     block: &PlannedBlock,
     segments: &[Segment],
@@ -80,6 +83,8 @@ pub fn decode_block(
     let (width, height) = (block.size.width as usize, block.size.height as usize);
     let row_words = if block.packed_16 { width.div_ceil(2) } else { width };
     if block.size.area() == 0
+        || block.size.area() > MAX_AREA
+        || width.max(height) > bit_plane::MAX_WIDTH
         || (row_words as u64).checked_mul(height as u64) != Some(out.len() as u64)
         || block.bit_planes > MAX_BIT_PLANES
         || block.style.0 & !SUPPORTED_STYLES != 0
@@ -204,18 +209,25 @@ fn write_rows(
     out: &mut [u32],
     value: impl Fn(u32) -> u32,
 ) {
-    for (stripe, rows) in coefficients.chunks_exact(width).zip(out.chunks_mut(4 * row_words)) {
-        for (row, words) in rows.chunks_exact_mut(row_words).enumerate() {
-            let row = row & 3;
-            if packed_16 {
-                for (word, columns) in words.iter_mut().zip(stripe.chunks(2)) {
-                    let right = columns.get(1).map_or(0, |column| value(column[row]));
-                    *word = value(columns[0][row]) & 0xFFFF | right << 16;
+    for (stripe, words) in coefficients.chunks_exact(width).zip(out.chunks_mut(4 * row_words)) {
+        let mut rows = words.chunks_exact_mut(row_words);
+        let mut rows: [&mut [u32]; 4] = std::array::from_fn(|_| rows.next().unwrap_or_default());
+        let mut put = |at: usize, words: [u32; 4]| {
+            for (row, word) in rows.iter_mut().zip(words) {
+                if let Some(place) = row.get_mut(at) {
+                    *place = word;
                 }
-            } else {
-                for (word, column) in words.iter_mut().zip(stripe) {
-                    *word = value(column[row]);
-                }
+            }
+        };
+        if packed_16 {
+            for (at, columns) in stripe.chunks(2).enumerate() {
+                let left = columns[0].map(&value);
+                let right = columns.get(1).map_or([0; 4], |column| column.map(&value));
+                put(at, std::array::from_fn(|row| left[row] & 0xFFFF | right[row] << 16));
+            }
+        } else {
+            for (at, column) in stripe.iter().enumerate() {
+                put(at, column.map(&value));
             }
         }
     }

@@ -1,15 +1,16 @@
 //! The MQ arithmetic decoder (T.800 Annex C).
 //!
-//! The interval ("A") and code ("C") registers are kept `allowance` too low: the sum of estimates that
-//! can still be subtracted from both before a decision needs more than that. A likely decision is then
-//! one subtraction and one test of its sign.
+//! Instead of the code register ("C") its distance from the upper end of the interval ("A" - "C") is kept:
+//! the more probable symbol, whose sub-interval is the upper one, leaves that unchanged. Such a decision
+//! is then one subtraction from the interval and one comparison.
 
 use super::context;
+use std::hint::select_unpredictable;
 
 /// State of every context: for the doubled label `i`, the word `i` is the probability estimate "Qe" of
 /// the less probable symbol, scaled like [`Decoder`]'s registers, and the word `i + 1` holds the more
-/// probable symbol in byte 0 and the states ([`STATES`]) to go to in byte 1 (more probable symbol) and
-/// byte 2 (less probable one). The length makes every 8-bit label a valid index.
+/// probable symbol in byte 0 and in byte 1 where [`NEXT`] has the states that can follow. The length makes
+/// every 8-bit label a valid index.
 #[derive(Clone)]
 pub(super) struct Contexts([u64; 258]);
 
@@ -21,11 +22,11 @@ impl Contexts {
     /// Sets the initial states (T.800 Table D.7).
     pub(super) fn reset(&mut self) {
         for label in 0..context::COUNT {
-            self.set(2 * label as u8, STATES[0]);
+            self.set(2 * label as u8, state(0, 0));
         }
-        self.set(0, STATES[2 * 4]);
-        self.set(context::RUN_LENGTH, STATES[2 * 3]);
-        self.set(context::UNIFORM, STATES[2 * 46]);
+        self.set(0, state(4, 0));
+        self.set(context::RUN_LENGTH, state(3, 0));
+        self.set(context::UNIFORM, state(46, 0));
     }
 
     #[inline(always)]
@@ -36,7 +37,7 @@ impl Contexts {
     }
 }
 
-/// Bits of the code register below the standard's "Chigh": bytes read ahead.
+/// Bits of the registers below those of the standard: bytes read ahead.
 const AHEAD: u32 = 48;
 /// 0x8000, the lower end of the normalised interval.
 const HALF: u64 = 0x8000 << AHEAD;
@@ -47,13 +48,14 @@ pub(super) struct Decoder<'a> {
     bytes: &'a [u8],
     /// Of the byte last read ("BP").
     position: usize,
-    /// "A" less `allowance`.
+    /// Length of the interval ("A").
     interval: u64,
-    /// "C" less `allowance`.
-    code: u64,
-    /// The smaller of "A" - 0x8000 and "C" at the last renormalisation, less the estimates since.
-    allowance: u64,
-    /// Bits read ahead and not shifted into "Chigh" ("CT").
+    /// Distance of the code from the interval's upper end ("A" - "C"), at least 1.
+    distance: u64,
+    /// The larger of `HALF` and `distance`: an interval of at least this is still normalised and holds the
+    /// code.
+    floor: u64,
+    /// Bits read ahead and not shifted up ("CT").
     ahead: u32,
 }
 
@@ -61,11 +63,9 @@ impl<'a> Decoder<'a> {
     /// Starts on a segment (INITDEC). What follows its end reads as bytes 0xFF.
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         let first = u64::from(bytes.first().copied().unwrap_or(0xFF));
-        let mut decoder =
-            Self { bytes, position: 0, interval: HALF, code: first << AHEAD, allowance: 0, ahead: 0 };
-        decoder.shift_in(7);
-        decoder.take_allowance();
-        decoder
+        let distance = (0x100 - first) << AHEAD;
+        let (distance, ahead, position) = shift_in(bytes, 0, distance, 0, 7);
+        Self { bytes, position, interval: HALF, distance, floor: HALF.max(distance), ahead }
     }
 
     /// Decodes one decision with the context of a doubled label (DECODE).
@@ -74,76 +74,62 @@ impl<'a> Decoder<'a> {
         let at = usize::from(label);
         let estimate = contexts.0[at];
         let state = contexts.0[at + 1];
-        if let Some(rest) = self.allowance.checked_sub(estimate) {
-            self.allowance = rest;
+        let interval = self.interval - estimate;
+        if interval >= self.floor {
+            self.interval = interval;
             return (state as u8).into();
         }
-        let interval = self.interval + self.allowance - estimate;
-        let (code, lower) = (self.code + self.allowance).overflowing_sub(estimate);
         let exchanged = interval < estimate;
-        let restored = if lower { estimate } else { 0 };
-        let code = code.wrapping_add(restored);
-        let interval = if lower { estimate } else { interval };
-        let unlikely = u32::from(lower ^ exchanged);
-        contexts.set(label, STATES[usize::from((state >> (8 + 8 * unlikely)) as u8)]);
+        let lower = interval < self.distance;
+        let distance = select_unpredictable(lower, self.distance.wrapping_sub(interval), self.distance);
+        let interval = select_unpredictable(lower, estimate, interval);
+        let unlikely = lower ^ exchanged;
+        contexts.set(label, NEXT[usize::from((state >> 8) as u8) + usize::from(unlikely)]);
 
-        let shift = interval.leading_zeros();
+        let shift = (interval | 1).leading_zeros();
         self.interval = interval << shift;
-        self.code = code;
         if shift > self.ahead {
-            self.shift_in(shift);
+            (self.distance, self.ahead, self.position) =
+                shift_in(self.bytes, self.position, distance, self.ahead, shift);
         } else {
-            self.code <<= shift;
+            self.distance = distance << shift;
             self.ahead -= shift;
         }
-        self.take_allowance();
-        u32::from(state as u8) ^ unlikely
-    }
-
-    #[inline(always)]
-    fn take_allowance(&mut self) {
-        self.allowance = (self.interval - HALF).min(self.code);
-        self.interval -= self.allowance;
-        self.code -= self.allowance;
-    }
-
-    /// Shifts the code register by more bits than were read ahead.
-    #[inline(always)]
-    fn shift_in(&mut self, shift: u32) {
-        (self.code, self.ahead, self.position) =
-            shift_in(self.bytes, self.position, self.code, self.ahead, shift);
+        self.floor = select_unpredictable(self.distance > HALF, self.distance, HALF);
+        u32::from(state as u8) ^ u32::from(unlikely)
     }
 }
 
-/// [`Decoder::shift_in`] on values, so that the registers need not lie in memory.
+/// Shifts the distance up by more bits than were read ahead. On values, so that the registers need not
+/// lie in memory.
 #[cold]
 #[inline(never)]
 fn shift_in(
     bytes: &[u8],
     mut position: usize,
-    mut code: u64,
+    mut distance: u64,
     mut ahead: u32,
     shift: u32,
 ) -> (u64, u32, usize) {
     let mut left = shift;
     while left > ahead {
-        code <<= ahead;
+        distance <<= ahead;
         left -= ahead;
-        (code, ahead, position) = read_ahead(bytes, position, code);
+        (distance, ahead, position) = read_ahead(bytes, position, distance);
     }
-    (code << left, ahead - left, position)
+    (distance << left, ahead - left, position)
 }
 
-/// Adds up to six bytes below "Chigh" (BYTEIN). A byte after 0xFF whose first bit is set carries into
-/// the byte before it, which must then be in "Chigh" already: such a byte is only read first.
+/// Takes up to six bytes into the low bits (BYTEIN). A byte after 0xFF whose first bit is set carries into
+/// the byte before it, whose bits must then all be above already: such a byte is only read first.
 #[inline(always)]
-fn read_ahead(bytes: &[u8], mut position: usize, mut code: u64) -> (u64, u32, usize) {
+fn read_ahead(bytes: &[u8], mut position: usize, mut distance: u64) -> (u64, u32, usize) {
     if let Some(&eight) = bytes.get(position..).and_then(|rest| rest.first_chunk()) {
         let eight = u64::from_be_bytes(eight);
         // The byte last read and the first five of the next six are not 0xFF.
         let inverted = !eight | 0xFFFF;
         if inverted.wrapping_sub(0x0101_0101_0101_0101) & !inverted & 0x8080_8080_8080_8080 == 0 {
-            return (code.wrapping_add(eight >> 8 & ((1 << AHEAD) - 1)), AHEAD, position + 6);
+            return (distance - (eight >> 8 & ((1 << AHEAD) - 1)), AHEAD, position + 6);
         }
     }
     let byte = |at: usize| u64::from(bytes.get(at).copied().unwrap_or(0xFF));
@@ -154,33 +140,44 @@ fn read_ahead(bytes: &[u8], mut position: usize, mut code: u64) -> (u64, u32, us
             room -= 8;
         } else if next > 0x8F {
             // A marker or the end: ones for ever.
-            return (code.wrapping_add((1 << room) - 1), AHEAD, position);
+            return (distance - ((1 << room) - 1), AHEAD, position);
         } else if next >= 0x80 && room != AHEAD {
             break;
         } else {
             room -= 7;
         }
-        code = code.wrapping_add(next << room);
+        // No encoder carries out of the interval; noise is kept inside.
+        distance = distance.saturating_sub(next << room).max(1 << room);
         position += 1;
     }
-    (code, AHEAD - room, position)
+    (distance, AHEAD - room, position)
 }
 
-/// The pair of words of [`Contexts`] for each state: twice the index of T.800 Table C.2, plus the more
-/// probable symbol. All 8-bit indices are valid.
-static STATES: [[u64; 2]; 256] = states();
+/// The two states that can follow each state: after the more and the less probable symbol. A state's place
+/// is four times the index of T.800 Table C.2, plus two if its more probable symbol is 1. All 8-bit places
+/// are valid.
+const NEXT: &[[u64; 2]; 257] = &next_states();
 
-const fn states() -> [[u64; 2]; 256] {
-    let mut table = [[0; 2]; 256];
-    let mut at = 0;
-    while at < 2 * ESTIMATION.len() {
-        let (estimate, more, less, switch) = ESTIMATION[at / 2];
-        let symbol = (at & 1) as u64;
-        table[at][0] = (estimate as u64) << AHEAD;
-        table[at][1] = symbol | (2 * more + symbol) << 8 | (2 * less + (symbol ^ switch)) << 16;
-        at += 1;
+const fn next_states() -> [[u64; 2]; 257] {
+    let mut table = [[0; 2]; 257];
+    let mut index = 0;
+    while index < ESTIMATION.len() {
+        let (_, more, less, switch) = ESTIMATION[index];
+        let mut symbol = 0;
+        while symbol < 2 {
+            table[4 * index + 2 * symbol] = state(more, symbol as u64);
+            table[4 * index + 2 * symbol + 1] = state(less, symbol as u64 ^ switch);
+            symbol += 1;
+        }
+        index += 1;
     }
     table
+}
+
+/// The words of [`Contexts`] for an index of T.800 Table C.2 and a more probable symbol.
+const fn state(index: u64, symbol: u64) -> [u64; 2] {
+    let (estimate, ..) = ESTIMATION[index as usize];
+    [(estimate as u64) << AHEAD, symbol | (4 * index + 2 * symbol) << 8]
 }
 
 /// Qe, NMPS, NLPS, SWITCH (T.800 Table C.2).

@@ -423,8 +423,11 @@ impl<'a> LiteralDecoder<'a> {
             self.ct = 8;
         } else {
             self.bp += 1;
-            // Only noise carries out of the register.
-            self.c = self.c.wrapping_add(self.byte(self.bp) << 9);
+            self.c += self.byte(self.bp) << 9;
+            // Not in the standard: only noise carries out of the interval.
+            if self.c >= self.a << 16 {
+                self.c = (self.a << 16) - (1 << 9);
+            }
             self.ct = 7;
         }
     }
@@ -479,11 +482,12 @@ impl Coder for LiteralDecoder<'_> {
         self.bytes = self.segments.next().unwrap();
         (self.bp, self.ct) = (0, 0);
         if !raw {
+            self.a = 0x8000 >> 7;
             self.c = self.byte(0) << 16;
             self.byte_in();
             self.c <<= 7;
             self.ct -= 7;
-            self.a = 0x8000;
+            self.a <<= 7;
         }
     }
 

@@ -307,6 +307,8 @@ fn what_a_block_cannot_hold_is_damage() {
     assert_eq!(decode_block(&coded.block, &outside, &[0; 5], &mut scratch, &mut out), damaged(0));
     assert_eq!(out, [0; 4]);
     assert_eq!(decode_block(&coded.block, &[], &[], &mut scratch, &mut [1; 5]), damaged(0));
+    let large = PlannedBlock { size: Size::new(1025, 1), ..coded.block.clone() };
+    assert_eq!(decode_block(&large, &[], &[], &mut scratch, &mut [1; 1025]), damaged(0));
     coded.block.bit_planes = MAX_BIT_PLANES + 1;
     assert_eq!(decode_block(&coded.block, &[], &[], &mut scratch, &mut out), damaged(0));
     coded.block.bit_planes = 6;
