@@ -1,2 +1,9 @@
-//! CLI.
-fn main() {}
+//! The `wavetile` program. See `wavetile --help`.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

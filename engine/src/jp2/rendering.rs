@@ -319,12 +319,19 @@ impl RenderColour {
 
 impl Rendering {
     /// Takes components for channels as they are: one is grey, two are grey and opacity, three are RGB
-    /// (sYCC if sub-sampled like it), four are RGB and opacity. `components` must exist in `size`.
+    /// (sYCC if sub-sampled like it), four are RGB and opacity.
     ///
     /// # Errors
-    /// As [`Container::rendering`].
+    /// As [`Container::rendering`]; [`RequestError::NoSuchComponent`] if `size` has no such component.
     pub fn of_components(size: &ImageSize, components: &[u32]) -> Result<Self> {
-        let chosen = components.iter().map(|&component| size.components[component as usize]).collect();
+        let count = size.components.len() as u32;
+        let chosen = components
+            .iter()
+            .map(|&component| {
+                let found = size.components.get(component as usize).copied();
+                found.ok_or(RequestError::NoSuchComponent { component, count })
+            })
+            .collect::<Result<_, _>>()?;
         let mut rendering =
             Container::default().rendering(&ImageSize { components: chosen, ..size.clone() })?;
         let alpha = rendering.alpha.iter_mut().map(|alpha| &mut alpha.channel);

@@ -1,0 +1,172 @@
+//! `wavetile decode`: a picture, or a part of it, to a file.
+
+use super::arguments::{self, BackendArgument, Components, Space};
+use super::output::{Channel, OutputFormat, Raster, Samples};
+use super::progress::Progress;
+use super::target::{ConnectionArguments, Target};
+use super::{Failure, remark};
+use std::path::PathBuf;
+use wavetile_engine::data_bin::DataBins;
+use wavetile_engine::decoder::{Backend, Component, Decoder, Picture, Report};
+use wavetile_engine::image::{DecodeRequest, Image};
+use wavetile_engine::jp2::{RenderColour, Rendering};
+use wavetile_engine::plan::TexelFormat;
+use wavetile_engine::{Rect, Size};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// A file, or jpip://HOST:PORT/NAME
+    target: Target,
+    /// Where to; the ending chooses the format: .png .ppm .pgm .pgx .i32
+    #[arg(short, long, value_name = "OUT")]
+    output: PathBuf,
+    /// Resolution levels to discard: 1/2^N of full size
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=32))]
+    reduce: u32,
+    /// Part of the picture, on the reference grid
+    #[arg(long, value_name = "X,Y,W,H", value_parser = arguments::region)]
+    region: Option<Rect>,
+    /// Quality layers to use
+    #[arg(long, value_name = "N", value_parser = arguments::layers)]
+    layers: Option<u16>,
+    /// Components of the codestream to use, such as 0,2
+    #[arg(long, value_name = "LIST")]
+    components: Option<Components>,
+    /// Where to decode
+    #[arg(long, value_enum, default_value_t)]
+    backend: BackendArgument,
+    /// The picture, or the codestream's components before palette, colour conversion and up-sampling
+    #[arg(long, value_enum, default_value_t)]
+    space: Space,
+    #[command(flatten)]
+    connection: ConnectionArguments,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    // Refuse what cannot be written before the work.
+    let format = OutputFormat::of(&arguments.output)?;
+    let request = DecodeRequest {
+        reduce: arguments.reduce,
+        region: arguments.region,
+        layers: arguments.layers,
+        components: arguments.components.as_ref().map(|components| components.0.clone()),
+        ..DecodeRequest::default()
+    };
+    let opened = arguments.target.open(&arguments.connection)?;
+    let decoder = Decoder::new(match arguments.backend {
+        BackendArgument::Auto => Backend::Auto,
+        BackendArgument::Cpu => Backend::Cpu,
+        BackendArgument::Gpu => Backend::Gpu,
+    })?;
+    if let Some(notice) = decoder.notice() {
+        remark(notice);
+    }
+    opened.with_data(&request, arguments.space, |image, bins| {
+        for warning in &image.container().warnings {
+            remark(warning);
+        }
+        match arguments.space {
+            Space::Rendered => render(&decoder, image, bins, &request, format, &arguments.output),
+            Space::Components => components(&decoder, image, bins, &request, format, &arguments.output),
+        }
+    })
+}
+
+fn render(
+    decoder: &Decoder,
+    image: &Image,
+    bins: &dyn DataBins,
+    request: &DecodeRequest,
+    format: OutputFormat,
+    path: &std::path::Path,
+) -> Result<(), Failure> {
+    let rendering = match &request.components {
+        Some(components) => Rendering::of_components(&image.header().size, components)?,
+        None => image.rendering()?.clone(),
+    };
+    for note in &rendering.notes {
+        remark(note);
+    }
+    let (picture, report) = {
+        let _progress = Progress::spinner("decoding");
+        decoder.render(image, bins, request, texel_format(&rendering))?
+    };
+    tell(&report);
+    write(format, path, &rendered_raster(&rendering, &picture))
+}
+
+/// The smallest format that holds the picture.
+fn texel_format(rendering: &Rendering) -> TexelFormat {
+    match (rendering.depth(), rendering.colour, rendering.alpha) {
+        (..=8, _, _) => TexelFormat::Rgba8,
+        (_, RenderColour::Grey, None) => TexelFormat::R16,
+        _ => TexelFormat::Rgba16,
+    }
+}
+
+fn rendered_raster<'a>(rendering: &Rendering, picture: &'a Picture) -> Raster<'a> {
+    let bytes = &picture.bytes[..];
+    let channel = |start: usize| {
+        let (depth, samples) = match picture.format {
+            TexelFormat::R16 => (16, Samples::Words { bytes, start, step: 1 }),
+            TexelFormat::Rgba16 => (16, Samples::Words { bytes, start, step: 4 }),
+            _ => (8, Samples::Bytes { bytes, start, step: 4 }),
+        };
+        Channel { size: picture.size, depth, signed: false, samples }
+    };
+    let colours = if rendering.colour == RenderColour::Grey { 1 } else { 3 };
+    let alpha = rendering.alpha.map(|_| 3);
+    Raster { channels: (0..colours).chain(alpha).map(channel).collect(), alpha: alpha.is_some() }
+}
+
+fn components(
+    decoder: &Decoder,
+    image: &Image,
+    bins: &dyn DataBins,
+    request: &DecodeRequest,
+    format: OutputFormat,
+    path: &std::path::Path,
+) -> Result<(), Failure> {
+    let (components, report) = {
+        let _progress = Progress::spinner("decoding");
+        decoder.components(image, bins, request)?
+    };
+    tell(&report);
+    write(format, path, &component_raster(&components))
+}
+
+fn component_raster(components: &[Component]) -> Raster<'_> {
+    let channels = components
+        .iter()
+        .map(|component| Channel {
+            size: Size::new(component.rect.width(), component.rect.height()),
+            depth: component.depth,
+            signed: component.signed,
+            samples: Samples::I32(&component.samples),
+        })
+        .collect();
+    Raster { channels, alpha: false }
+}
+
+fn write(format: OutputFormat, path: &std::path::Path, raster: &Raster<'_>) -> Result<(), Failure> {
+    let rows = raster.channels.iter().map(|channel| u64::from(channel.size.height)).sum();
+    let progress = Progress::rows("writing", rows);
+    format.write(path, raster, &|rows| progress.advance(rows))?;
+    Ok(())
+}
+
+/// Says what was missing or damaged.
+fn tell(report: &Report) {
+    if report.damaged_blocks > 0 {
+        remark(&format!(
+            "{} code-blocks are damaged and were decoded as far as possible",
+            report.damaged_blocks
+        ));
+    }
+    let share = report.completeness();
+    if share < 1.0 {
+        // Rounded down: an incomplete picture never shows as 100 %.
+        let tenths = (share * 1000.0).floor() / 10.0;
+        remark(&format!("the picture is incomplete: {tenths} % of its packets were there"));
+    }
+}

@@ -1,0 +1,86 @@
+//! `wavetile serve`: the pictures of a directory over JPIP.
+
+use super::{Failure, say};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use wavetile_transport::server::{RoadsConfig, Server, ServerConfig};
+use wavetile_transport::tls::Certificate;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Directory with .jp2, .j2k and similar files; its sub-directories are served too
+    root: PathBuf,
+    /// Address for HTTP/3 (UDP); port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8433")]
+    listen: SocketAddr,
+    /// Address for plain HTTP/1.1 (TCP) as well
+    #[arg(long, value_name = "ADDR")]
+    http: Option<SocketAddr>,
+    /// Certificate chain for HTTP/3, PEM [default: a self-signed one is made]
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+    /// Private key of the certificate, PEM
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let certificate = match (&arguments.cert, &arguments.key) {
+        (Some(chain), Some(key)) => Certificate::Files { chain: chain.clone(), key: key.clone() },
+        _ => Certificate::SelfSigned,
+    };
+    let roads = RoadsConfig {
+        http3: Some(arguments.listen),
+        http1: arguments.http,
+        certificate,
+        ..RoadsConfig::default()
+    };
+    let config = ServerConfig { root: arguments.root.clone(), roads, ..ServerConfig::default() };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        // Before it says that it listens: whoever reads that may stop it at once.
+        let stop = stop_signal()?;
+        let server = Server::open(&config)?;
+        say(&announcement(&server))?;
+        server.run(stop).await;
+        Ok(())
+    })
+}
+
+/// Where the server listens, a line for each road.
+fn announcement(server: &Server) -> String {
+    let mut text = String::new();
+    if let Some(address) = server.http3_addr() {
+        text += &format!("listening: jpip over HTTP/3 at https://{address}/");
+        if let Some(fingerprint) = server.fingerprint() {
+            text += &format!("  fingerprint: {fingerprint}");
+        }
+        text.push('\n');
+    }
+    if let Some(address) = server.http1_addr() {
+        text += &format!("listening: jpip over HTTP/1.1 at http://{address}/\n");
+    }
+    text
+}
+
+/// Done at SIGINT or, on Unix, SIGTERM. They are caught from the call on.
+#[cfg(unix)]
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Done at Ctrl-C.
+#[cfg(not(unix))]
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}

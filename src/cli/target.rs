@@ -1,0 +1,136 @@
+//! What a command works on: a file, or a picture on a JPIP server.
+
+use super::Failure;
+use super::arguments::{Space, TransportArgument};
+use super::remote::Remote;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use wavetile_engine::Limits;
+use wavetile_engine::data_bin::DataBins;
+use wavetile_engine::image::{DecodeRequest, Image};
+use wavetile_engine::source::{FileSource, IndexedFile};
+use wavetile_transport::client::Address;
+use wavetile_transport::tls::Fingerprint;
+
+/// Where a picture is.
+#[derive(Clone, Debug)]
+pub(crate) enum Target {
+    File(PathBuf),
+    Remote(String),
+}
+
+/// How to reach a server.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "JPIP targets")]
+pub(crate) struct ConnectionArguments {
+    /// How to reach the server [default: h3, then http]
+    #[arg(long, value_enum)]
+    pub(crate) transport: Option<TransportArgument>,
+    /// Believe servers whose certificate chains to one in this PEM file
+    #[arg(long, value_name = "FILE", group = "trust")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Believe the server with this certificate (SHA-256, as `serve` prints it)
+    #[arg(long, value_name = "HEX", group = "trust")]
+    pub(crate) fingerprint: Option<Fingerprint>,
+    /// Believe any server: for tests
+    #[arg(long, group = "trust")]
+    pub(crate) insecure: bool,
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // A file whose name looks like an address can be given as ./NAME.
+        if !text.contains("://") {
+            return Ok(Self::File(text.into()));
+        }
+        let address: Result<Address, _> = text.parse();
+        address.map_err(|error| error.to_string())?;
+        Ok(Self::Remote(text.to_owned()))
+    }
+}
+
+/// A picture that can be asked.
+pub(crate) enum Opened {
+    File { file: Box<IndexedFile>, image: Image },
+    Remote(Remote),
+}
+
+impl Target {
+    /// As given.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Remote(url) => url.clone(),
+        }
+    }
+
+    /// Opens the file, or connects and fetches the headers.
+    pub(crate) fn open(&self, connection: &ConnectionArguments) -> Result<Opened, Failure> {
+        match self {
+            Self::File(path) => {
+                open_file(path).map_err(|failure| format!("{}: {failure}", path.display()).into())
+            }
+            Self::Remote(url) => Ok(Opened::Remote(Remote::connect(url, connection)?)),
+        }
+    }
+}
+
+fn open_file(path: &Path) -> Result<Opened, Failure> {
+    let limits = Limits::default();
+    let file = Box::new(IndexedFile::open(FileSource::open(path)?, &limits)?);
+    let image = Image::open(&*file, &limits)?.ok_or("the file ends before its headers do")?;
+    Ok(Opened::File { file, image })
+}
+
+impl Opened {
+    /// The picture and, of a file, its container with the places of the boxes.
+    pub(crate) fn image(&self) -> &Image {
+        match self {
+            Self::File { image, .. } => image,
+            Self::Remote(remote) => remote.image(),
+        }
+    }
+
+    /// The file, unless the picture is on a server.
+    pub(crate) fn file(&self) -> Option<&IndexedFile> {
+        match self {
+            Self::File { file, .. } => Some(file),
+            Self::Remote(_) => None,
+        }
+    }
+
+    /// Ends the session, if there is one.
+    pub(crate) fn close(self) {
+        if let Self::Remote(remote) = self {
+            remote.close();
+        }
+    }
+
+    /// Calls `work` with the data that `request` needs, fetching it first if need be.
+    pub(crate) fn with_data(
+        self,
+        request: &DecodeRequest,
+        space: Space,
+        work: impl FnOnce(&Image, &dyn DataBins) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        match self {
+            Self::File { file, image } => work(&image, &*file),
+            Self::Remote(remote) => remote.with_data(request, space, work),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_have_a_scheme_and_everything_else_is_a_file() {
+        assert!(matches!("a/b.jp2".parse(), Ok(Target::File(_))));
+        assert!(matches!("jpip:b.jp2".parse(), Ok(Target::File(_))));
+        assert!(matches!("jpip://host:99/a/b.jp2".parse(), Ok(Target::Remote(_))));
+        assert!("ftp://host/a".parse::<Target>().is_err());
+    }
+}

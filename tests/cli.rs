@@ -1,0 +1,357 @@
+//! The program as its users run it.
+#![allow(clippy::unwrap_used)]
+
+use sha2::{Digest, Sha256};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+fn wavetile(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_wavetile")).args(arguments).output().unwrap()
+}
+
+fn succeed(arguments: &[&str]) -> String {
+    let output = wavetile(arguments);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The one line of complaint, after notes if any, of a command that must fail with exit code 1.
+fn fail(arguments: &[&str]) -> String {
+    let output = wavetile(arguments);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {errors}");
+    assert!(output.stdout.is_empty(), "{arguments:?}");
+    let (complaint, notes) = errors
+        .lines()
+        .collect::<Vec<_>>()
+        .split_last()
+        .map(|(last, rest)| ((*last).to_owned(), rest.to_vec()))
+        .unwrap();
+    assert!(complaint.starts_with("error: "), "{arguments:?}: {errors}");
+    assert!(notes.iter().all(|line| line.starts_with("note: ")), "{arguments:?}: {errors}");
+    complaint
+}
+
+/// The shared test data, or `None` (said in a line) where it is not there.
+fn testdata(test: &str) -> Option<PathBuf> {
+    let shared = std::env::var_os("WAVETILE_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
+    let testdata = shared.join("testdata");
+    if testdata.is_dir() {
+        return Some(testdata);
+    }
+    println!("skipped: {test} needs ../shared ({} is not there)", testdata.display());
+    None
+}
+
+/// A directory of one test, removed at its end.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(test: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cli-{test}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn sha256(path: &str) -> String {
+    Sha256::digest(std::fs::read(path).unwrap()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Size and 8-bit samples of a PNG file.
+fn png(path: impl AsRef<Path>) -> (u32, u32, png::ColorType, Vec<u8>) {
+    let file = BufReader::new(std::fs::File::open(path).unwrap());
+    let mut reader = png::Decoder::new(file).read_info().unwrap();
+    let mut samples = vec![0; reader.output_buffer_size().unwrap()];
+    let info = reader.next_frame(&mut samples).unwrap();
+    samples.truncate(info.buffer_size());
+    (info.width, info.height, info.color_type, samples)
+}
+
+#[test]
+fn help_and_version_are_no_failures_and_wrong_usage_is_one_line() {
+    assert!(succeed(&["--version"]).starts_with("wavetile "));
+    for command in ["serve", "info", "decode"] {
+        assert!(succeed(&["--help"]).contains(command));
+        assert!(succeed(&[command, "--help"]).contains("Usage: wavetile"));
+    }
+    fail(&["--nonsense"]);
+    fail(&["decode", "a.jp2"]);
+    fail(&["decode", "a.jp2", "-o", "a.png", "--region", "1,2,3"]);
+    fail(&["decode", "a.jp2", "-o", "a.png", "--backend", "abacus"]);
+    fail(&["info", "jpip://127.0.0.1/a", "--fingerprint", "xyz"]);
+    fail(&["serve", ".", "--cert", "c.pem"]);
+}
+
+#[test]
+fn files_that_cannot_be_read_or_written_are_named() {
+    let directory = Directory::new("unreadable");
+    let text = directory.path("a.jp2");
+    assert!(fail(&["info", &text]).contains("a.jp2"));
+    std::fs::write(&text, "this is no picture").unwrap();
+    assert!(fail(&["info", &text]).contains("neither a JP2 file nor a JPEG 2000 codestream"));
+    assert!(fail(&["decode", &text, "-o", "x.tif"]).contains(".png, .ppm, .pgm, .pgx or .i32"));
+    assert!(fail(&["serve", &directory.path("nowhere"), "--listen", "127.0.0.1:0"]).contains("nowhere"));
+}
+
+#[test]
+fn info_tells_the_same_in_text_and_json() {
+    let Some(testdata) = testdata("info_tells_the_same_in_text_and_json") else { return };
+    let target = testdata.join("files/byte_tlm_plt.jp2");
+    let target = target.to_str().unwrap();
+    let info: serde_json::Value = serde_json::from_str(&succeed(&["info", target, "--json"])).unwrap();
+    assert_eq!(info["schema"], 1);
+    // Whoever renames a member changes the number of the schema.
+    let members =
+        |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
+    assert_eq!(
+        members(&info),
+        "boxes capabilities channels codestreams colour comments component_transform components eph format \
+         height high_throughput layers offset palette progression rendering resolution schema sop target tiles \
+         warnings width"
+    );
+    assert_eq!(
+        members(&info["components"][0]),
+        "code_block code_block_style depth dx dy guard_bits height index levels precincts quantisation roi_shift \
+         signed transform width"
+    );
+    assert_eq!(members(&info["tiles"]), "across count down height offset width");
+    assert_eq!(members(&info["rendering"]), "alpha colour depth height notes width");
+    assert_eq!(members(&info["boxes"][0]), "length offset type");
+    assert_eq!((&info["format"], &info["width"], &info["height"]), (&"JP2".into(), &20.into(), &20.into()));
+    assert_eq!((&info["layers"], &info["progression"]), (&2.into(), &"RLCP".into()));
+    assert_eq!(info["tiles"]["count"], 2);
+    assert_eq!((&info["tiles"]["width"], &info["tiles"]["height"]), (&16.into(), &20.into()));
+    let component = &info["components"][0];
+    assert_eq!((&component["depth"], &component["signed"]), (&8.into(), &false.into()));
+    assert_eq!((&component["levels"], &component["transform"]), (&1.into(), &"5/3".into()));
+    assert_eq!(component["precincts"], serde_json::json!([[8, 8], [8, 8]]));
+    assert_eq!(info["rendering"]["colour"], "grey");
+    let boxes: Vec<_> = info["boxes"].as_array().unwrap().iter().map(|entry| &entry["type"]).collect();
+    assert_eq!(boxes, ["jP  ", "ftyp", "jp2h", "uuid", "jp2c"]);
+    assert_eq!(info["boxes"][2]["boxes"][2]["boxes"][0]["type"], "resc");
+    let text = succeed(&["info", target]);
+    for part in ["20 x 20", "2 (2 x 1) of 16 x 20", "RLCP", "5/3", "resc", "jp2c  775 bytes at 492"] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+}
+
+#[test]
+fn components_match_the_references_on_both_backends() {
+    let Some(testdata) = testdata("components_match_the_references_on_both_backends") else { return };
+    let directory = Directory::new("components");
+    let out = directory.path("out.i32");
+    let manifest = std::fs::read_to_string(testdata.join("files/manifest.jsonl")).unwrap();
+    let names =
+        ["bgr-cdef-16x16.jp2", "gray-33x29-off31-53.j2k", "issue458.jp2", "gray-64x64-multilayer-53.j2k"];
+    let mut seen = 0;
+    for line in manifest.lines() {
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        let name = row["file"].as_str().unwrap();
+        if !names.contains(&name) {
+            continue;
+        }
+        let target = testdata.join("files").join(name);
+        for reference in row["references"].as_array().unwrap() {
+            if reference["kind"] != "components" {
+                continue;
+            }
+            let reduce = reference["reduce"].to_string();
+            let mut arguments = vec!["decode", target.to_str().unwrap(), "-o", &out, "--space", "components"];
+            arguments.extend(["--reduce", &reduce]);
+            let region = reference["region"].as_array().map(|edges| {
+                let edges: Vec<u64> = edges.iter().map(|edge| edge.as_u64().unwrap()).collect();
+                format!("{},{},{},{}", edges[0], edges[1], edges[2] - edges[0], edges[3] - edges[1])
+            });
+            if let Some(region) = &region {
+                arguments.extend(["--region", region]);
+            }
+            // A build without the GPU falls back.
+            for backend in ["cpu", if cfg!(feature = "gpu") { "gpu" } else { "auto" }] {
+                succeed(&[&arguments[..], &["--backend", backend]].concat());
+                assert_eq!(
+                    sha256(&out),
+                    reference["sha256_i32le"].as_str().unwrap(),
+                    "{arguments:?} {backend}"
+                );
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen >= 24, "only {seen} decodes");
+}
+
+#[test]
+fn pictures_are_rendered_with_palette_and_channel_order() {
+    let Some(testdata) = testdata("pictures_are_rendered_with_palette_and_channel_order") else { return };
+    let directory = Directory::new("rendered");
+    for name in ["pal-32x24.jp2", "bgr-cdef-16x16.jp2"] {
+        let out = directory.path("out.png");
+        succeed(&[
+            "decode",
+            testdata.join("files").join(name).to_str().unwrap(),
+            "-o",
+            &out,
+            "--backend",
+            "cpu",
+        ]);
+        assert_eq!(png(&out), png(testdata.join(format!("files/ref/{name}.rendered.png"))), "{name}");
+    }
+    let target = testdata.join("files/bgr-cdef-16x16.jp2");
+    let target = target.to_str().unwrap();
+    // A request that cannot be met leaves no file behind.
+    let out = directory.path("none.png");
+    assert!(fail(&["decode", target, "-o", &out, "--region", "16,0,4,4"]).contains("region"));
+    assert!(fail(&["decode", target, "-o", &out, "--components", "3"]).contains("component 3"));
+    assert!(fail(&["decode", target, "-o", &out, "--reduce", "2"]).contains("resolution levels"));
+    assert!(!Path::new(&out).exists());
+    // One component of three is a grey picture.
+    let out = directory.path("one.pgm");
+    succeed(&["decode", target, "-o", &out, "--components", "1", "--region", "4,2,3,5"]);
+    assert!(std::fs::read(&out).unwrap().starts_with(b"P5\n3 5\n255\n"));
+}
+
+#[test]
+fn depth_opacity_and_chroma_survive_rendering() {
+    let Some(testdata) = testdata("depth_opacity_and_chroma_survive_rendering") else { return };
+    let directory = Directory::new("depth");
+    let decode = |name: &str, out: &str, more: &[&str]| {
+        let target = testdata.join("files").join(name);
+        let out = directory.path(out);
+        succeed(&[&["decode", target.to_str().unwrap(), "-o", &out, "--backend", "cpu"], more].concat());
+        out
+    };
+    // 16 bits of grey stay 16 bits.
+    let (width, height, color, samples) = png(decode("16bit.cropped.jp2", "deep.png", &[]));
+    assert_eq!((width, height, color, samples.len()), (64, 64, png::ColorType::Grayscale, 64 * 64 * 2));
+    assert_eq!(samples, png(testdata.join("files/ref/16bit.cropped.jp2.r0.png")).3);
+    let map = std::fs::read(decode("16bit.cropped.jp2", "deep.pgm", &[])).unwrap();
+    assert_eq!(map.strip_prefix(b"P5\n64 64\n65535\n").unwrap(), samples);
+    // 8-bit RGB and opacity are the components.
+    let rgba = png(decode("stefan_full_rgba.jp2", "rgba.png", &[]));
+    assert_eq!(rgba.2, png::ColorType::Rgba);
+    assert_eq!(rgba, png(decode("stefan_full_rgba.jp2", "components.png", &["--space", "components"])));
+    // Sub-sampled sYCC: within 2 of another decoder, which leaves out the chroma of a first column that
+    // lies between two chroma samples.
+    for (name, first) in [
+        ("issue411-ycc420.jp2", 0),
+        ("issue411-ycc422.jp2", 0),
+        ("issue411-ycc444.jp2", 0),
+        ("sycc_420_odd_origin_x_coord.jp2", 1),
+    ] {
+        let found = png(decode(name, "ycc.png", &[]));
+        let wanted = png(testdata.join(format!("files/ref/{name}.rendered.png")));
+        assert_eq!((found.0, found.1, found.2), (wanted.0, wanted.1, wanted.2), "{name}");
+        for (at, (&a, &b)) in found.3.iter().zip(&wanted.3).enumerate() {
+            let column = at / 3 % found.0 as usize;
+            assert!(column < first || a.abs_diff(b) <= 2, "{name}: sample {at} is {a}, not {b}");
+        }
+    }
+    let cmyk = testdata.join("files/issue205.jp2");
+    let complaint = fail(&["decode", cmyk.to_str().unwrap(), "-o", &directory.path("x.png")]);
+    assert!(complaint.contains("CMYK"), "{complaint}");
+    // A note, not a failure: half of this file's packets are not there.
+    decode("Marrin.jp2", "cut.png", &[]);
+}
+
+/// A running `wavetile serve`.
+struct Server {
+    child: Child,
+    http3: String,
+    fingerprint: String,
+    http1: String,
+}
+
+impl Server {
+    fn start(root: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_wavetile"))
+            .args(["serve", root.to_str().unwrap(), "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = lines.next().unwrap().unwrap();
+        let second = lines.next().unwrap().unwrap();
+        let between = |line: &str, start: &str, end: &str| {
+            let (_, rest) = line.split_once(start).unwrap();
+            rest.split_once(end).map_or(rest, |(found, _)| found).to_owned()
+        };
+        Self {
+            child,
+            http3: between(&first, "listening: jpip over HTTP/3 at https://", "/"),
+            fingerprint: between(&first, "fingerprint: ", " "),
+            http1: between(&second, "listening: jpip over HTTP/1.1 at http://", "/"),
+        }
+    }
+
+    /// Sends a signal and waits for the exit code.
+    #[cfg(unix)]
+    fn stop(mut self, signal: &str) -> Option<i32> {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_served_picture_decodes_as_the_file_does() {
+    let Some(testdata) = testdata("a_served_picture_decodes_as_the_file_does") else { return };
+    let directory = Directory::new("served");
+    let root = directory.0.join("root");
+    std::fs::create_dir_all(&root).unwrap();
+    let names =
+        ["pal-32x24.jp2", "gray-33x29-off31-53.j2k", "text_GBR.jp2", "sycc_420_odd_origin_x_coord.jp2"];
+    for name in names {
+        std::fs::copy(testdata.join("files").join(name), root.join(name)).unwrap();
+    }
+    let server = Server::start(&root);
+    let (near, far) = (directory.path("near.i32"), directory.path("far.i32"));
+    let decode = |target: &str, out: &str, more: &[&str]| {
+        succeed(&[&["decode", target, "-o", out, "--backend", "cpu"], more].concat());
+    };
+    for name in names {
+        let file = root.join(name);
+        let file = file.to_str().unwrap();
+        for more in [&[][..], &["--reduce", "1", "--region", "25,2,7,20"], &["--layers", "1"]] {
+            decode(file, &near, more);
+            let over_http3 = ["--fingerprint", &server.fingerprint, "--transport", "h3"];
+            decode(&format!("jpip://{}/{name}", server.http3), &far, &[more, &over_http3].concat());
+            assert_eq!(std::fs::read(&near).unwrap(), std::fs::read(&far).unwrap(), "{name} {more:?} h3");
+        }
+        decode(file, &near, &["--space", "components"]);
+        let over_http1 = ["--space", "components", "--transport", "http"];
+        decode(&format!("jpip://{}/{name}", server.http1), &far, &over_http1);
+        assert_eq!(std::fs::read(&near).unwrap(), std::fs::read(&far).unwrap(), "{name} http");
+    }
+    let remote = format!("jpip://{}/text_GBR.jp2", server.http3);
+    let info = succeed(&["info", &remote, "--json", "--insecure"]);
+    let info: serde_json::Value = serde_json::from_str(&info).unwrap();
+    assert_eq!((&info["tiles"]["count"], &info["format"]), (&16.into(), &"JP2".into()));
+    let wrong = "00".repeat(32);
+    fail(&["info", &remote, "--fingerprint", &wrong]);
+    fail(&["info", &remote]);
+    fail(&["info", &format!("jpip://{}/nothing.jp2", server.http3), "--insecure"]);
+    assert_eq!(server.stop("-TERM"), Some(0));
+    assert_eq!(Server::start(&root).stop("-INT"), Some(0));
+}
