@@ -7,9 +7,10 @@ use bytemuck::{Pod, Zeroable};
 /// `x0..x1`, `y0..y1` is the input window on the grid of the resolution that is made: absolute
 /// coordinates, since their parity tells low-pass from high-pass. Of a low band it takes the columns
 /// `ceil(x0/2)..ceil(x1/2)`, of a high band `floor(x0/2)..floor(x1/2)`, and rows alike; each band
-/// window is stored without gaps between its rows. The edges of the input window are either edges of
-/// the resolution itself, or at least the filter's support (5/3: 2 samples, 9/7: 4) away from the
-/// output window, so symmetric extension at the edges of the input window is always right.
+/// window is stored without gaps between its rows. An edge of the input window is either an edge of the
+/// resolution itself, or as far from the outermost output sample as the filter reaches from there: 1
+/// from an even and 2 from an odd coordinate with 5/3, 3 and 4 with 9/7. So symmetric extension at the
+/// edges of the input window never changes an output sample where the resolution goes on.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 pub struct IdwtJob {

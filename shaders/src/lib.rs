@@ -1,8 +1,21 @@
 //! WGSL compute shaders of Wavetile, their parameters, and a CPU twin of each.
 //!
+//! | step | module | what it does |
+//! |---|---|---|
+//! | 1 | [`dequantise`] | coefficients of code-blocks, 16 or 32 bits each, to `i32` or `f32` samples of sub-bands |
+//! | 2 | [`idwt`] with [`idwt_53`], [`idwt_97`] | one inverse wavelet level, coarsest first |
+//! | 3 | [`component_transform`] | RCT or ICT, DC level shift, rounding and clamping to finished `i32` samples |
+//! | 4 | [`pack`] | palette, up-sampling, sYCC and depth to texels |
+//!
 //! All shaders work on one *arena*: an array of 32-bit words that holds the planes of one cell of a
 //! plan. Reversible planes hold `i32`, irreversible ones the bits of `f32`. Offsets and row lengths
 //! count words.
+//!
+//! A step takes a list of *jobs* (`#[repr(C)]` structs without padding that is not named), so that all
+//! tiles and components of a level run in one dispatch; [`dispatch`] shares the workgroups among them.
+//! [`wgsl`] holds the text of the shaders. The `run` function of each module is its CPU twin: it does
+//! the same to a slice of words. Integer steps are bit-exact on both; `f32` steps may differ in the last
+//! bits, since a GPU may fuse a multiplication with an addition.
 
 pub mod component_transform;
 pub mod dequantise;
