@@ -1,6 +1,11 @@
 //! The `wavetile` program. See `wavetile --help`.
 
 mod cli;
+mod demo;
+#[cfg(feature = "viewer")]
+mod live;
+#[cfg(feature = "viewer")]
+mod viewer;
 
 use std::process::ExitCode;
 

@@ -21,7 +21,8 @@ use crate::gpu::{Context, GpuExecutor, GpuStatistics};
 /// Where the passes after entropy decoding run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Backend {
-    /// The GPU if there is an adapter, else the CPU.
+    /// The GPU if there is one, else the CPU. A graphics driver that computes on the CPU (llvmpipe,
+    /// SwiftShader) does not count: the CPU executor is several times faster.
     #[default]
     Auto,
     /// The GPU; an error without an adapter.
@@ -91,6 +92,12 @@ impl Report {
         self.cells += statistics.submissions;
     }
 
+    /// The whole window shows something: the coarsest resolution has no holes.
+    #[must_use]
+    pub const fn is_picture(&self) -> bool {
+        self.coverage.holes == 0
+    }
+
     /// Share of the needed packets that were there, 0.0 to 1.0.
     #[must_use]
     pub fn completeness(&self) -> f64 {
@@ -120,7 +127,7 @@ impl Decoder {
         match backend {
             Backend::Cpu => Ok(Self::cpu()),
             Backend::Gpu => Self::own_gpu(),
-            Backend::Auto => Ok(Self::own_gpu().unwrap_or_else(|error| {
+            Backend::Auto => Ok(Self::own_gpu().and_then(Self::unless_software).unwrap_or_else(|error| {
                 let notice = format!("decoding on the CPU: {error}");
                 tracing::info!("{notice}");
                 Self { notice: Some(notice), ..Self::cpu() }
@@ -151,6 +158,24 @@ impl Decoder {
     #[cfg(feature = "gpu")]
     fn own_gpu() -> Result<Self> {
         Self::with_gpu(Context::request_blocking()?)
+    }
+
+    /// Refuses a GPU that is none.
+    #[cfg(feature = "gpu")]
+    fn unless_software(self) -> Result<Self> {
+        let info = self.gpu.as_ref().map(|gpu| gpu.context().adapter_info());
+        match info {
+            Some(info) if info.device_type == wgpu::DeviceType::Cpu => {
+                let reason = format!("only a software one, {}", info.name);
+                Err(DeviceError::NoAdapter { reason }.into())
+            }
+            _ => Ok(self),
+        }
+    }
+
+    #[cfg(not(feature = "gpu"))]
+    fn unless_software(self) -> Result<Self> {
+        Ok(self)
     }
 
     #[cfg(not(feature = "gpu"))]

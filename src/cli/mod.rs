@@ -11,18 +11,23 @@ mod progress;
 mod remote;
 mod serve;
 mod target;
+#[cfg(feature = "viewer")]
+mod view;
+
+pub(crate) use remote::rendered_window;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Streams JPEG 2000 pictures over JPIP.
+/// Streams JPEG 2000 pictures over JPIP. Without a command it runs the demo: a server and a live window
+/// in one program.
 #[derive(Debug, Parser)]
-#[command(name = "wavetile", version, about, arg_required_else_help = true)]
+#[command(name = "wavetile", version, about)]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -33,10 +38,13 @@ enum Command {
     Info(info::Arguments),
     /// Decode a picture to a file
     Decode(decode::Arguments),
+    /// Show a picture in a window while it arrives
+    #[cfg(feature = "viewer")]
+    View(view::Arguments),
 }
 
 /// Why a command failed.
-type Failure = Box<dyn Error + Send + Sync>;
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
 /// Runs the program.
 pub(crate) fn main() -> ExitCode {
@@ -49,10 +57,6 @@ pub(crate) fn main() -> ExitCode {
             let _ = error.print();
             return ExitCode::SUCCESS;
         }
-        Err(error) if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            let _ = error.print();
-            return ExitCode::FAILURE;
-        }
         Err(error) => {
             complain(&usage_line(&error));
             return ExitCode::FAILURE;
@@ -63,9 +67,12 @@ pub(crate) fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
     let result = match arguments.command {
-        Command::Serve(arguments) => serve::run(&arguments),
-        Command::Info(arguments) => info::run(&arguments),
-        Command::Decode(arguments) => decode::run(&arguments),
+        None => crate::demo::run(),
+        Some(Command::Serve(arguments)) => serve::run(&arguments),
+        Some(Command::Info(arguments)) => info::run(&arguments),
+        Some(Command::Decode(arguments)) => decode::run(&arguments),
+        #[cfg(feature = "viewer")]
+        Some(Command::View(arguments)) => view::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

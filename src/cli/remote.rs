@@ -54,6 +54,12 @@ impl Remote {
         work(&self.image, &*read(&bins))
     }
 
+    /// The runtime that drives the client, and the client.
+    #[cfg(feature = "viewer")]
+    pub(crate) fn into_parts(self) -> (Runtime, Client) {
+        (self.runtime, self.client)
+    }
+
     /// Ends the session.
     pub(crate) fn close(self) {
         self.runtime.block_on(self.client.close());
@@ -94,6 +100,12 @@ async fn fetch(client: &mut Client, window: Option<ViewWindow>) -> Result<(), Fa
 
 fn read(bins: &RwLock<DataBinCache>) -> RwLockReadGuard<'_, DataBinCache> {
     bins.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The view-window of a rendered picture; `None`, which asks for the headers alone, if it cannot be
+/// rendered.
+pub(crate) fn rendered_window(image: &Image, request: &DecodeRequest) -> Option<ViewWindow> {
+    view_window(image, request, Space::Rendered).ok()
 }
 
 /// The view-window that holds what `request` needs.

@@ -67,18 +67,15 @@ impl eframe::App for App {
     fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
         let area = ui.max_rect();
         let pixels_per_point = ui.ctx().pixels_per_point();
-        let viewport = Size::new(
-            (area.width() * pixels_per_point) as u32,
-            (area.height() * pixels_per_point) as u32,
-        );
-        let image = {
+        let viewport =
+            Size::new((area.width() * pixels_per_point) as u32, (area.height() * pixels_per_point) as u32);
+        let (image, made) = {
             let mut progress = self.loader.progress.lock().unwrap_or_else(PoisonError::into_inner);
-            if let (Some(made), Some(state)) = (progress.frame.take(), frame.wgpu_render_state()) {
-                let image = progress.image.as_ref().map_or(made.wanted.region, Image::area);
-                self.take(made, image, state);
-            }
-            progress.image.clone()
+            (progress.image.clone(), progress.frame.take())
         };
+        if let (Some(made), Some(image), Some(state)) = (made, &image, frame.wgpu_render_state()) {
+            self.take(made, image.area(), state);
+        }
         let response = ui.allocate_rect(area, egui::Sense::click_and_drag());
         ui.painter().rect_filled(area, 0.0, Color32::from_gray(18));
         let Some(image) = image else {
@@ -93,12 +90,11 @@ impl eframe::App for App {
         self.ask(&camera, &image);
         for shown in [&self.overview, &self.detail].into_iter().flatten() {
             let corner = |x: u32, y: u32| {
-                let (x, y) = camera.to_screen((f64::from(x), f64::from(y)));
+                let (x, y) = camera.screen_at((f64::from(x), f64::from(y)));
                 area.min + egui::vec2(x as f32, y as f32) / pixels_per_point
             };
             let region = shown.wanted.region;
-            let place =
-                egui::Rect::from_min_max(corner(region.x0, region.y0), corner(region.x1, region.y1));
+            let place = egui::Rect::from_min_max(corner(region.x0, region.y0), corner(region.x1, region.y1));
             let whole = egui::Rect::from_min_max(egui::pos2(0.0, 0.0), egui::pos2(1.0, 1.0));
             ui.painter().with_clip_rect(area).image(shown.id, place, whole, Color32::WHITE);
         }
@@ -109,11 +105,8 @@ impl eframe::App for App {
 impl App {
     /// Makes a frame known to egui; the frame it replaces is let go.
     fn take(&mut self, made: Frame, image: Rect, state: &egui_wgpu::RenderState) {
-        let view = made.texture.create_view(&wgpu::TextureViewDescriptor {
-            format: Some(wgpu::TextureFormat::Rgba8UnormSrgb),
-            usage: Some(wgpu::TextureUsages::TEXTURE_BINDING),
-            ..wgpu::TextureViewDescriptor::default()
-        });
+        // egui blends in gamma space, so the texels go through as they are.
+        let view = made.texture.create_view(&wgpu::TextureViewDescriptor::default());
         let mut renderer = state.renderer.write();
         let shown = Shown {
             id: renderer.register_native_texture(&state.device, &view, wgpu::FilterMode::Linear),
@@ -148,7 +141,12 @@ impl App {
         if let Some((image, camera)) = looking {
             let size = image.area().size();
             let layers = image.header().tile_parameters.style.layers;
-            lines.push(format!("{} x {}, {layers} layers, {:.3}x", size.width, size.height, 1.0 / camera.scale));
+            lines.push(format!(
+                "{} x {}, {layers} layers, {:.3}x",
+                size.width,
+                size.height,
+                1.0 / camera.scale
+            ));
         }
         if let Some(shown) = self.detail.as_ref().or(self.overview.as_ref()) {
             lines.push(format!(
@@ -173,9 +171,9 @@ impl App {
         ));
         lines.extend(progress.error.clone());
         drop(progress);
-        egui::Area::new(egui::Id::new("overlay")).fixed_pos(ui.max_rect().min + egui::vec2(12.0, 12.0)).show(
-            ui.ctx(),
-            |ui| {
+        egui::Area::new(egui::Id::unique("overlay"))
+            .fixed_pos(ui.max_rect().min + egui::vec2(12.0, 12.0))
+            .show(ui.ctx(), |ui| {
                 egui::Frame::popup(ui.style()).fill(Color32::from_black_alpha(170)).show(ui, |ui| {
                     ui.set_max_width(420.0);
                     for line in lines {
@@ -183,8 +181,7 @@ impl App {
                     }
                     ui.weak("drag to pan, scroll to zoom, Home for the whole, Esc to leave");
                 });
-            },
-        );
+            });
     }
 }
 
@@ -205,7 +202,7 @@ fn steer_camera(
     });
     let pointer = pointer - response.rect.min;
     let pointer = (f64::from(pointer.x) * scale, f64::from(pointer.y) * scale);
-    let factor = f64::from(pinch) * f64::from(scroll / 200.0).exp();
+    let factor = f64::from(pinch) * f64::from(scroll / 400.0).exp();
     if (factor - 1.0).abs() > 1e-6 {
         camera.zoom(factor, pointer, image);
     }

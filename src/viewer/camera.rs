@@ -4,22 +4,22 @@ use wavetile_engine::{Rect, Size};
 
 /// A view of the picture through a window of `viewport` screen pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Camera {
+pub(crate) struct Camera {
     /// Reference-grid point in the middle of the window.
-    pub centre: (f64, f64),
+    pub(crate) centre: (f64, f64),
     /// Grid units per screen pixel.
-    pub scale: f64,
+    pub(crate) scale: f64,
     /// Screen pixels.
-    pub viewport: Size,
+    pub(crate) viewport: Size,
 }
 
 /// What to fetch and decode for a camera.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// On the reference grid.
-    pub region: Rect,
+    pub(crate) region: Rect,
     /// Resolution levels to discard.
-    pub reduce: u32,
+    pub(crate) reduce: u32,
 }
 
 /// Magnification at which zooming in ends: screen pixels per picture sample.
@@ -28,7 +28,7 @@ const MAX_MAGNIFICATION: f64 = 64.0;
 impl Camera {
     /// The whole of `image` in the middle of the window.
     #[must_use]
-    pub fn fit(image: Rect, viewport: Size) -> Self {
+    pub(crate) fn fit(image: Rect, viewport: Size) -> Self {
         let across = f64::from(image.width()) / f64::from(viewport.width.max(1));
         let down = f64::from(image.height()) / f64::from(viewport.height.max(1));
         let centre = (
@@ -40,7 +40,7 @@ impl Camera {
 
     /// The grid point under a screen point (pixels from the window's top left).
     #[must_use]
-    pub fn to_grid(&self, (x, y): (f64, f64)) -> (f64, f64) {
+    pub(crate) fn grid_at(&self, (x, y): (f64, f64)) -> (f64, f64) {
         (
             self.centre.0 + (x - f64::from(self.viewport.width) / 2.0) * self.scale,
             self.centre.1 + (y - f64::from(self.viewport.height) / 2.0) * self.scale,
@@ -49,7 +49,7 @@ impl Camera {
 
     /// The screen point over a grid point.
     #[must_use]
-    pub fn to_screen(&self, (x, y): (f64, f64)) -> (f64, f64) {
+    pub(crate) fn screen_at(&self, (x, y): (f64, f64)) -> (f64, f64) {
         (
             (x - self.centre.0) / self.scale + f64::from(self.viewport.width) / 2.0,
             (y - self.centre.1) / self.scale + f64::from(self.viewport.height) / 2.0,
@@ -57,18 +57,18 @@ impl Camera {
     }
 
     /// Moves the picture with the pointer by `(dx, dy)` screen pixels.
-    pub fn pan(&mut self, (dx, dy): (f64, f64), image: Rect) {
+    pub(crate) fn pan(&mut self, (dx, dy): (f64, f64), image: Rect) {
         self.centre.0 -= dx * self.scale;
         self.centre.1 -= dy * self.scale;
         self.keep_inside(image);
     }
 
     /// Magnifies by `factor` and keeps the grid point under `pointer` where it is.
-    pub fn zoom(&mut self, factor: f64, pointer: (f64, f64), image: Rect) {
-        let before = self.to_grid(pointer);
+    pub(crate) fn zoom(&mut self, factor: f64, pointer: (f64, f64), image: Rect) {
+        let before = self.grid_at(pointer);
         let widest = Self::fit(image, self.viewport).scale * 2.0;
         self.scale = (self.scale / factor).clamp(1.0 / MAX_MAGNIFICATION, widest.max(1.0));
-        let after = self.to_grid(pointer);
+        let after = self.grid_at(pointer);
         self.centre.0 += before.0 - after.0;
         self.centre.1 += before.1 - after.1;
         self.keep_inside(image);
@@ -82,13 +82,11 @@ impl Camera {
     /// The visible part of `image` at the coarsest level that still has a sample for each screen pixel,
     /// of at most `levels` discarded levels; `None` if nothing of it is visible.
     #[must_use]
-    pub fn wanted(&self, image: Rect, levels: u32) -> Option<Wanted> {
-        let (x0, y0) = self.to_grid((0.0, 0.0));
-        let (x1, y1) =
-            self.to_grid((f64::from(self.viewport.width), f64::from(self.viewport.height)));
+    pub(crate) fn wanted(&self, image: Rect, levels: u32) -> Option<Wanted> {
+        let (x0, y0) = self.grid_at((0.0, 0.0));
+        let (x1, y1) = self.grid_at((f64::from(self.viewport.width), f64::from(self.viewport.height)));
         // `as` saturates at the ends of the grid.
-        let visible =
-            Rect::new(x0.floor() as u32, y0.floor() as u32, x1.ceil() as u32, y1.ceil() as u32);
+        let visible = Rect::new(x0.floor() as u32, y0.floor() as u32, x1.ceil() as u32, y1.ceil() as u32);
         let region = visible.intersect(image);
         let reduce = (self.scale.max(1.0).log2().floor() as u32).min(levels);
         (!region.is_empty()).then_some(Wanted { region, reduce })
@@ -113,11 +111,11 @@ mod tests {
     fn zooming_keeps_the_point_under_the_pointer() {
         let mut camera = Camera::fit(IMAGE, VIEWPORT);
         let pointer = (300.0, 200.0);
-        let before = camera.to_grid(pointer);
+        let before = camera.grid_at(pointer);
         camera.zoom(8.0, pointer, IMAGE);
-        let after = camera.to_grid(pointer);
+        let after = camera.grid_at(pointer);
         assert!((before.0 - after.0).abs() < 1e-6 && (before.1 - after.1).abs() < 1e-6);
-        let back = camera.to_screen(after);
+        let back = camera.screen_at(after);
         assert!((back.0 - pointer.0).abs() < 1e-6 && (back.1 - pointer.1).abs() < 1e-6);
     }
 

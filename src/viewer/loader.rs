@@ -1,5 +1,6 @@
 //! The viewer's decoding thread: turns what has arrived into textures, newest view first.
 
+use super::Steer;
 use super::camera::Wanted;
 use eframe::wgpu;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -8,11 +9,11 @@ use std::time::{Duration, Instant};
 use wavetile_engine::data_bin::DataBins;
 use wavetile_engine::decoder::{Backend, Decoder, Report};
 use wavetile_engine::image::{DecodeRequest, Image};
-use wavetile_engine::{Limits, Result};
+use wavetile_engine::{Limits, Result, TexelFormat};
 
 /// What wakes the thread.
 #[derive(Clone, Copy, Debug)]
-pub enum Wake {
+pub(crate) enum Wake {
     /// The view changed.
     View(Wanted),
     /// Data arrived.
@@ -20,52 +21,52 @@ pub enum Wake {
 }
 
 /// One decoded view.
-pub struct Frame {
+pub(crate) struct Frame {
     /// RGBA, 8 bits.
-    pub texture: wgpu::Texture,
+    pub(crate) texture: wgpu::Texture,
     /// What it shows.
-    pub wanted: Wanted,
+    pub(crate) wanted: Wanted,
     /// How complete it is.
-    pub report: Report,
+    pub(crate) report: Report,
 }
 
 /// What the thread hands to the window.
 #[derive(Default)]
-pub struct Progress {
+pub(crate) struct Progress {
     /// Set once the headers are there.
-    pub image: Option<Image>,
+    pub(crate) image: Option<Image>,
     /// The newest frame, taken by the window.
-    pub frame: Option<Frame>,
+    pub(crate) frame: Option<Frame>,
     /// From the start to the first frame that shows anything.
-    pub first_picture: Option<Duration>,
+    pub(crate) first_picture: Option<Duration>,
     /// From the last change of view to a complete frame.
-    pub settled: Option<Duration>,
+    pub(crate) settled: Option<Duration>,
     /// What went wrong last.
-    pub error: Option<String>,
+    pub(crate) error: Option<String>,
 }
 
 /// Where the loader's input comes from and its output goes.
-pub struct Surroundings {
+pub(crate) struct Surroundings {
     /// The picture's data.
-    pub bins: Arc<dyn DataBins + Send + Sync>,
+    pub(crate) bins: Arc<dyn DataBins + Send + Sync>,
     /// Tells the source what is looked at.
-    pub steer: Box<dyn Fn(&Image, Wanted) + Send>,
+    pub(crate) steer: Steer,
     /// Device that the window draws with.
-    pub device: wgpu::Device,
+    pub(crate) device: wgpu::Device,
     /// Its queue.
-    pub queue: wgpu::Queue,
+    pub(crate) queue: wgpu::Queue,
     /// A software device: the CPU decodes faster.
-    pub software: bool,
+    pub(crate) software: bool,
     /// Called when there is something new to draw.
-    pub repaint: Box<dyn Fn() + Send>,
+    pub(crate) repaint: Box<dyn Fn() + Send>,
 }
 
 /// A handle to the thread; it ends when all senders are dropped.
-pub struct Loader {
+pub(crate) struct Loader {
     /// Wakes the thread.
-    pub wake: Sender<Wake>,
+    pub(crate) wake: Sender<Wake>,
     /// What it made.
-    pub progress: Arc<Mutex<Progress>>,
+    pub(crate) progress: Arc<Mutex<Progress>>,
 }
 
 /// Frames are not made more often than this while data streams in.
@@ -76,7 +77,7 @@ impl Loader {
     ///
     /// # Errors
     /// A device that refuses the decoder's pipelines.
-    pub fn start(surroundings: Surroundings) -> Result<Self> {
+    pub(crate) fn start(surroundings: Surroundings) -> Result<Self> {
         let decoder = if surroundings.software {
             Decoder::new(Backend::Cpu)?
         } else {
@@ -165,7 +166,7 @@ impl Thread {
     fn frame(&self, image: &Image, wanted: Wanted, since: Instant) {
         match self.decode(image, wanted) {
             Ok((texture, report)) => self.with(|progress| {
-                if report.coverage.blocks_coded > 0 {
+                if report.is_picture() {
                     progress.first_picture.get_or_insert_with(|| self.started.elapsed());
                 }
                 if report.is_complete() {
@@ -199,7 +200,7 @@ impl Thread {
             dimension: wgpu::TextureDimension::D2,
             format: wgpu::TextureFormat::Rgba8Unorm,
             usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::COPY_DST,
-            view_formats: &[wgpu::TextureFormat::Rgba8UnormSrgb],
+            view_formats: &[],
         });
         self.surroundings.queue.write_texture(
             texture.as_image_copy(),

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
+use std::sync::{PoisonError, RwLock};
 
 use super::{BinView, ByteRanges, DataBinId, DataBins};
 use crate::Result;
@@ -138,6 +139,15 @@ impl DataBins for DataBinCache {
             .bins
             .get(&key(codestream, id))
             .map(|bin| BinView { bytes: Cow::Borrowed(&bin.prefix), complete: bin.is_complete() }))
+    }
+}
+
+/// A cache that a client fills meanwhile: it is locked for one bin at a time, so a decode never holds up
+/// what arrives.
+impl DataBins for RwLock<DataBinCache> {
+    fn bin(&self, codestream: u32, id: DataBinId) -> Result<Option<BinView<'_>>> {
+        let cache = self.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(cache.bin(codestream, id)?.map(BinView::into_owned))
     }
 }
 

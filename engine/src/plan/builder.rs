@@ -45,6 +45,8 @@ pub struct PlannedTile {
 pub struct Coverage {
     /// For each resolution level, coarsest first: packets present and packets needed.
     pub resolutions: Vec<(u64, u64)>,
+    /// Precincts of the coarsest resolution of which nothing is there: the picture has holes.
+    pub holes: u64,
     /// Code-blocks whose support meets the window.
     pub blocks_needed: u64,
     /// Of those, blocks that hold coded data and are decoded.

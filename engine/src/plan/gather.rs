@@ -103,10 +103,12 @@ impl<'a> Gatherer<'a> {
                 };
                 let Some(bin) = bin.filter(|bin| !bin.bytes.is_empty()) else {
                     self.count_needed(tile, component, index, number, window.input);
+                    self.coverage.holes += u64::from(index == 0);
                     continue;
                 };
                 let mut precinct = Precinct::new(tile, component, index as u32, number, self.limits)?;
                 precinct.read(&bin.bytes, bin.complete)?;
+                self.coverage.holes += u64::from(index == 0 && precinct.layers == 0);
                 self.coverage.resolutions[index].0 += u64::from(precinct.layers.min(layers));
                 self.precinct(
                     plan,

@@ -1,0 +1,35 @@
+//! `wavetile view`: a live window.
+
+use super::Failure;
+use super::target::{ConnectionArguments, Opened, Target};
+use crate::viewer::{self, Source};
+use std::sync::Arc;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// A file, or jpip://HOST:PORT/NAME
+    target: Target,
+    #[command(flatten)]
+    connection: ConnectionArguments,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if !viewer::has_display() {
+        return Err("there is no display to open a window on".into());
+    }
+    let name = arguments.target.name();
+    match arguments.target.open(&arguments.connection)? {
+        Opened::File { file, .. } => Ok(viewer::run(Source {
+            name,
+            bins: Arc::new(*file),
+            steer: Box::new(|_, _| {}),
+            transfer: None,
+            on_start: Box::new(|_| {}),
+        })?),
+        Opened::Remote(remote) => {
+            let (runtime, client) = remote.into_parts();
+            let source = crate::live::source(runtime.handle(), name, client, super::rendered_window);
+            Ok(viewer::run(source)?)
+        }
+    }
+}

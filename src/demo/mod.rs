@@ -1,0 +1,61 @@
+//! The demo: a server, a client and a window in one program, over HTTP/3 on loopback.
+
+mod script;
+
+use crate::cli::Failure;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use wavetile_engine::Limits;
+use wavetile_engine::source::IndexedFile;
+use wavetile_transport::client::{Client, ClientConfig, ConnectOptions, Transport};
+use wavetile_transport::jpip::{Catalogue, Picture, ServerOptions};
+use wavetile_transport::server::{RoadsConfig, Server};
+use wavetile_transport::tls::Trust;
+
+/// The bundled picture; `examples/draw_sample.rs` draws it.
+const SAMPLE: &[u8] = include_bytes!("../../assets/mandelbrot.jp2");
+const NAME: &str = "mandelbrot.jp2";
+
+/// Runs the demo: in a window where there is a display, else as a script that writes pictures.
+pub(crate) fn run() -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let picture: Arc<dyn Picture> = Arc::new(IndexedFile::open(SAMPLE, &Limits::default())?);
+    let roads = RoadsConfig {
+        http3: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+        http1: None,
+        ..RoadsConfig::default()
+    };
+    let (client, url) = runtime.block_on(async {
+        let catalogue = Catalogue::memory([(NAME.to_owned(), picture)]);
+        let server = Server::bind(catalogue, &roads, ServerOptions::default())?;
+        let address = server.http3_addr().ok_or("the server has no address")?;
+        let fingerprint = server.fingerprint().ok_or("the server has no certificate")?;
+        tokio::spawn(server.run(std::future::pending()));
+        let url = format!("jpip://{address}/{NAME}");
+        let connect = ConnectOptions {
+            transport: Transport::Http3,
+            trust: Trust::Fingerprint(fingerprint),
+            ..ConnectOptions::default()
+        };
+        let client = Client::connect(&url, ClientConfig { connect, ..ClientConfig::default() }).await?;
+        Ok::<_, Failure>((client, url))
+    })?;
+    println!("serving the sample at {url} (HTTP/3, certificate made for this run)");
+    show(&runtime, client, &url)
+}
+
+#[cfg(feature = "viewer")]
+fn show(runtime: &tokio::runtime::Runtime, client: Client, url: &str) -> Result<(), Failure> {
+    if crate::viewer::has_display() {
+        let source =
+            crate::live::source(runtime.handle(), url.to_owned(), client, crate::cli::rendered_window);
+        return Ok(crate::viewer::run(source)?);
+    }
+    println!("no display: running as a script");
+    script::run(runtime, client)
+}
+
+#[cfg(not(feature = "viewer"))]
+fn show(runtime: &tokio::runtime::Runtime, client: Client, _: &str) -> Result<(), Failure> {
+    script::run(runtime, client)
+}

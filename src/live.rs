@@ -1,0 +1,78 @@
+//! A picture on a server that is looked at while it arrives: drives the client beside the window.
+
+use crate::viewer::{Source, Transfer, Wake, Wanted};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+use wavetile_engine::image::{DecodeRequest, Image};
+use wavetile_engine::view_window::ViewWindow;
+use wavetile_transport::client::{Client, Transport};
+use wavetile_transport::jpip::Event;
+
+/// What to fetch to show `wanted`.
+pub(crate) type ToWindow = fn(&Image, &DecodeRequest) -> Option<ViewWindow>;
+
+/// Hands a connected client over to a window; it is driven on `runtime` until the window closes.
+pub(crate) fn source(runtime: &Handle, name: String, client: Client, to_window: ToWindow) -> Source {
+    let road = match client.transport() {
+        Transport::Http1 => "HTTP/1.1",
+        Transport::Http3 | Transport::Auto => "HTTP/3",
+    };
+    let transfer =
+        Arc::new(Mutex::new(Transfer { from: format!("{name} over {road}"), ..Transfer::default() }));
+    let bins = client.bins();
+    let (windows, wanted) = mpsc::unbounded_channel();
+    let (runtime, shared) = (runtime.clone(), Arc::clone(&transfer));
+    Source {
+        name,
+        bins,
+        steer: Box::new(move |image: &Image, wanted: Wanted| {
+            let request = DecodeRequest {
+                reduce: wanted.reduce,
+                region: Some(wanted.region),
+                ..DecodeRequest::default()
+            };
+            // The driver outlives the window; if it has failed, the overlay says so.
+            let _ = windows.send(to_window(image, &request));
+        }),
+        transfer: Some(transfer),
+        on_start: Box::new(move |wake| {
+            runtime.spawn(drive(client, wanted, shared, wake));
+        }),
+    }
+}
+
+/// Passes windows on to the client, and wakes the window when something has arrived.
+async fn drive(
+    mut client: Client,
+    mut windows: UnboundedReceiver<Option<ViewWindow>>,
+    transfer: Arc<Mutex<Transfer>>,
+    wake: Sender<Wake>,
+) {
+    loop {
+        let event = tokio::select! {
+            window = windows.recv() => match window {
+                Some(window) => {
+                    client.set_window(window);
+                    continue;
+                }
+                None => break,
+            },
+            event = client.next_event() => event,
+        };
+        {
+            let mut transfer = transfer.lock().unwrap_or_else(PoisonError::into_inner);
+            transfer.bytes = client.progress().received;
+            match &event {
+                Some(Event::Failed(error)) => transfer.failure = Some(error.to_string()),
+                Some(_) => {}
+                None => transfer.failure = Some("the connection is closed".to_owned()),
+            }
+        }
+        if wake.send(Wake::Data).is_err() || event.is_none() {
+            break;
+        }
+    }
+    client.close().await;
+}
