@@ -2,8 +2,9 @@
 //!
 //! ```sh
 //! cargo run --release --example draw_sample -- mandelbrot.ppm
+//! p='[256,256]'
 //! opj_compress -i mandelbrot.ppm -o assets/mandelbrot.jp2 -I -n 8 -b 64,64 -p RPCL \
-//!     -c '[256,256]' -r 1120,560,280,140,70 -PLT -TLM
+//!     -c "$p,$p,$p,$p,$p,$p,$p,$p" -r 1120,560,280,140,70 -PLT -TLM
 //! ```
 //!
 //! The set has detail at every scale, so there is something to find at each zoom, and smooth water

@@ -127,11 +127,17 @@ impl Decoder {
         match backend {
             Backend::Cpu => Ok(Self::cpu()),
             Backend::Gpu => Self::own_gpu(),
-            Backend::Auto => Ok(Self::own_gpu().and_then(Self::unless_software).unwrap_or_else(|error| {
-                let notice = format!("decoding on the CPU: {error}");
+            Backend::Auto => {
+                let notice = match Self::own_gpu().map(|gpu| (gpu.software_adapter(), gpu)) {
+                    Ok((None, gpu)) => return Ok(gpu),
+                    Ok((Some(name), _)) => {
+                        format!("decoding on the CPU: the only graphics adapter computes there too ({name})")
+                    }
+                    Err(error) => format!("decoding on the CPU: {error}"),
+                };
                 tracing::info!("{notice}");
-                Self { notice: Some(notice), ..Self::cpu() }
-            })),
+                Ok(Self { notice: Some(notice), ..Self::cpu() })
+            }
         }
     }
 
@@ -160,22 +166,14 @@ impl Decoder {
         Self::with_gpu(Context::request_blocking()?)
     }
 
-    /// Refuses a GPU that is none.
-    #[cfg(feature = "gpu")]
-    fn unless_software(self) -> Result<Self> {
-        let info = self.gpu.as_ref().map(|gpu| gpu.context().adapter_info());
-        match info {
-            Some(info) if info.device_type == wgpu::DeviceType::Cpu => {
-                let reason = format!("only a software one, {}", info.name);
-                Err(DeviceError::NoAdapter { reason }.into())
-            }
-            _ => Ok(self),
+    /// The name of an adapter that is none: a driver that computes on the CPU.
+    fn software_adapter(&self) -> Option<String> {
+        #[cfg(feature = "gpu")]
+        if let Some(gpu) = &self.gpu {
+            let info = gpu.context().adapter_info();
+            return (info.device_type == wgpu::DeviceType::Cpu).then(|| info.name.clone());
         }
-    }
-
-    #[cfg(not(feature = "gpu"))]
-    fn unless_software(self) -> Result<Self> {
-        Ok(self)
+        None
     }
 
     #[cfg(not(feature = "gpu"))]
