@@ -10,6 +10,7 @@ use crate::limits::Limits;
 use crate::plan::builder::{self, Coverage, PlanRequest, PlannedTile};
 use crate::plan::{Plan, Target};
 use std::sync::Arc;
+use wavetile_shaders::pack::PackParameters;
 
 /// The deepest unsigned samples that fit the `i32` planes; signed ones may have one bit more.
 pub const MAX_UNSIGNED_DEPTH: u8 = 31;
@@ -155,6 +156,7 @@ impl Image {
         let region = self.region(request)?;
         let components = self.components(request, target)?;
         self.check_depths(&components)?;
+        self.check_output(request, target)?;
         let mut ascending = components.clone();
         ascending.sort_unstable();
         ascending.dedup();
@@ -211,6 +213,25 @@ impl Image {
         }
     }
 
+    /// Bounds the result before any of its cells is laid out: a header may claim any size.
+    fn check_output(&self, request: &DecodeRequest, target: Target) -> Result<()> {
+        let bytes = match target {
+            Target::Components => {
+                let areas = self.component_rects(request)?.into_iter().map(|(_, rect)| rect.area());
+                areas.fold(0, u64::saturating_add).saturating_mul(4)
+            }
+            Target::Rendered(format) => {
+                let texel = match format {
+                    PackParameters::R16 => 2,
+                    PackParameters::RGBA8 => 4,
+                    _ => 8,
+                };
+                self.rendered_size(request)?.area().saturating_mul(texel)
+            }
+        };
+        Ok(Limits::check("bytes of output of a request", bytes, self.limits.max_bytes)?)
+    }
+
     fn check_depths(&self, components: &[u32]) -> Result<()> {
         for &component in components {
             let size = self.header.size.components[component as usize];
@@ -226,5 +247,38 @@ impl Image {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::codestream::header::testing::{cod, qcd, soc_siz};
+    use crate::data_bin::DataBinCache;
+    use crate::decoder::Decoder;
+    use crate::error::Error;
+    use crate::plan::TexelFormat;
+
+    #[test]
+    fn a_header_that_claims_a_huge_picture_costs_nothing() {
+        let whole = Rect::new(0, 0, 1 << 30, 1 << 30);
+        let header = [soc_siz(whole, whole, &[(7, 1, 1)]), cod(0, 1, 5, (6, 6), 0, &[]), qcd(5)].concat();
+        let mut bins = DataBinCache::new();
+        bins.insert(0, DataBinId::MainHeader, 0, &header, true);
+        bins.insert(0, DataBinId::Metadata(0), 0, &[], true);
+        let image = Image::open(&bins, &Limits::default()).unwrap().unwrap();
+        let decoder = Decoder::cpu();
+        let everything = DecodeRequest::default();
+        let refused = decoder.components(&image, &bins, &everything).unwrap_err();
+        assert!(matches!(refused, Error::Limit(_)), "{refused}");
+        let refused = decoder.render(&image, &bins, &everything, TexelFormat::Rgba8).unwrap_err();
+        assert!(matches!(refused, Error::Limit(_)), "{refused}");
+
+        let corner = Rect::new(0, 0, 64, 64);
+        let request = DecodeRequest { region: Some(corner), ..everything };
+        let (components, report) = decoder.components(&image, &bins, &request).unwrap();
+        assert_eq!(components[0].samples.len(), 64 * 64);
+        assert!(!report.is_complete());
     }
 }
