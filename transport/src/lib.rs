@@ -1,7 +1,39 @@
-//! JPIP client and server.
+//! JPIP client and server (T.808): state machines without input or output, and programs over HTTP/3 and HTTP/1.1.
 //!
-//! [`jpip`] holds the sans-IO state machines. Features: `http3` and `http1` add the two roads and the programs around
-//! them, `net` (implied by either) what they share.
+//! | module | feature | what it is |
+//! |---|---|---|
+//! | [`jpip`] | | codecs of messages, requests and responses; the client and the server as sans-IO state machines |
+//! | `road`, `tls` | `net` (implied) | what carries requests and responses, with its limits; certificates and trust |
+//! | `http3`, `http1` | `http3`, `http1` | the two roads |
+//! | `server`, `client` | either road | the async programs: the state machines on roads |
+//!
+//! Without features there is no tokio, no TLS and no HTTP: [`jpip::Client`] and [`jpip::Server`] can be driven by
+//! anything that moves bytes, on a virtual clock in a test or on the thread of a game. The module `client` shows
+//! how the async client is used; this serves a directory on both roads:
+//!
+//! ```no_run
+//! # #[cfg(all(feature = "http1", feature = "http3"))]
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use wavetile_engine::Limits;
+//! use wavetile_transport::jpip::{Catalogue, ServerOptions};
+//! use wavetile_transport::server::{RoadsConfig, Server};
+//!
+//! let catalogue = Catalogue::files("/srv/pictures", Limits::default())?;
+//! let roads = RoadsConfig {
+//!     http3: Some("[::]:8433".parse()?), // UDP
+//!     http1: Some("[::]:8433".parse()?), // TCP
+//!     ..RoadsConfig::default()           // a certificate of its own making
+//! };
+//! let server = Server::bind(catalogue, &roads, ServerOptions::default())?;
+//! println!("fingerprint: {:?}", server.fingerprint());
+//! server.run(std::future::pending()).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Both ends read and write data-bins, as [`wavetile_engine::data_bin`] has them: the server those of an
+//! [`IndexedFile`](wavetile_engine::source::IndexedFile), the client a
+//! [`DataBinCache`](wavetile_engine::DataBinCache), which the decoder reads while it fills.
 
 #[cfg(any(feature = "http1", feature = "http3"))]
 pub mod client;
