@@ -16,7 +16,7 @@
 //! let image = Image::open(&file, &limits)?.ok_or("the headers are not whole")?;
 //! assert_eq!((image.area().width(), image.area().height()), (96, 64));
 //!
-//! let decoder = Decoder::new(Backend::Auto)?; // the GPU if there is one
+//! let decoder = Decoder::new(Backend::Auto)?; // a graphics card if there is one
 //! let everything = DecodeRequest::default();
 //! let (picture, report) = decoder.render(&image, &file, &everything, TexelFormat::Rgba8)?;
 //! assert_eq!(picture.bytes.len(), 96 * 64 * 4);
