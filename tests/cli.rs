@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 fn wavetile(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_wavetile")).args(arguments).output().unwrap()
+    // Mesa complains on standard error where this is not set.
+    let runtime_directory = env!("CARGO_TARGET_TMPDIR");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wavetile"));
+    command.args(arguments).env("XDG_RUNTIME_DIR", runtime_directory).output().unwrap()
 }
 
 fn succeed(arguments: &[&str]) -> String {
@@ -354,4 +357,51 @@ fn a_served_picture_decodes_as_the_file_does() {
     fail(&["info", &format!("jpip://{}/nothing.jp2", server.http3), "--insecure"]);
     assert_eq!(server.stop("-TERM"), Some(0));
     assert_eq!(Server::start(&root).stop("-INT"), Some(0));
+}
+
+/// Without a display the demo is a script: server, client and decoder, over HTTP/3.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_demo_without_a_display_writes_what_it_shows() {
+    let temporary = Directory::new("demo");
+    let output = Command::new(env!("CARGO_BIN_EXE_wavetile"))
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY")
+        .env("XDG_RUNTIME_DIR", env!("CARGO_TARGET_TMPDIR"))
+        .env("TMPDIR", temporary.path(""))
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    let folder = PathBuf::from(text.lines().find_map(|line| line.strip_prefix("pictures: ")).unwrap());
+    for (name, width, height) in
+        [("overview", 1024, 1024), ("zoom-4x", 1024, 768), ("zoom-8x", 1024, 768), ("pan", 1024, 768)]
+    {
+        let row = text.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap();
+        let fields: Vec<&str> = row.split_whitespace().collect();
+        assert_eq!(fields.last(), Some(&"100%"), "{row}");
+        // view, width, x, height, bytes, duplicate
+        assert_eq!(
+            (fields[1], fields[3], fields[5]),
+            (&*width.to_string(), &*height.to_string(), "0"),
+            "{row}"
+        );
+        let find = |ending: &str| {
+            let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+            let wanted = format!("{name}{ending}");
+            files.into_iter().find(|path| path.to_str().unwrap().ends_with(&wanted)).unwrap()
+        };
+        let (settled, first) = (png(find(".png")), png(find(".first.png")));
+        assert_eq!((settled.0, settled.1), (width, height));
+        assert_eq!((first.0, first.1), (width, height));
+        // What arrived first is a coarse version of the same picture.
+        let difference: u64 = settled.3.iter().zip(&first.3).map(|(&a, &b)| u64::from(a.abs_diff(b))).sum();
+        assert!(difference / settled.3.len() as u64 <= 24, "{name}: mean difference {difference}");
+        let spread = settled
+            .3
+            .chunks(4)
+            .map(|texel| texel[0])
+            .fold((255, 0), |(low, high), value| (std::cmp::min(low, value), std::cmp::max(high, value)));
+        assert!(spread.1 - spread.0 > 100, "{name} is nearly of one colour: {spread:?}");
+    }
 }
