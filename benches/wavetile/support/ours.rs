@@ -1,0 +1,84 @@
+//! Our own decode, whole and in its stages.
+
+use super::Picture;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use wavetile::engine::cpu::executor::CpuExecutor;
+use wavetile::engine::data_bin::DataBins;
+use wavetile::engine::entropy::{Scratch, decode_block};
+use wavetile::engine::image::{DecodeRequest, Image};
+use wavetile::engine::plan::{Plan, Target, TexelFormat};
+use wavetile::engine::runner::Serial;
+use wavetile::engine::{Component, Decoder, Result};
+use wavetile_shaders::pack::{self, PackParameters};
+
+/// Samples as they are in the codestream.
+pub(crate) const COMPONENTS: Target = Target::Components;
+/// 8-bit texels.
+pub(crate) const RENDERED: Target = Target::Rendered(TexelFormat::Rgba8.pack_format());
+/// Cells of this side suit the CPU's caches.
+const CELL_SIDE: u32 = 512;
+
+/// Plans a decode.
+pub(crate) fn try_plan(
+    image: &Image,
+    bins: &dyn DataBins,
+    request: &DecodeRequest,
+    target: Target,
+) -> Result<Plan> {
+    image.plan(bins, request, target, CELL_SIDE).map(|(plan, _)| plan)
+}
+
+/// From the bytes of a file to a plan: headers, index, packets, layout of the passes.
+pub(crate) fn plan(picture: &Picture, target: Target) -> Plan {
+    let (file, image) = picture.open();
+    try_plan(&image, &file, &picture.request, target).expect("it was planned before")
+}
+
+/// Decodes all blocks of a plan on this thread.
+pub(crate) fn blocks(plan: &Plan) -> Vec<u32> {
+    let mut staging = vec![0; plan.staging_words];
+    let mut scratch = Scratch::new();
+    for block in &plan.blocks {
+        let segments = &plan.segments[block.segments.start as usize..block.segments.end as usize];
+        let out = &mut staging[block.staging.clone()];
+        assert!(!decode_block(block, segments, &plan.data, &mut scratch, out).damaged);
+    }
+    staging
+}
+
+/// The same for the GPU, which takes larger cells.
+#[cfg(feature = "gpu")]
+pub(crate) fn gpu_plan(picture: &Picture) -> Plan {
+    const CELL_SIDE: u32 = 1024;
+    let (file, image) = picture.open();
+    let planned = image.plan(&file, &picture.request, RENDERED, CELL_SIDE);
+    planned.expect("it was planned before").0
+}
+
+/// Runs the passes of a plan for [`RENDERED`] on this thread; returns how many texels they gave.
+pub(crate) fn passes(plan: &Plan, staging: &[u32]) -> usize {
+    let texels = AtomicUsize::new(0);
+    CpuExecutor.run(plan, staging, &Serial, &|cell, arena| {
+        let row = cell.rect.width();
+        let mut packed = vec![0u32; row as usize * cell.rect.height() as usize];
+        pack::run(&PackParameters { row, ..cell.pack }, &plan.tables, arena, &mut packed);
+        texels.fetch_add(black_box(packed).len(), Ordering::Relaxed);
+    });
+    texels.into_inner()
+}
+
+/// A decoder on one thread of the CPU.
+pub(crate) fn serial() -> Decoder {
+    Decoder::cpu().with_runner(Arc::new(Serial))
+}
+
+/// From the bytes of a file to samples.
+pub(crate) fn decode(picture: &Picture, decoder: &Decoder) -> Vec<Component> {
+    let (file, image) = picture.open();
+    let (components, report) =
+        decoder.components(&image, &file, &picture.request).expect("it was decoded before");
+    assert!(report.is_complete());
+    components
+}
