@@ -43,7 +43,7 @@ impl ParallelRunner for Rayon {
     }
 }
 
-/// [`Rayon`] with the feature `threads`, else [`Serial`].
+/// `Rayon` with the feature `threads`, else [`Serial`].
 #[must_use]
 pub fn default_runner() -> Arc<dyn ParallelRunner> {
     #[cfg(feature = "threads")]
