@@ -166,7 +166,7 @@ pub enum RequestError {
         levels: u32,
     },
     /// The region holds no sample of the picture.
-    #[error("the region {region:?} lies outside the image area {image:?} (reference grid)")]
+    #[error("the region {region} lies outside the image area {image} (reference grid)")]
     EmptyRegion {
         /// What was asked for.
         region: crate::Rect,

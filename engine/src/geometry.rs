@@ -172,6 +172,13 @@ impl Rect {
     }
 }
 
+/// Size and upper left corner: "640 x 480 at 10,20".
+impl std::fmt::Display for Rect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} x {} at {},{}", self.width(), self.height(), self.x0, self.y0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -53,6 +53,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         ..DecodeRequest::default()
     };
     let opened = arguments.target.open(&arguments.connection)?;
+    // What the headers rule out is refused before data is fetched or a GPU is looked for.
+    match arguments.space {
+        Space::Rendered => opened.image().rendered_size(&request).map(drop)?,
+        Space::Components => opened.image().component_rects(&request).map(drop)?,
+    }
     let decoder = Decoder::new(match arguments.backend {
         BackendArgument::Auto => Backend::Auto,
         BackendArgument::Cpu => Backend::Cpu,
