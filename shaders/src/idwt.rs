@@ -153,25 +153,6 @@ pub(crate) fn extend<S: Copy>(
     }
 }
 
-/// The last lifting step of a row together with 2D_INTERLEAVE: pairs of `low[i]` and
-/// `odd(high[i], low[i], low[i + 1])`. `low` is one longer than `high`, `out` twice as long as that.
-#[inline(always)]
-pub(crate) fn interleave<S: Copy>(low: &[S], high: &[S], out: &mut [S], odd: impl Fn(S, S, S) -> S) {
-    // Four pairs at a time by hand: the compiler would otherwise vectorise only two.
-    let (out, out_rest) = out.as_chunks_mut::<8>();
-    let (highs, high_rest) = high.as_chunks::<4>();
-    let (low_rest, next_rest) = (&low[4 * highs.len()..], &low[4 * highs.len() + 1..]);
-    let lows = low.as_chunks::<4>().0.iter().zip(low[1..].as_chunks::<4>().0);
-    for (out, (high, (low, next))) in out.iter_mut().zip(highs.iter().zip(lows)) {
-        let o: [S; 4] = std::array::from_fn(|i| odd(high[i], low[i], next[i]));
-        *out = [low[0], o[0], low[1], o[1], low[2], o[2], low[3], o[3]];
-    }
-    let rest = high_rest.iter().zip(low_rest.iter().zip(next_rest));
-    for (out, (&high, (&low, &next))) in out_rest.as_chunks_mut::<2>().0.iter_mut().zip(rest) {
-        *out = [low, odd(high, low, next)];
-    }
-}
-
 /// 2D_SR (F.3.2) of the job's output window: horizontal, then vertical synthesis.
 pub(crate) fn run<K: Kernel>(job: &IdwtJob, arena: &mut [u32], scratch: &mut Scratch) {
     if !job.is_consistent() || job.out_x0 == job.out_x1 || job.out_y0 == job.out_y1 {

@@ -1,6 +1,6 @@
 //! The reversible 5/3 inverse wavelet transform of one level (T.800 F.3.8.1).
 
-use crate::idwt::{self, Columns, IdwtJob, Kernel, Scratch, extend, interleave};
+use crate::idwt::{self, Columns, IdwtJob, Kernel, Scratch, extend};
 
 /// Makes the job's output window from its four band windows, all `i32`. Arithmetic wraps, so that
 /// damaged data gives the same samples on every executor.
@@ -27,6 +27,25 @@ fn odd(high: i32, before: i32, after: i32) -> i32 {
     high.wrapping_add(before.wrapping_add(after) >> 1)
 }
 
+/// The last lifting step of a row together with 2D_INTERLEAVE: pairs of `low[i]` and
+/// `odd(high[i], low[i], low[i + 1])`. `low` is one longer than `high`, `out` twice as long as that.
+#[inline(always)]
+fn interleave(low: &[i32], high: &[i32], out: &mut [i32]) {
+    // Four pairs at a time by hand: the compiler would otherwise vectorise only two (of integers).
+    let (out, out_rest) = out.as_chunks_mut::<8>();
+    let (highs, high_rest) = high.as_chunks::<4>();
+    let (low_rest, next_rest) = (&low[4 * highs.len()..], &low[4 * highs.len() + 1..]);
+    let lows = low.as_chunks::<4>().0.iter().zip(low[1..].as_chunks::<4>().0);
+    for (out, (high, (low, next))) in out.iter_mut().zip(highs.iter().zip(lows)) {
+        let o: [i32; 4] = std::array::from_fn(|i| odd(high[i], low[i], next[i]));
+        *out = [low[0], o[0], low[1], o[1], low[2], o[2], low[3], o[3]];
+    }
+    let rest = high_rest.iter().zip(low_rest.iter().zip(next_rest));
+    for (out, (&high, (&low, &next))) in out_rest.as_chunks_mut::<2>().0.iter_mut().zip(rest) {
+        *out = [low, odd(high, low, next)];
+    }
+}
+
 impl Kernel for Reversible53 {
     type Sample = i32;
     const LAG: i64 = 0;
@@ -47,7 +66,7 @@ impl Kernel for Reversible53 {
         for ((low, &before), &after) in low_temp.iter_mut().zip(&high_temp[..]).zip(&high_temp[1..]) {
             *low = even(*low, before, after);
         }
-        interleave(low_temp, &high_temp[1..=pairs], out, odd);
+        interleave(low_temp, &high_temp[1..=pairs], out);
     }
 
     fn vertical(
