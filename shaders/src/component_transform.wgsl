@@ -87,8 +87,9 @@ fn main(
             }
         }
         for (var c = 0u; c < planes; c++) {
-            let shifted = value[c] + jobs[found].shift[c];
-            let sample = clamp(shifted, jobs[found].low[c], jobs[found].high[c]);
+            // Clamped before the shift, which then cannot overflow.
+            let shift = jobs[found].shift[c];
+            let sample = clamp(value[c], jobs[found].low[c] - shift, jobs[found].high[c] - shift) + shift;
             arena[jobs[found].target_[c] + y * jobs[found].target_row[c] + x] = bitcast<u32>(sample);
         }
     }
