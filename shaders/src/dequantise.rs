@@ -90,3 +90,99 @@ fn unpack(source: &[u32], first: usize, target: &mut [u32], value: impl Fn(i32) 
 const fn body_words(width: usize, first: usize) -> usize {
     (width - first % 2) / 2
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use proptest::prelude::*;
+
+    /// One block in `coefficients` from word 3 on, stored as the job's flags say.
+    fn store(samples: &[i32], width: usize, flags: u32) -> Vec<u32> {
+        let mut words = vec![0xEEEE_EEEE; 3];
+        for row in samples.chunks(width) {
+            if flags & DequantiseJob::PACKED_16 == 0 {
+                words.extend(row.iter().map(|&sample| sample as u32));
+            } else {
+                let pair = |pair: &[i32]| {
+                    u32::from(pair[0] as u16)
+                        | u32::from(pair.get(1).map_or(0x5555, |&right| right as u16)) << 16
+                };
+                words.extend(row.chunks(2).map(pair));
+            }
+        }
+        words
+    }
+
+    #[test]
+    fn both_ends_of_a_packed_word_keep_their_sign() {
+        let coefficients = store(&[-32768, 32767, -1], 3, DequantiseJob::PACKED_16);
+        let job = DequantiseJob {
+            source: 3,
+            source_row: 2,
+            width: 3,
+            height: 1,
+            target: 1,
+            target_row: 3,
+            flags: DequantiseJob::PACKED_16,
+            ..DequantiseJob::default()
+        };
+        let mut arena = [9; 5];
+        run(&job, &coefficients, &mut arena);
+        assert_eq!(arena.map(|word| word as i32), [9, -32768, 32767, -1, 9]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_part_of_a_block_equals_the_formula(
+            samples in prop::collection::vec(-32768..=32767_i32, 1..400),
+            width in 1_usize..40,
+            window in (0_usize..40, 0_usize..12, 0_usize..40, 0_usize..12),
+            flags in 0_u32..4,
+            step in prop::sample::select(vec![1.0_f32, 0.5, 0.013, 1e-6]),
+            scale in 0_u32..2,
+        ) {
+            let packed = flags & DequantiseJob::PACKED_16 != 0;
+            let height = samples.len().div_ceil(width);
+            let sample = |i: usize| {
+                let sample = samples.get(i).copied().unwrap_or(-5);
+                if packed || scale == 0 { sample } else { sample * 60_000 }
+            };
+            let samples: Vec<i32> = (0..width * height).map(sample).collect();
+            let (x, y) = (window.0.min(width), window.1.min(height));
+            let (columns, rows) = (window.2.min(width - x), window.3.min(height - y));
+            let job = DequantiseJob {
+                source: 3,
+                source_row: if packed { width.div_ceil(2) } else { width } as u32,
+                source_x: x as u32,
+                source_y: y as u32,
+                width: columns as u32,
+                height: rows as u32,
+                target: 2,
+                target_row: columns as u32 + 1,
+                flags,
+                step,
+                padding: [0; 2],
+            };
+            let mut right = vec![0xABCD_u32; 2 + (columns + 1) * rows];
+            let mut made = right.clone();
+            for row in 0..rows {
+                for column in 0..columns {
+                    let sample = samples[(y + row) * width + x + column];
+                    right[2 + row * (columns + 1) + column] = if flags & DequantiseJob::IRREVERSIBLE == 0 {
+                        sample as u32
+                    } else {
+                        (sample as f32 * step).to_bits()
+                    };
+                }
+            }
+            run(&job, &store(&samples, width, flags), &mut made);
+            prop_assert_eq!(&made, &right);
+            if let Some(last) = made.last_mut() {
+                *last ^= 1;
+                prop_assert_ne!(made, right);
+            }
+        }
+    }
+}

@@ -28,3 +28,5 @@ pub mod wgsl;
 
 #[cfg(test)]
 mod idwt_tests;
+#[cfg(test)]
+mod pack_tests;

@@ -1,5 +1,6 @@
 //! Packing: component samples to texels (palette, up-sampling, colour conversion, depth).
 
+use crate::component_transform::{limit, round_small};
 use bytemuck::{Pod, Zeroable};
 
 /// Where one channel of the output comes from.
@@ -82,65 +83,161 @@ impl PackParameters {
     pub const COLOUR_SYCC: u32 = 1;
 }
 
+/// Texels of a row that are worked on at a time; even, so that two 16-bit texels share a word.
+const CHUNK: usize = 256;
+
 /// Packs the cell into `texels`: `row` words for each of `height` rows.
 ///
 /// # Panics
 /// If a channel's plane is not inside `arena`, or `texels` is too short.
 pub fn run(parameters: &PackParameters, tables: &[u32], arena: &[u32], texels: &mut [u32]) {
+    let format = parameters.format;
+    let top = if format == PackParameters::RGBA8 { 255 } else { 65_535 };
+    let used = if format == PackParameters::R16 { 1 } else { 4 };
+    let scales = parameters.channels.map(|channel| Scale::new(channel.high, top));
+    let mut values = [[top; CHUNK]; 4];
+    let width = parameters.width as usize;
     for row in 0..parameters.height {
         let y = parameters.y0 + row;
-        let out = &mut texels[(row * parameters.row) as usize..];
-        for column in 0..parameters.width {
-            let x = parameters.x0 + column;
-            let at = column as usize;
-            match parameters.format {
+        let out = (row * parameters.row) as usize;
+        for column in (0..width).step_by(CHUNK) {
+            let length = CHUNK.min(width - column);
+            let x = parameters.x0 + column as u32;
+            for (c, channel) in parameters.channels[..used].iter().enumerate() {
+                if channel.plane != PackChannel::OPAQUE {
+                    let values = &mut values[c][..length];
+                    channel.look_up(arena, x, y, values);
+                    if channel.table != PackChannel::NO_TABLE {
+                        channel.index(tables, values);
+                    }
+                    scales[c].apply(values);
+                } else if c < 3 {
+                    values[c] = values[0];
+                }
+            }
+            if parameters.colour == PackParameters::COLOUR_SYCC && used == 4 {
+                to_rgb(&mut values, top);
+            }
+            let [red, green, blue, alpha] = &values;
+            match format {
                 PackParameters::RGBA8 => {
-                    let [red, green, blue, alpha] = texel(parameters, tables, arena, x, y, 255);
-                    out[at] = red | green << 8 | blue << 16 | alpha << 24;
+                    let colours = red.iter().zip(green).zip(blue.iter().zip(alpha));
+                    for (out, ((r, g), (b, a))) in texels[out + column..][..length].iter_mut().zip(colours) {
+                        *out = r | g << 8 | b << 16 | a << 24;
+                    }
                 }
                 PackParameters::R16 => {
-                    let value = channel(&parameters.channels[0], tables, arena, x, y, 65535);
-                    if at.is_multiple_of(2) { out[at / 2] = value } else { out[at / 2] |= value << 16 }
+                    let texels = &mut texels[out + column / 2..][..length.div_ceil(2)];
+                    for (out, pair) in texels.iter_mut().zip(red[..length].chunks(2)) {
+                        *out = pair[0] | pair.get(1).map_or(0, |right| right << 16);
+                    }
                 }
                 _ => {
-                    let [red, green, blue, alpha] = texel(parameters, tables, arena, x, y, 65535);
-                    out[2 * at] = red | green << 16;
-                    out[2 * at + 1] = blue | alpha << 16;
+                    let texels = &mut texels[out + 2 * column..][..2 * length];
+                    let colours = red.iter().zip(green).zip(blue.iter().zip(alpha));
+                    for (out, ((r, g), (b, a))) in texels.chunks_exact_mut(2).zip(colours) {
+                        out[0] = r | g << 16;
+                        out[1] = b | a << 16;
+                    }
                 }
             }
         }
     }
 }
 
-fn texel(parameters: &PackParameters, tables: &[u32], arena: &[u32], x: u32, y: u32, top: u32) -> [u32; 4] {
-    let first = channel(&parameters.channels[0], tables, arena, x, y, top);
-    let mut value = [first, first, first, top];
-    for (value, from) in value.iter_mut().zip(&parameters.channels).skip(1) {
-        if from.plane != PackChannel::OPAQUE {
-            *value = channel(from, tables, arena, x, y, top);
+impl PackChannel {
+    /// The samples at output columns from `x`, less the lowest value. An empty plane gives zeros.
+    fn look_up(&self, arena: &[u32], x: u32, y: u32, values: &mut [u32]) {
+        let (Some(last_column), Some(last_row)) = (self.width.checked_sub(1), self.height.checked_sub(1))
+        else {
+            return values.fill(0);
+        };
+        let row = u64::from(y) * u64::from(self.y_numerator) / u64::from(self.y_denominator);
+        let row = (row as u32).saturating_sub(self.y0).min(last_row);
+        let plane = &arena[self.plane as usize + row as usize * self.row as usize..][..self.width as usize];
+        let low = self.low as u32;
+        if self.x_numerator == self.x_denominator && x >= self.x0 {
+            let first = ((x - self.x0) as usize).min(plane.len());
+            let inside = &plane[first..plane.len().min(first + values.len())];
+            let (inner, beyond) = values.split_at_mut(inside.len());
+            for (value, sample) in inner.iter_mut().zip(inside) {
+                *value = sample.wrapping_sub(low);
+            }
+            return beyond.fill(plane[last_column as usize].wrapping_sub(low));
+        }
+        // floor(x * numerator / denominator), stepped without a division for each sample.
+        let (numerator, denominator) = (u64::from(self.x_numerator), u64::from(self.x_denominator));
+        let product = u64::from(x) * numerator;
+        let (mut column, mut rest) = (product / denominator, product % denominator);
+        let (step, rest_step) = (numerator / denominator, numerator % denominator);
+        for value in values {
+            let at = (column as u32).saturating_sub(self.x0).min(last_column);
+            *value = plane[at as usize].wrapping_sub(low);
+            rest += rest_step;
+            column += step;
+            if rest >= denominator {
+                rest -= denominator;
+                column += 1;
+            }
         }
     }
-    if parameters.colour == PackParameters::COLOUR_SYCC {
-        let middle = top.div_ceil(2) as f32;
-        let luma = value[0] as f32;
-        let (blue, red) = (value[1] as f32 - middle, value[2] as f32 - middle);
-        let rgb = [luma + 1.402 * red, luma - 0.344_136 * blue - 0.714_136 * red, luma + 1.772 * blue];
-        for (value, rgb) in value.iter_mut().zip(rgb) {
-            *value = rgb.round_ties_even().clamp(0.0, top as f32) as u32;
+
+    /// Palette indices to the entries of the channel's column.
+    fn index(&self, tables: &[u32], values: &mut [u32]) {
+        let column = &tables[self.table as usize..][..self.table_length as usize];
+        let last = column.len().saturating_sub(1);
+        for value in values {
+            *value = column.get((*value as usize).min(last)).copied().unwrap_or(0);
         }
     }
-    value
 }
 
-fn channel(channel: &PackChannel, tables: &[u32], arena: &[u32], x: u32, y: u32, top: u32) -> u32 {
-    let resample = |at: u32, n: u32, d: u32| (u64::from(at) * u64::from(n) / u64::from(d)) as u32;
-    let column = resample(x, channel.x_numerator, channel.x_denominator).max(channel.x0) - channel.x0;
-    let row = resample(y, channel.y_numerator, channel.y_denominator).max(channel.y0) - channel.y0;
-    let at = row.min(channel.height - 1) * channel.row + column.min(channel.width - 1);
-    let mut value = (arena[(channel.plane + at) as usize] as i32).wrapping_sub(channel.low) as u32;
-    if channel.table != PackChannel::NO_TABLE {
-        value = tables[(channel.table + value.min(channel.table_length - 1)) as usize];
+/// `round(value * top / high)`, halves up, for values that are first clamped to `high`.
+#[derive(Clone, Copy)]
+struct Scale {
+    top: u32,
+    high: u32,
+    /// `ceil(2^48 / high)`. For `high` and `top` below 2^16 the numerator is below 2^32, so its product
+    /// with this fits 64 bits, and errs by less than `2^48 / high`: the quotient is exact.
+    reciprocal: u64,
+}
+
+impl Scale {
+    fn new(high: u32, top: u32) -> Self {
+        let high = high.max(1);
+        Self { top, high, reciprocal: (1_u64 << 48).div_ceil(high.into()) }
     }
-    let high = u64::from(channel.high);
-    ((u64::from(value.min(channel.high)) * u64::from(top) + high / 2) / high) as u32
+
+    fn apply(&self, values: &mut [u32]) {
+        let Self { top, high, reciprocal } = *self;
+        if high == top {
+            values.iter_mut().for_each(|value| *value = (*value).min(high));
+        } else if high <= 0xFFFF {
+            for value in values {
+                let numerator = (*value).min(high) * top + high / 2;
+                *value = ((u64::from(numerator) * reciprocal) >> 48) as u32;
+            }
+        } else {
+            let (high, top) = (u64::from(high), u64::from(top));
+            for value in values {
+                *value = ((u64::from(*value).min(high) * top + high / 2) / high) as u32;
+            }
+        }
+    }
+}
+
+/// sYCC to sRGB (IEC 61966-2-1 Amd.1), all in 0..=top.
+fn to_rgb([red, green, blue, _]: &mut [[u32; CHUNK]; 4], top: u32) {
+    let middle = top.div_ceil(2) as f32;
+    let full = top as f32;
+    for (x, (y, z)) in red.iter_mut().zip(green.iter_mut().zip(blue)) {
+        // Through i32: its conversion is one instruction, that of u32 is not.
+        let luma = *x as i32 as f32;
+        let blue_difference = *y as i32 as f32 - middle;
+        let red_difference = *z as i32 as f32 - middle;
+        let whole = |value: f32| round_small(limit(value, 0.0, full)) as u32;
+        *x = whole(luma + 1.402 * red_difference);
+        *y = whole(luma - 0.344_136 * blue_difference - 0.714_136 * red_difference);
+        *z = whole(luma + 1.772 * blue_difference);
+    }
 }

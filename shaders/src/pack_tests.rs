@@ -1,0 +1,270 @@
+//! The packing twin against one texel at a time, in the widest types.
+#![allow(clippy::unwrap_used)]
+
+use crate::pack::{self, PackChannel, PackParameters};
+use proptest::prelude::*;
+
+fn value(channel: &PackChannel, tables: &[u32], arena: &[u32], x: u32, y: u32, top: u32) -> u64 {
+    let scaled = |at: u32, n: u32, d: u32| i64::from(at) * i64::from(n) / i64::from(d);
+    let column = scaled(x, channel.x_numerator, channel.x_denominator) - i64::from(channel.x0);
+    let row = scaled(y, channel.y_numerator, channel.y_denominator) - i64::from(channel.y0);
+    let column = column.clamp(0, i64::from(channel.width) - 1);
+    let row = row.clamp(0, i64::from(channel.height) - 1);
+    let sample = arena[(i64::from(channel.plane) + row * i64::from(channel.row) + column) as usize] as i32;
+    let mut value = (i64::from(sample) - i64::from(channel.low)) as u64;
+    if channel.table != PackChannel::NO_TABLE {
+        let index = value.min(u64::from(channel.table_length) - 1);
+        value = tables[channel.table as usize + index as usize].into();
+    }
+    let (high, top) = (u64::from(channel.high), u64::from(top));
+    (value.min(high) * top + high / 2) / high
+}
+
+/// Red, green, blue, alpha.
+fn texel(p: &PackParameters, tables: &[u32], arena: &[u32], x: u32, y: u32, top: u32) -> [u64; 4] {
+    let mut texel = [0; 4];
+    for (c, channel) in p.channels.iter().enumerate() {
+        texel[c] = match (channel.plane, c) {
+            (PackChannel::OPAQUE, 3) => top.into(),
+            (PackChannel::OPAQUE, _) => texel[0],
+            _ => value(channel, tables, arena, x, y, top),
+        };
+    }
+    if p.colour == PackParameters::COLOUR_SYCC {
+        let half = f32::from((top / 2 + 1) as u16);
+        let [luma, cb, cr, _] = texel.map(|value| value as f32);
+        let (cb, cr) = (cb - half, cr - half);
+        let rgb = [luma + 1.402 * cr, luma - 0.344136 * cb - 0.714136 * cr, luma + 1.772 * cb];
+        for (c, value) in rgb.into_iter().enumerate() {
+            texel[c] = value.round_ties_even().clamp(0.0, top as f32) as u64;
+        }
+    }
+    texel
+}
+
+fn literal(p: &PackParameters, tables: &[u32], arena: &[u32], texels: &mut [u32]) {
+    for row in 0..p.height {
+        for column in 0..p.width {
+            let (x, y) = (p.x0 + column, p.y0 + row);
+            let out = &mut texels[(row * p.row) as usize..];
+            let top = if p.format == PackParameters::RGBA8 { 255 } else { 65_535 };
+            let texel = texel(p, tables, arena, x, y, top).map(|value| value as u32);
+            let column = column as usize;
+            match p.format {
+                PackParameters::RGBA8 => out[column] = u32::from_le_bytes(texel.map(|value| value as u8)),
+                PackParameters::R16 if column.is_multiple_of(2) => out[column / 2] = texel[0],
+                PackParameters::R16 => out[column / 2] |= texel[0] << 16,
+                _ => {
+                    out[2 * column] = texel[0] + (texel[1] << 16);
+                    out[2 * column + 1] = texel[2] + (texel[3] << 16);
+                }
+            }
+        }
+    }
+}
+
+/// Packs both ways and gives the index of the first word that differs.
+fn compare(p: &PackParameters, tables: &[u32], arena: &[u32]) -> Option<usize> {
+    let mut made = vec![0xAAAA_AAAA; (p.row * p.height) as usize];
+    let mut right = made.clone();
+    pack::run(p, tables, arena, &mut made);
+    literal(p, tables, arena, &mut right);
+    first_difference(&made, &right)
+}
+
+fn first_difference(made: &[u32], right: &[u32]) -> Option<usize> {
+    assert_eq!(made.len(), right.len());
+    made.iter().zip(right).position(|(made, right)| made != right)
+}
+
+fn plain(plane: u32, width: u32, height: u32, high: u32) -> PackChannel {
+    PackChannel {
+        plane,
+        row: width,
+        width,
+        height,
+        x_numerator: 1,
+        x_denominator: 1,
+        y_numerator: 1,
+        y_denominator: 1,
+        high,
+        table: PackChannel::NO_TABLE,
+        ..PackChannel::default()
+    }
+}
+
+const OPAQUE: PackChannel = PackChannel { plane: PackChannel::OPAQUE, ..EMPTY };
+const EMPTY: PackChannel = PackChannel {
+    plane: 0,
+    row: 0,
+    x0: 0,
+    y0: 0,
+    width: 0,
+    height: 0,
+    x_numerator: 1,
+    x_denominator: 1,
+    y_numerator: 1,
+    y_denominator: 1,
+    low: 0,
+    high: 1,
+    table: PackChannel::NO_TABLE,
+    table_length: 0,
+    padding: [0; 2],
+};
+
+#[test]
+fn eight_bits_are_copied_and_missing_channels_filled() {
+    let arena = [0, 1, 254, 255];
+    let mut p = PackParameters { width: 4, height: 1, row: 5, ..PackParameters::default() };
+    p.channels = [plain(0, 4, 1, 255), OPAQUE, OPAQUE, OPAQUE];
+    let mut texels = [7; 5];
+    pack::run(&p, &[], &arena, &mut texels);
+    assert_eq!(texels, [0xFF00_0000, 0xFF01_0101, 0xFFFE_FEFE, 0xFFFF_FFFF, 7]);
+}
+
+#[test]
+fn sixteen_bits_of_an_odd_row_leave_half_a_word_zero() {
+    let arena = [1, 2, 65_535];
+    let mut p = PackParameters { width: 3, height: 1, row: 2, ..PackParameters::default() };
+    p.format = PackParameters::R16;
+    p.channels = [plain(0, 3, 1, 65_535), OPAQUE, OPAQUE, OPAQUE];
+    let mut texels = [u32::MAX; 2];
+    pack::run(&p, &[], &arena, &mut texels);
+    assert_eq!(texels, [0x0002_0001, 0x0000_FFFF]);
+}
+
+#[test]
+fn every_value_of_every_depth_scales_exactly() {
+    for depth in 1..=31 {
+        let high = u32::MAX >> (32 - depth);
+        let mut arena: Vec<u32> = if depth <= 16 {
+            (0..=high).collect()
+        } else {
+            (0..20_000_u32).map(|i| i.wrapping_mul(2_654_435_761) & high).chain([0, high / 2, high]).collect()
+        };
+        arena.push(high);
+        let width = arena.len() as u32;
+        for format in [PackParameters::RGBA8, PackParameters::RGBA16] {
+            let p = PackParameters {
+                width,
+                height: 1,
+                row: 2 * width,
+                format,
+                channels: [plain(0, width, 1, high), OPAQUE, OPAQUE, OPAQUE],
+                ..PackParameters::default()
+            };
+            assert_eq!(compare(&p, &[], &arena), None, "{depth} bits");
+        }
+    }
+}
+
+#[test]
+fn odd_maxima_scale_exactly() {
+    for high in (1..=65_535).step_by(97).chain([3, 100, 254, 256, 65_534]) {
+        let arena: Vec<u32> = (0..300).map(|i| i * high / 299).chain([high + 1, u32::MAX]).collect();
+        let p = PackParameters {
+            width: 302,
+            height: 1,
+            row: 302,
+            channels: [plain(0, 302, 1, high), OPAQUE, OPAQUE, OPAQUE],
+            ..PackParameters::default()
+        };
+        let mut made = vec![0; 302];
+        pack::run(&p, &[], &arena, &mut made);
+        for (value, texel) in arena.iter().zip(&made) {
+            let value = u64::from((*value).min(high));
+            assert_eq!(u64::from(texel & 255), (value * 255 + u64::from(high) / 2) / u64::from(high));
+        }
+    }
+}
+
+#[test]
+fn sycc_of_known_colours() {
+    // Y, Cb, Cr of white, black, mid grey, and sRGB red as 4:4:4 full range.
+    let arena = [255, 0, 128, 76, 128, 128, 128, 85, 128, 128, 128, 255];
+    let mut p = PackParameters { width: 4, height: 1, row: 4, ..PackParameters::default() };
+    p.colour = PackParameters::COLOUR_SYCC;
+    p.channels = [plain(0, 4, 1, 255), plain(4, 4, 1, 255), plain(8, 4, 1, 255), OPAQUE];
+    let mut texels = [0; 4];
+    pack::run(&p, &[], &arena, &mut texels);
+    assert_eq!(texels, [0xFFFF_FFFF, 0xFF00_0000, 0xFF80_8080, 0xFF00_00FE]);
+}
+
+#[test]
+fn an_empty_plane_is_black_and_an_empty_palette_too() {
+    let mut p = PackParameters { width: 2, height: 1, row: 2, ..PackParameters::default() };
+    p.channels = [plain(0, 0, 0, 255), OPAQUE, OPAQUE, OPAQUE];
+    let mut texels = [1; 2];
+    pack::run(&p, &[], &[], &mut texels);
+    assert_eq!(texels, [0xFF00_0000; 2]);
+    p.channels[0] = PackChannel { table: 0, ..plain(0, 2, 1, 255) };
+    pack::run(&p, &[], &[9, 9], &mut texels);
+    assert_eq!(texels, [0xFF00_0000; 2]);
+}
+
+#[test]
+fn one_wrong_texel_is_noticed() {
+    assert_eq!(first_difference(&[1, 2, 3], &[1, 2, 3]), None);
+    assert_eq!(first_difference(&[1, 2, 3], &[1, 2, 2]), Some(2));
+}
+
+fn channel() -> impl Strategy<Value = PackChannel> {
+    let scale = || prop::sample::select(vec![(1, 1), (1, 1), (1, 2), (1, 4), (2, 1), (2, 3), (3, 7)]);
+    (
+        (0_u32..20, 1_u32..30, 1_u32..9, 0_u32..9, 0_u32..9),
+        (scale(), scale()),
+        -300..300_i32,
+        prop::sample::select(vec![1_u32, 15, 255, 256, 1023, 4095, 65_535, 65_536, (1 << 24) - 1, u32::MAX]),
+        prop::option::of((0_u32..8, 1_u32..24)),
+        any::<bool>(),
+    )
+        .prop_map(|((plane, width, height, x0, y0), (x, y), low, high, table, opaque)| PackChannel {
+            plane: if opaque { PackChannel::OPAQUE } else { plane },
+            row: width + 2,
+            x0,
+            y0,
+            width,
+            height,
+            x_numerator: x.0,
+            x_denominator: x.1,
+            y_numerator: y.0,
+            y_denominator: y.1,
+            low,
+            high,
+            table: table.map_or(PackChannel::NO_TABLE, |table| table.0),
+            table_length: table.map_or(0, |table| table.1),
+            padding: [0; 2],
+        })
+}
+
+proptest! {
+    #[test]
+    fn any_packing_equals_the_formula(
+        channels in [channel(), channel(), channel(), channel()],
+        (x0, y0) in (0_u32..50, 0_u32..20),
+        (width, height) in (prop_oneof![1_u32..40, 500_u32..530], 1_u32..6),
+        format in 0_u32..3,
+        sycc: bool,
+        seed: u32,
+    ) {
+        let mut channels = channels;
+        if channels[0].plane == PackChannel::OPAQUE {
+            channels[0].plane = 3;
+        }
+        // Samples are never below the lowest value.
+        let lowest = channels.iter().map(|channel| channel.low).max().unwrap();
+        let noise = |i: u32| (i ^ seed).wrapping_mul(0x9E37_79B1).rotate_left(13).wrapping_mul(0x85EB_CA77);
+        let arena: Vec<u32> =
+            (0..400).map(|i| (lowest + (noise(i) >> (8 + i % 20)) as i32) as u32).collect();
+        let tables: Vec<u32> = (0..32).map(|i| noise(i + 1000) >> (i % 32)).collect();
+        let p = PackParameters {
+            x0, y0, width, height,
+            row: 2 * width + 1,
+            format,
+            colour: u32::from(sycc && format != PackParameters::R16),
+            padding: 0,
+            channels,
+        };
+        prop_assert_eq!(compare(&p, &tables, &arena), None);
+    }
+}
