@@ -51,3 +51,26 @@ pub fn default_runner() -> Arc<dyn ParallelRunner> {
     #[cfg(not(feature = "threads"))]
     Arc::new(Serial)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    fn each_once(runner: &dyn ParallelRunner) {
+        for count in [0, 1, 7, 1000] {
+            let calls: Vec<AtomicUsize> = (0..count).map(|_| AtomicUsize::new(0)).collect();
+            runner.run(count, &|index| {
+                calls[index].fetch_add(1, Ordering::Relaxed);
+            });
+            assert!(calls.iter().all(|calls| calls.load(Ordering::Relaxed) == 1));
+        }
+        assert!(runner.workers() >= 1);
+    }
+
+    #[test]
+    fn every_task_runs_once() {
+        each_once(&Serial);
+        each_once(&*default_runner());
+    }
+}

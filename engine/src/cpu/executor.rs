@@ -52,3 +52,136 @@ fn run_cell(plan: &Plan, staging: &[u32], cell: &Cell, worker: &mut Worker) {
     }
     cell.transform.iter().for_each(|job| component_transform::run(job, arena));
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::codestream::code_block::Orientation;
+    use crate::codestream::header::CodeBlockStyle;
+    use crate::geometry::{Rect, Size};
+    use crate::plan::{Level, PlannedBlock};
+    use crate::runner::Serial;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use wavetile_shaders::component_transform::ComponentTransformJob;
+    use wavetile_shaders::dequantise::DequantiseJob;
+    use wavetile_shaders::idwt::IdwtJob;
+
+    /// Cells of one 4 x 4 tile each: a 2 x 2 LL block of `value` and nothing else, so all samples are
+    /// `value` before the level shift. The jobs' `source` counts in an upload that the CPU does not have.
+    fn plan(values: &[i32]) -> (Plan, Vec<u32>) {
+        let mut plan = Plan::default();
+        let mut staging = Vec::new();
+        for (index, &value) in values.iter().enumerate() {
+            let begin = staging.len();
+            staging.extend([value as u32; 4]);
+            plan.blocks.push(PlannedBlock {
+                size: Size::new(2, 2),
+                orientation: Orientation::Ll,
+                style: CodeBlockStyle::default(),
+                bit_planes: 8,
+                roi_shift: 0,
+                fraction: false,
+                packed_16: false,
+                segments: 0..0,
+                staging: begin..staging.len(),
+            });
+            let dequantise = DequantiseJob {
+                source: 1000,
+                source_row: 2,
+                width: 2,
+                height: 2,
+                target_row: 2,
+                ..DequantiseJob::default()
+            };
+            let level = IdwtJob {
+                x1: 4,
+                y1: 4,
+                out_x1: 4,
+                out_y1: 4,
+                hl: 4,
+                lh: 8,
+                hh: 12,
+                out: 16,
+                out_row: 4,
+                ..IdwtJob::default()
+            };
+            let transform = ComponentTransformJob {
+                source: [16; 4],
+                source_row: [4; 4],
+                target: [16; 4],
+                target_row: [4; 4],
+                shift: [128; 4],
+                high: [255; 4],
+                width: 4,
+                height: 4,
+                count: 1,
+                ..ComponentTransformJob::default()
+            };
+            let x = 4 * index as u32;
+            plan.cells.push(Cell {
+                rect: Rect::new(x, 0, x + 4, 4),
+                arena_words: 32,
+                blocks: vec![index as u32],
+                upload_words: 4,
+                dequantise: vec![dequantise],
+                levels: vec![Level { reversible: vec![level], irreversible: Vec::new() }],
+                transform: vec![transform],
+                ..Cell::default()
+            });
+        }
+        plan.staging_words = staging.len();
+        (plan, staging)
+    }
+
+    /// Hands out tasks on three threads of its own.
+    struct Threads;
+
+    impl ParallelRunner for Threads {
+        fn run(&self, count: usize, task: &(dyn Fn(usize) + Sync)) {
+            let next = AtomicUsize::new(0);
+            std::thread::scope(|scope| {
+                for _ in 0..self.workers() {
+                    scope.spawn(|| {
+                        loop {
+                            let index = next.fetch_add(1, Ordering::Relaxed);
+                            if index >= count {
+                                return;
+                            }
+                            task(index);
+                        }
+                    });
+                }
+            });
+        }
+
+        fn workers(&self) -> usize {
+            3
+        }
+    }
+
+    #[test]
+    fn cells_come_out_the_same_on_any_runner_with_an_arena_for_each_worker() {
+        let values: Vec<i32> = (0..200).map(|i| i * 3 - 300).collect();
+        let (plan, staging) = plan(&values);
+        for runner in [&Serial as &dyn ParallelRunner, &Threads, &*crate::runner::default_runner()] {
+            let results = Mutex::new(vec![None; values.len()]);
+            let (alive, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            CpuExecutor.run(&plan, &staging, runner, &|cell, arena| {
+                most.fetch_max(alive.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                assert_eq!(arena.len(), 32);
+                let earlier =
+                    results.lock().unwrap()[cell.rect.x0 as usize / 4].replace(arena[16..].to_vec());
+                assert_eq!(earlier, None);
+                // What a sink leaves behind must not reach the next cell.
+                arena.fill(0xFFFF);
+                alive.fetch_sub(1, Ordering::SeqCst);
+            });
+            for (result, value) in results.into_inner().unwrap().into_iter().zip(&values) {
+                assert_eq!(result.unwrap(), [(value + 128).clamp(0, 255) as u32; 16]);
+            }
+            assert!(most.into_inner() <= runner.workers());
+        }
+    }
+}
