@@ -104,8 +104,8 @@ impl PacketIndex {
     fn sort(mut found: Found, input: &IndexInput<'_>, packed: Vec<u8>) -> Self {
         let last = found.records.len().wrapping_sub(1);
         let cut = found.cut.then(|| found.records.get(last).map(|record| record.precinct)).flatten();
-        // Stable, and the packets of a precinct stand in the order of their layers.
-        found.records.sort_by_key(|record| record.precinct);
+        let precincts = input.tile.components.iter().map(|component| component.precincts);
+        sort_by_precinct(&mut found.records, precincts);
         let mut index = Self { layers: input.tile.parameters.style.layers, packed, ..Self::default() };
         index.offsets.reserve_exact(found.records.len());
         index.lengths.reserve_exact(found.records.len());
@@ -197,6 +197,7 @@ impl PacketIndex {
 }
 
 /// One packet.
+#[derive(Clone, Default)]
 struct Record {
     precinct: (u32, u64),
     offset: u64,
@@ -224,6 +225,38 @@ impl Found {
         self.records.push(Record { precinct, offset: range.start, length, header });
         Ok(())
     }
+}
+
+/// Sorts packets by precinct; those of a precinct stay in the order of their layers. `counts`: the precincts of
+/// each tile-component.
+fn sort_by_precinct(records: &mut Vec<Record>, counts: impl Iterator<Item = u64>) {
+    let mut precincts = 0u64;
+    let mut firsts = Vec::new();
+    for count in counts {
+        firsts.push(precincts);
+        precincts = precincts.saturating_add(count);
+    }
+    // Where most of the precincts have a packet, counting is quicker than comparing.
+    if precincts > 2 * records.len() as u64 {
+        records.sort_by_key(|record| record.precinct);
+        return;
+    }
+    let place = |record: &Record| (firsts[record.precinct.0 as usize] + record.precinct.1) as usize;
+    let mut next = vec![0u32; precincts as usize + 1];
+    for record in &*records {
+        next[place(record) + 1] += 1;
+    }
+    for at in 1..next.len() {
+        next[at] += next[at - 1];
+    }
+    let mut sorted = vec![Record::default(); records.len()];
+    for record in records.drain(..) {
+        let slot = &mut next[place(&record)];
+        let at = *slot as usize;
+        *slot += 1;
+        sorted[at] = record;
+    }
+    *records = sorted;
 }
 
 /// Number of a precinct in its tile-component.
@@ -518,3 +551,27 @@ impl Window {
 /// Marker and length of SOP; two bytes of packet number follow.
 const SOP: [u8; 4] = [0xFF, 0x91, 0, 4];
 const READ_AHEAD: u64 = 1 << 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn counting_and_comparing_sort_packets_alike(
+            places in prop::collection::vec((0u32..3, 0u64..4), 0..40),
+        ) {
+            // Offsets tell packets of one precinct apart.
+            let records = places.iter().zip(0u64..);
+            let mut records: Vec<Record> = records
+                .map(|(&precinct, offset)| Record { precinct, offset, ..Record::default() })
+                .collect();
+            let mut expected: Vec<_> = places.iter().copied().zip(0u64..).collect();
+            expected.sort();
+            sort_by_precinct(&mut records, [4, 4, 4].into_iter());
+            let sorted: Vec<_> = records.iter().map(|record| (record.precinct, record.offset)).collect();
+            prop_assert_eq!(sorted, expected);
+        }
+    }
+}
