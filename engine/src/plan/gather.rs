@@ -14,10 +14,10 @@ use crate::entropy::MAX_BIT_PLANES;
 use crate::error::{CodestreamError, Result};
 use crate::geometry::{Rect, Size};
 use crate::limits::Limits;
-use std::collections::HashMap;
 
-/// The coded blocks of one sub-band: (column, row) of the code-block grid to plan index and rectangle.
-type BandBlocks = HashMap<(u32, u32), (u32, Rect)>;
+/// The coded blocks of one sub-band: (row, column) of the code-block grid, plan index, rectangle. In that order
+/// once all are found.
+type BandBlocks = Vec<((u32, u32), u32, Rect)>;
 
 /// The coded blocks of one tile-component inside a window, by place.
 #[derive(Default)]
@@ -36,13 +36,24 @@ impl TileBlocks {
         window: Rect,
     ) -> impl Iterator<Item = (u32, Rect)> + use<'a> {
         let (xcb, ycb) = (sub_band.code_block_width_exponent, sub_band.code_block_height_exponent);
-        let map = self.bands.get(resolution).and_then(|bands| bands.get(band));
+        let blocks =
+            self.bands.get(resolution).and_then(|bands| bands.get(band)).map_or(&[][..], Vec::as_slice);
         let span = |from: u32, to: u32, exponent: u8| {
-            if window.is_empty() { 0..0 } else { (from >> exponent)..((to - 1) >> exponent) + 1 }
+            if window.is_empty() || blocks.is_empty() {
+                0..0
+            } else {
+                (from >> exponent)..((to - 1) >> exponent) + 1
+            }
         };
         let columns = span(window.x0, window.x1, xcb);
-        span(window.y0, window.y1, ycb)
-            .flat_map(move |row| columns.clone().filter_map(move |column| map?.get(&(column, row)).copied()))
+        span(window.y0, window.y1, ycb).flat_map(move |row| {
+            let first = blocks.partition_point(|block| block.0 < (row, columns.start));
+            let end = (row, columns.end);
+            blocks[first..]
+                .iter()
+                .take_while(move |block| block.0 < end)
+                .map(|&(_, index, rect)| (index, rect))
+        })
     }
 }
 
@@ -86,7 +97,7 @@ impl<'a> Gatherer<'a> {
         let layers = self.layers.min(tile.parameters.style.layers);
         for (index, window) in windows.iter().enumerate() {
             let resolution = &geometry.resolutions[index];
-            found.bands.push(vec![HashMap::new(); resolution.bands.len()]);
+            found.bands.push(vec![BandBlocks::new(); resolution.bands.len()]);
             if self.coverage.resolutions.len() <= index {
                 self.coverage.resolutions.resize(index + 1, (0, 0));
             }
@@ -120,6 +131,9 @@ impl<'a> Gatherer<'a> {
                     &bin.bytes,
                     &mut found.bands[index],
                 )?;
+            }
+            for blocks in &mut found.bands[index] {
+                blocks.sort_unstable_by_key(|block| block.0);
             }
         }
         Ok(found)
@@ -179,10 +193,10 @@ impl<'a> Gatherer<'a> {
                     segments,
                 )?;
                 let place = (
-                    rect.x0 >> sub_band.code_block_width_exponent,
                     rect.y0 >> sub_band.code_block_height_exponent,
+                    rect.x0 >> sub_band.code_block_width_exponent,
                 );
-                found[band].insert(place, (planned, rect));
+                found[band].push((place, planned, rect));
             }
         }
         Ok(())
