@@ -65,7 +65,7 @@ fn literal(job: &ComponentTransformJob, arena: &mut [u32]) {
                     .collect(),
             };
             for (c, value) in values.into_iter().enumerate() {
-                let sample = value.wrapping_add(job.shift[c]).clamp(job.low[c], job.high[c]);
+                let sample = value.saturating_add(job.shift[c]).clamp(job.low[c], job.high[c]);
                 arena[(job.target[c] + y * job.target_row[c] + x) as usize] = sample as u32;
             }
         }
