@@ -316,7 +316,7 @@ impl Decoder {
     }
 
     /// Output pixels of a cell's side: on the CPU small enough for the caches, on the GPU large enough to
-    /// fill it while three components of 32-bit samples stay within one binding of 128 MiB.
+    /// fill it.
     fn cell_side(&self) -> u32 {
         #[cfg(feature = "gpu")]
         if self.gpu.is_some() {

@@ -141,7 +141,8 @@ impl Image {
 
     /// Decides what a decode does, and takes the compressed bytes it needs out of `bins`.
     ///
-    /// `cell_side` is the side in output pixels of the squares that the executor works on.
+    /// `cell_side` is the side in output pixels of the squares that the executor works on; it is halved
+    /// until the samples of all components fit a buffer of 128 MiB.
     ///
     /// # Errors
     /// A request that the picture cannot meet, broken or unsupported data, or a limit.
@@ -160,6 +161,8 @@ impl Image {
         let mut ascending = components.clone();
         ascending.sort_unstable();
         ascending.dedup();
+        // Three more: the component transform may need components that were not asked for.
+        let cell_side = fitting_cell_side(cell_side, ascending.len() as u64 + 3);
         let plan_request = PlanRequest {
             region,
             reduce: request.reduce,
@@ -250,6 +253,20 @@ impl Image {
     }
 }
 
+/// The largest cell, `side` or smaller by a power of two, whose arena stays below 128 MiB.
+fn fitting_cell_side(side: u32, components: u64) -> u32 {
+    // WebGPU's default limit for one storage binding, in words.
+    const MOST_WORDS: u64 = (128 << 20) / 4;
+    // Sub-bands, the levels made of them (a third more) and the finished component: 3.4 words a sample.
+    // A filter reaches a few samples beyond the cell at every level.
+    let words = |side: u32| components * u64::from(side + 16).pow(2) * 7 / 2;
+    let mut side = side;
+    while side > 16 && words(side) > MOST_WORDS {
+        side /= 2;
+    }
+    side
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -259,6 +276,13 @@ mod tests {
     use crate::decoder::Decoder;
     use crate::error::Error;
     use crate::plan::TexelFormat;
+
+    #[test]
+    fn cells_shrink_with_the_number_of_components() {
+        assert_eq!(fitting_cell_side(1024, 6), 1024);
+        assert_eq!(fitting_cell_side(1024, 20), 512);
+        assert_eq!(fitting_cell_side(512, 16_384 + 3), 16);
+    }
 
     #[test]
     fn a_header_that_claims_a_huge_picture_costs_nothing() {
