@@ -263,11 +263,17 @@ impl IndexedCodestream {
 
     fn read_head(&self, tile: u32) -> Result<TileHead> {
         let (mut bin, mut parts, mut packed) = (Vec::new(), Vec::new(), None::<Vec<u8>>);
-        let mut complete = self.parts.is_tile_whole(tile);
-        for part in self.parts.of_tile(tile) {
+        let all = self.parts.of_tile(tile);
+        // The first header has all parameters. What a later one that is cut off or missing would add (POC)
+        // concerns the order of packets that are missing too.
+        let mut complete = match all.first() {
+            Some(first) => first.part == 0,
+            None => self.parts.is_tile_whole(tile),
+        };
+        for part in all {
             let header = TilePartHeader::read(&*self.source, part)?;
             bin.extend_from_slice(&header.segments);
-            complete &= !header.damaged;
+            complete &= !header.damaged || part.part > 0;
             let of_main = |all: &Option<Vec<u8>>, ranges: &Option<Vec<Range<usize>>>| {
                 let range = ranges.as_ref()?.get(part.ordinal as usize)?.clone();
                 Some(all.as_ref()?.get(range)?.to_vec())
