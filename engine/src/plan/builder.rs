@@ -128,11 +128,14 @@ pub fn build(
     let mut plan = Plan { window: grid.rect(request.region), ..Plan::default() };
     let mut gatherer = Gatherer::new(bins, codestream, header, request.layers, limits);
     let mut work = Vec::new();
+    let mut bands = 0u64;
     for index in covered_tiles(header, reach(header, request, request.region)) {
         let PlannedTile { tile, known } = tiles(index)?;
         let mut components = Vec::new();
         for component in needed_components(&tile, request) {
             let tile_component = &tile.components[component as usize];
+            bands += tile_component.resolutions.len() as u64;
+            Limits::check("resolutions of tile-components in a request", bands, limits.max_code_blocks)?;
             let finest = wanted_resolution(tile_component, request.reduce).ok_or_else(|| {
                 RequestError::TooFewLevels {
                     reduce: request.reduce,

@@ -65,6 +65,8 @@ pub(super) struct Gatherer<'a> {
     layers: u16,
     limits: &'a Limits,
     coverage: Coverage,
+    /// Precincts looked at.
+    precincts: u64,
     /// Indices of a precinct's contributions, grouped by block.
     order: Vec<u32>,
     starts: Vec<u32>,
@@ -80,7 +82,8 @@ impl<'a> Gatherer<'a> {
     ) -> Self {
         let counts = (header.size.components.len() as u32, header.tile_count());
         let coverage = Coverage::default();
-        Self { bins, codestream, counts, layers, limits, coverage, order: Vec::new(), starts: Vec::new() }
+        let (order, starts) = (Vec::new(), Vec::new());
+        Self { bins, codestream, counts, layers, limits, coverage, precincts: 0, order, starts }
     }
 
     /// Adds the blocks that one tile-component's windows need.
@@ -102,6 +105,8 @@ impl<'a> Gatherer<'a> {
                 self.coverage.resolutions.resize(index + 1, (0, 0));
             }
             for number in resolution.precincts_meeting(window.input) {
+                self.precincts += 1;
+                self.check_work()?;
                 let id = PrecinctId {
                     tile: tile.index,
                     component,
@@ -137,6 +142,13 @@ impl<'a> Gatherer<'a> {
             }
         }
         Ok(found)
+    }
+
+    /// Claims of a header must not keep the planner busy for longer than a picture within the limits may.
+    fn check_work(&self) -> Result<()> {
+        let limit = self.limits.max_code_blocks;
+        Limits::check("precincts in a request", self.precincts, limit)?;
+        Ok(Limits::check("code-blocks in a request", self.coverage.blocks_needed, limit)?)
     }
 
     /// Counts the blocks of a precinct of which nothing is there.
