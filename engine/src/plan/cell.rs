@@ -94,6 +94,7 @@ impl<'a> CellBuilder<'a> {
         }
         let transform = tile.parameters.components[work.component as usize].coding.transform;
         let windows = component_windows(tile, work.component, output, work.finest);
+        let jobs_before = self.cell.dequantise.len();
         let mut low = self.allocate(windows[0].output)?;
         self.dequantise(tile, work, 0, 0, low, transform);
         for (index, window) in windows.iter().enumerate().skip(1) {
@@ -106,7 +107,8 @@ impl<'a> CellBuilder<'a> {
                 *high = target.offset;
             }
             let made = self.allocate(window.output)?;
-            if window.output.is_empty() {
+            // Nothing coded so far: the wavelet of zeros is zeros, which is what a cleared arena holds.
+            if window.output.is_empty() || self.cell.dequantise.len() == jobs_before {
                 low = made;
                 continue;
             }
