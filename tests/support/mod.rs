@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 
 /// The folder of shared test data: `$WAVETILE_SHARED`, or `shared` beside the repository.
 pub fn shared() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
-    let folder = std::env::var_os("WAVETILE_SHARED").map_or(beside, PathBuf::from);
-    folder.join("testdata").is_dir().then_some(folder)
+    if let Some(folder) = std::env::var_os("WAVETILE_SHARED").map(PathBuf::from) {
+        return folder.join("testdata").is_dir().then_some(folder);
+    }
+    let beside =
+        Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().skip(1).take(2).map(|up| up.join("shared"));
+    beside.into_iter().find(|folder| folder.join("testdata").is_dir())
 }
 
 /// The shared data, or `None` after saying that `test` was skipped.

@@ -1,0 +1,83 @@
+//! However the bytes of the data-bins arrive, the picture is the same.
+
+use crate::open;
+use proptest::prelude::*;
+use std::path::Path;
+use wavetile_engine::data_bin::{DataBinId, PrecinctId};
+use wavetile_engine::source::IndexedFile;
+use wavetile_engine::{DataBinCache, DataBins, DecodeRequest, Decoder, Image, Limits};
+
+/// All data-bins of codestream 0.
+fn all_bins(file: &IndexedFile) -> Vec<(DataBinId, Vec<u8>, bool)> {
+    let header = file.header();
+    let mut ids = vec![DataBinId::Metadata(0), DataBinId::MainHeader];
+    for tile in 0..header.tile_count() {
+        ids.push(DataBinId::TileHeader(tile));
+        for (component, geometry) in (0..).zip(&file.tile(tile).unwrap().components) {
+            let id = |precinct| PrecinctId { tile, component, precinct };
+            let number =
+                |precinct| id(precinct).in_class_id(header.size.components.len() as u32, header.tile_count());
+            ids.extend((0..geometry.precincts).map(|p| DataBinId::Precinct(number(p).unwrap())));
+        }
+    }
+    let read = |id| {
+        let bin = file.bin(0, id).unwrap().unwrap();
+        (id, bin.bytes.to_vec(), bin.complete)
+    };
+    ids.into_iter().map(read).collect()
+}
+
+/// One message: a bin's number in the list, and a range of its bytes.
+type Piece = (usize, usize, usize);
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_split_and_order_gives_the_same_picture(seed in any::<u64>(), sizes in prop::collection::vec(1usize..400, 1..6)) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/gradient.jp2");
+        let (file, image) = open(std::fs::read(path).unwrap()).unwrap();
+        let decoder = Decoder::cpu();
+        let request = DecodeRequest::default();
+        let (wanted, wanted_report) = decoder.components(&image, &file, &request).unwrap();
+
+        let bins = all_bins(&file);
+        let mut pieces: Vec<Piece> = Vec::new();
+        for (number, (_, bytes, _)) in bins.iter().enumerate() {
+            let (mut at, mut turn) = (0, number);
+            loop {
+                let end = (at + sizes[turn % sizes.len()]).min(bytes.len());
+                // Some pieces begin before the last one ended.
+                pieces.push((number, at.saturating_sub(turn % 3), end));
+                (at, turn) = (end, turn + 1);
+                if at == bytes.len() {
+                    break;
+                }
+            }
+        }
+        // Shuffled, and every seventh sent twice.
+        let mut state = seed | 1;
+        for index in (1..pieces.len()).rev() {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            pieces.swap(index, (state >> 33) as usize % (index + 1));
+        }
+        let again: Vec<Piece> = pieces.iter().step_by(7).copied().collect();
+        pieces.extend(again);
+
+        let mut cache = DataBinCache::new();
+        let half = pieces.len() / 2;
+        for (count, &(number, from, to)) in pieces.iter().enumerate() {
+            let (id, bytes, complete) = &bins[number];
+            cache.insert(0, *id, from as u64, &bytes[from..to], *complete && to == bytes.len());
+            if count == half && let Some(image) = Image::open(&cache, &Limits::default()).unwrap() {
+                let (_, report) = decoder.components(&image, &cache, &request).unwrap();
+                prop_assert!(report.completeness() <= wanted_report.completeness());
+            }
+        }
+        let image = Image::open(&cache, &Limits::default()).unwrap().unwrap();
+        let (got, report) = decoder.components(&image, &cache, &request).unwrap();
+        prop_assert_eq!(got, wanted);
+        prop_assert_eq!(report, wanted_report);
+        prop_assert_eq!(cache.bytes_held(), bins.iter().map(|(_, bytes, _)| bytes.len() as u64).sum::<u64>());
+    }
+}

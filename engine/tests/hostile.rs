@@ -1,0 +1,66 @@
+//! Broken and hostile input: an error or a picture, never a panic, and no more memory than is earned.
+#![allow(clippy::unwrap_used)]
+
+#[path = "../../tests/support/mod.rs"]
+mod support;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use support::shared_or_skip;
+use wavetile_engine::source::IndexedFile;
+use wavetile_engine::{DecodeRequest, Decoder, Image, Limits, Rect, Result, TexelFormat};
+
+/// The most memory that this process has ever had resident (Linux only).
+fn most_memory_in_mib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? / 1024)
+}
+
+/// Pixels beyond which only a corner is decoded: the limits allow more, but that takes its time.
+const LARGE: u64 = 1 << 24;
+
+/// Everything a program does with a file.
+fn use_it(decoder: &Decoder, bytes: Vec<u8>, limits: &Limits) -> Result<()> {
+    let file = IndexedFile::open(bytes, limits)?;
+    let image = Image::open(&file, limits)?.expect("a file has all headers that it has");
+    let area = image.area();
+    let corner = Rect::new(area.x0, area.y0, area.x0.saturating_add(500), area.y0.saturating_add(500));
+    let components = image.header().size.components.len() as u64;
+    let request = DecodeRequest {
+        region: (area.area().saturating_mul(components) > LARGE).then_some(corner),
+        ..DecodeRequest::default()
+    };
+    let components = decoder.components(&image, &file, &request).map(|_| ());
+    let picture = decoder.render(&image, &file, &request, TexelFormat::Rgba8).map(|_| ());
+    components.and(picture)
+}
+
+#[test]
+fn malformed_files_do_no_harm() {
+    let Some(shared) = shared_or_skip("malformed_files_do_no_harm") else { return };
+    let decoder = Decoder::cpu();
+    let mut panics = Vec::new();
+    let (mut files, mut pictures) = (0, 0);
+    for entry in std::fs::read_dir(shared.join("testdata/malformed")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if name == "README.md" || name == "manifest.jsonl" {
+            continue;
+        }
+        files += 1;
+        for (level, limits) in [("strict", Limits::strict()), ("default", Limits::default())] {
+            let bytes = std::fs::read(&path).unwrap();
+            match catch_unwind(AssertUnwindSafe(|| use_it(&decoder, bytes, &limits))) {
+                Ok(Ok(())) => pictures += 1,
+                Ok(Err(_)) => {}
+                Err(_) => panics.push(format!("{name} ({level})")),
+            }
+        }
+        if let Some(most) = most_memory_in_mib() {
+            assert!(most < 1024, "{name} (or a file before it) took {most} MiB");
+        }
+    }
+    assert!(panics.is_empty(), "{}", panics.join("\n"));
+    assert_eq!(files, 142);
+    assert!(pictures > 20, "only {pictures} were shown at all");
+}
