@@ -64,3 +64,59 @@ fn malformed_files_do_no_harm() {
     assert_eq!(files, 142);
     assert!(pictures > 20, "only {pictures} were shown at all");
 }
+
+/// A small generator of repeatable numbers.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % end.max(1)
+    }
+}
+
+#[test]
+fn changed_bytes_do_no_harm() {
+    let Some(shared) = shared_or_skip("changed_bytes_do_no_harm") else { return };
+    let files = [
+        "files/gray-33x29-off35-t17-prec16-pcrl-l3-53.j2k",
+        "files/gray-40x40-mode63-53.j2k",
+        "files/gray-64x48-tp-interleaved-53.j2k",
+        "files/rgb-48x48-cprl-sub3-mp-53.j2k",
+        "files/gray-33x29-off31-97.j2k",
+        "files/byte_tlm_plt.jp2",
+        "files/byte_one_poc.j2k",
+        "files/pal-32x24.jp2",
+        "files/issue458.jp2",
+        "files/sycc_420_odd_origin_x_coord.jp2",
+        "conformance/part4/p1_06.j2k",
+        "conformance/part4/p1_07.j2k",
+        "conformance/part4/p0_13.j2k",
+        "conformance/part4/p0_02.j2k",
+    ];
+    let decoder = Decoder::cpu().with_runner(std::sync::Arc::new(wavetile_engine::runner::Serial));
+    let mut numbers = Numbers(7);
+    let mut pictures = 0;
+    let mut panics = Vec::new();
+    for name in files {
+        let whole = std::fs::read(shared.join("testdata").join(name)).unwrap();
+        for round in 0..300 {
+            let mut bytes = whole.clone();
+            // Mostly in the headers, where each bit counts.
+            let end = if round % 3 == 0 { bytes.len() } else { bytes.len().min(400) };
+            let changes: Vec<(usize, u8)> = (0..1 + numbers.below(3))
+                .map(|_| {
+                    let value = [0, 1, 0x7F, 0x80, 0xFF, numbers.below(256) as u8][numbers.below(6)];
+                    (numbers.below(end), value)
+                })
+                .collect();
+            changes.iter().for_each(|&(at, value)| bytes[at] = value);
+            match catch_unwind(AssertUnwindSafe(|| use_it(&decoder, bytes, &Limits::strict()))) {
+                Ok(outcome) => pictures += usize::from(outcome.is_ok()),
+                Err(_) => panics.push(format!("{name} {changes:02x?}")),
+            }
+        }
+    }
+    assert!(panics.is_empty(), "{}", panics.join("\n"));
+    assert!(pictures > 100, "only {pictures} were shown");
+}

@@ -47,6 +47,8 @@ pub struct Coverage {
     pub resolutions: Vec<(u64, u64)>,
     /// Precincts of the coarsest resolution of which nothing is there: the picture has holes.
     pub holes: u64,
+    /// Precincts with a packet header that makes no sense; the packets before it are used.
+    pub damaged_precincts: u64,
     /// Code-blocks whose support meets the window.
     pub blocks_needed: u64,
     /// Of those, blocks that hold coded data and are decoded.
@@ -115,7 +117,7 @@ impl OutputGrid {
 /// Plans a decode. Bins that are missing or cut leave their blocks out; [`Coverage`] says how many.
 ///
 /// # Errors
-/// Broken headers or packets, a feature that is not supported, too few resolution levels, or a limit.
+/// Broken headers, a feature that is not supported, too few resolution levels, or a limit.
 pub fn build(
     header: &MainHeader,
     tiles: &dyn Fn(u32) -> Result<PlannedTile>,

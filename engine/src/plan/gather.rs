@@ -11,7 +11,7 @@ use crate::codestream::sub_band::SubBand;
 use crate::codestream::tile::Tile;
 use crate::data_bin::{DataBinId, DataBins, PrecinctId};
 use crate::entropy::MAX_BIT_PLANES;
-use crate::error::{CodestreamError, Result};
+use crate::error::{CodestreamError, Error, Result};
 use crate::geometry::{Rect, Size};
 use crate::limits::Limits;
 
@@ -123,7 +123,13 @@ impl<'a> Gatherer<'a> {
                     continue;
                 };
                 let mut precinct = Precinct::new(tile, component, index as u32, number, self.limits)?;
-                precinct.read(&bin.bytes, bin.complete)?;
+                match precinct.read(&bin.bytes, bin.complete) {
+                    // The packets before the damage stay.
+                    Err(Error::Codestream(CodestreamError::BadPacket { .. })) => {
+                        self.coverage.damaged_precincts += 1;
+                    }
+                    outcome => outcome?,
+                }
                 self.coverage.holes += u64::from(index == 0 && precinct.layers == 0);
                 self.coverage.resolutions[index].0 += u64::from(precinct.layers.min(layers));
                 self.precinct(

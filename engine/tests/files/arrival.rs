@@ -27,6 +27,39 @@ fn all_bins(file: &IndexedFile) -> Vec<(DataBinId, Vec<u8>, bool)> {
     ids.into_iter().map(read).collect()
 }
 
+#[test]
+fn damage_in_a_precinct_costs_that_precinct_alone() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/gradient.jp2");
+    let (file, image) = open(std::fs::read(path).unwrap()).unwrap();
+    let decoder = Decoder::cpu();
+    // The transform would mix the components.
+    let request = DecodeRequest { without_component_transform: true, ..DecodeRequest::default() };
+    let (whole, _) = decoder.components(&image, &file, &request).unwrap();
+    let bins = all_bins(&file);
+    let mut damaged = 0;
+    for broken in 0..bins.len() {
+        let DataBinId::Precinct(number) = bins[broken].0 else { continue };
+        for pattern in [0x00u8, 0xA5, 0xE7, 0xFE, 0xFF] {
+            let mut cache = DataBinCache::new();
+            for (index, (id, bytes, complete)) in bins.iter().enumerate() {
+                let bad = vec![pattern; bytes.len()];
+                cache.insert(0, *id, 0, if index == broken { &bad } else { bytes }, *complete);
+            }
+            let (got, report) = decoder.components(&image, &cache, &request).unwrap();
+            assert!(report.coverage.damaged_precincts <= 1);
+            damaged += report.coverage.damaged_precincts;
+            assert!(report.coverage.damaged_precincts == 0 || !report.is_complete());
+            // One tile: the precinct's number tells its component.
+            let components = whole.len() as u64;
+            for (got, whole) in got.iter().zip(&whole) {
+                let other = u64::from(got.index) != number % components;
+                assert!(!other || got.samples == whole.samples);
+            }
+        }
+    }
+    assert!(damaged > 10, "only {damaged} damaged precincts were seen as such");
+}
+
 /// One message: a bin's number in the list, and a range of its bytes.
 type Piece = (usize, usize, usize);
 
