@@ -1,7 +1,7 @@
 //! A region decodes the code-blocks that its samples depend on and no others: counted sample by sample.
 
 use crate::support::shared_or_skip;
-use crate::{open, open_path};
+use crate::{empty_codestream, open, open_path};
 use std::collections::BTreeSet;
 use wavetile_engine::codestream::header::WaveletTransform;
 use wavetile_engine::codestream::precinct::Precinct;
@@ -201,20 +201,6 @@ fn a_small_region_of_a_large_picture_reads_few_blocks() {
     assert_eq!((coverage.blocks_needed, coverage.blocks_coded), literal(&file, &image, region));
 }
 
-/// A file of one tile-part without data: `width` x `height`, tiles of `tile`, 8-bit grey, 5 levels.
-fn empty_codestream(width: u32, height: u32, tile: u32) -> Vec<u8> {
-    let mut bytes = vec![0xFF, 0x4F, 0xFF, 0x51, 0, 41, 0, 0];
-    for value in [width, height, 0, 0, tile, tile, 0, 0] {
-        bytes.extend(value.to_be_bytes());
-    }
-    bytes.extend([0, 1, 7, 1, 1]);
-    bytes.extend([0xFF, 0x52, 0, 12, 0, 0, 0, 1, 0, 5, 4, 4, 0, 1]);
-    bytes.extend([0xFF, 0x5C, 0, 19, 0x40]);
-    bytes.extend([8 << 3; 16]);
-    bytes.extend([0xFF, 0x90, 0, 10, 0, 0, 0, 0, 0, 14, 0, 1, 0xFF, 0x93, 0xFF, 0xD9]);
-    bytes
-}
-
 #[test]
 fn a_header_that_claims_a_huge_picture_costs_what_is_asked_of_it() {
     let decoder = Decoder::cpu();
@@ -225,7 +211,7 @@ fn a_header_that_claims_a_huge_picture_costs_what_is_asked_of_it() {
         (1000, u32::MAX, u32::MAX),
         (u32::MAX, u32::MAX, 1 << 25),
     ] {
-        let (file, image) = open(empty_codestream(width, height, tile)).unwrap();
+        let (file, image) = open(empty_codestream(width, height, tile, 8)).unwrap();
         // All of it is beyond the limits, before anything is allocated.
         assert!(is_limit(decoder.components(&image, &file, &DecodeRequest::default()).map(|_| ())));
         // A corner of it is small.
@@ -252,7 +238,7 @@ fn a_header_that_claims_a_huge_picture_costs_what_is_asked_of_it() {
 #[test]
 fn many_claimed_tiles_are_refused_or_cheap() {
     // 65 025 tiles, of which one has a header and none has data.
-    let (file, image) = open(empty_codestream(255 * 128, 255 * 128, 128)).unwrap();
+    let (file, image) = open(empty_codestream(255 * 128, 255 * 128, 128, 8)).unwrap();
     let request = DecodeRequest { reduce: 5, ..DecodeRequest::default() };
     let (components, report) = Decoder::cpu().components(&image, &file, &request).unwrap();
     assert_eq!(components[0].samples.len(), 1020 * 1020);

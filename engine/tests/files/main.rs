@@ -45,3 +45,17 @@ fn planes(components: Vec<Component>) -> Vec<Plane> {
     };
     components.into_iter().map(plane).collect()
 }
+
+/// A file of one tile-part without data: `width` x `height`, tiles of `tile`, grey of `depth` bits, 5 levels.
+fn empty_codestream(width: u32, height: u32, tile: u32, depth: u8) -> Vec<u8> {
+    let mut bytes = vec![0xFF, 0x4F, 0xFF, 0x51, 0, 41, 0, 0];
+    for value in [width, height, 0, 0, tile, tile, 0, 0] {
+        bytes.extend(value.to_be_bytes());
+    }
+    bytes.extend([0, 1, depth - 1, 1, 1]);
+    bytes.extend([0xFF, 0x52, 0, 12, 0, 0, 0, 1, 0, 5, 4, 4, 0, 1]);
+    bytes.extend([0xFF, 0x5C, 0, 19, 0x40]);
+    bytes.extend([8 << 3; 16]);
+    bytes.extend([0xFF, 0x90, 0, 10, 0, 0, 0, 0, 0, 14, 0, 1, 0xFF, 0x93, 0xFF, 0xD9]);
+    bytes
+}

@@ -1,12 +1,13 @@
 //! Every Part 1 file of the shared test data that has component references.
 
 use crate::support::{Plane, difference, manifest, read_pgx, read_png, shared_or_skip};
-use crate::{gpu, open, planes};
+use crate::{empty_codestream, gpu, open, planes};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::path::Path;
-use wavetile_engine::{DecodeRequest, Decoder, Rect};
+use wavetile_engine::error::CodestreamError;
+use wavetile_engine::{DecodeRequest, Decoder, Error, Rect};
 
 /// Irreversible references that are kept as a hash only: a hash says nothing about samples that may differ.
 /// Their size and completeness are checked; other rows of the same files have their samples compared.
@@ -196,4 +197,22 @@ fn every_hash_only_file_is_in_the_manifest() {
     let rows = manifest(&shared.join("testdata/files/manifest.jsonl"));
     let names: BTreeSet<&str> = rows.iter().map(|row| row["file"].as_str().unwrap()).collect();
     assert!(HASH_ONLY.iter().all(|(name, _)| names.contains(name)));
+}
+
+/// No file of the shared data is that deep: the samples of a decode are 32-bit signed integers.
+#[test]
+fn samples_deeper_than_31_bits_are_refused_by_name() {
+    let decode = |depth| {
+        let (file, image) = open(empty_codestream(20, 10, 20, depth)).unwrap();
+        Decoder::cpu().components(&image, &file, &DecodeRequest::default())
+    };
+    assert_eq!(decode(31).unwrap().0[0].samples, [1 << 30; 200]);
+    for depth in [32, 38] {
+        match decode(depth) {
+            Err(Error::Codestream(CodestreamError::Unsupported { feature })) => {
+                assert!(feature.starts_with(&format!("{depth}-bit unsigned samples")), "{feature}");
+            }
+            other => panic!("{depth} bits: {other:?}"),
+        }
+    }
 }
