@@ -81,6 +81,7 @@ impl Report {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.damaged_blocks == 0
+            && self.coverage.damage.is_none()
             && self.coverage.resolutions.iter().all(|&(present, needed)| present == needed)
     }
 

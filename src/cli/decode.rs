@@ -97,7 +97,8 @@ fn render(
         decoder.render(image, bins, request, texel_format(&rendering))?
     };
     tell(&report);
-    write(format, path, &rendered_raster(&rendering, &picture))
+    write(format, path, &rendered_raster(&rendering, &picture))?;
+    broken(report)
 }
 
 /// The smallest format that holds the picture.
@@ -137,7 +138,8 @@ fn components(
         decoder.components(image, bins, request)?
     };
     tell(&report);
-    write(format, path, &component_raster(&components))
+    write(format, path, &component_raster(&components))?;
+    broken(report)
 }
 
 fn component_raster(components: &[Component]) -> Raster<'_> {
@@ -158,6 +160,11 @@ fn write(format: OutputFormat, path: &std::path::Path, raster: &Raster<'_>) -> R
     let progress = Progress::rows("writing", rows);
     format.write(path, raster, &|rows| progress.advance(rows))?;
     Ok(())
+}
+
+/// A picture with broken packets is written as far as it goes, but it is a failure.
+fn broken(report: Report) -> Result<(), Failure> {
+    report.coverage.damage.map_or(Ok(()), |damage| Err(damage.into()))
 }
 
 /// Says what was missing or damaged.

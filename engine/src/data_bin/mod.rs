@@ -12,7 +12,7 @@ pub use ranges::ByteRanges;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::Result;
+use crate::error::{CodestreamError, Result};
 
 /// What is held of one data-bin.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,16 +40,30 @@ pub trait DataBins {
     /// Reading the file failed, or the codestream is too damaged to tell where the bin is. A cache
     /// never fails.
     fn bin(&self, codestream: u32, id: DataBinId) -> Result<Option<BinView<'_>>>;
+
+    /// The first thing found broken while the bins of a tile were made: what lies behind it is missing
+    /// from them. `None` if nothing is known to be broken, as for bins that come ready-made.
+    fn damage(&self, _codestream: u32, _tile: u32) -> Option<CodestreamError> {
+        None
+    }
 }
 
 impl<T: DataBins + ?Sized> DataBins for &T {
     fn bin(&self, codestream: u32, id: DataBinId) -> Result<Option<BinView<'_>>> {
         (**self).bin(codestream, id)
     }
+
+    fn damage(&self, codestream: u32, tile: u32) -> Option<CodestreamError> {
+        (**self).damage(codestream, tile)
+    }
 }
 
 impl<T: DataBins + ?Sized> DataBins for Arc<T> {
     fn bin(&self, codestream: u32, id: DataBinId) -> Result<Option<BinView<'_>>> {
         (**self).bin(codestream, id)
+    }
+
+    fn damage(&self, codestream: u32, tile: u32) -> Option<CodestreamError> {
+        (**self).damage(codestream, tile)
     }
 }

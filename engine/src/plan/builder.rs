@@ -7,7 +7,7 @@ use super::{Cell, Plan};
 use crate::codestream::header::MainHeader;
 use crate::codestream::tile::Tile;
 use crate::data_bin::DataBins;
-use crate::error::{RequestError, Result};
+use crate::error::{CodestreamError, RequestError, Result};
 use crate::geometry::Rect;
 use crate::limits::Limits;
 use std::sync::Arc;
@@ -49,6 +49,8 @@ pub struct Coverage {
     pub holes: u64,
     /// Precincts with a packet header that makes no sense; the packets before it are used.
     pub damaged_precincts: u64,
+    /// The first broken packet header that was met, and where it is.
+    pub damage: Option<CodestreamError>,
     /// Code-blocks whose support meets the window.
     pub blocks_needed: u64,
     /// Of those, blocks that hold coded data and are decoded.
@@ -133,6 +135,7 @@ pub fn build(
     let mut bands = 0u64;
     for index in covered_tiles(header, reach(header, request, request.region)) {
         let PlannedTile { tile, known } = tiles(index)?;
+        gatherer.note_damage(|| bins.damage(codestream, index));
         let mut components = Vec::new();
         for component in needed_components(&tile, request) {
             let tile_component = &tile.components[component as usize];

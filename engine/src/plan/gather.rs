@@ -125,8 +125,9 @@ impl<'a> Gatherer<'a> {
                 let mut precinct = Precinct::new(tile, component, index as u32, number, self.limits)?;
                 match precinct.read(&bin.bytes, bin.complete) {
                     // The packets before the damage stay.
-                    Err(Error::Codestream(CodestreamError::BadPacket { .. })) => {
+                    Err(Error::Codestream(damage @ CodestreamError::BadPacket { .. })) => {
                         self.coverage.damaged_precincts += 1;
+                        self.note_damage(|| Some(damage));
                     }
                     outcome => outcome?,
                 }
@@ -155,6 +156,13 @@ impl<'a> Gatherer<'a> {
         let limit = self.limits.max_code_blocks;
         Limits::check("precincts in a request", self.precincts, limit)?;
         Ok(Limits::check("code-blocks in a request", self.coverage.blocks_needed, limit)?)
+    }
+
+    /// Keeps the first damage.
+    pub(super) fn note_damage(&mut self, find: impl FnOnce() -> Option<CodestreamError>) {
+        if self.coverage.damage.is_none() {
+            self.coverage.damage = find();
+        }
     }
 
     /// Counts the blocks of a precinct of which nothing is there.

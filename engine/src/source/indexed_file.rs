@@ -8,7 +8,7 @@ use super::{ByteSource, IndexedCodestream};
 use crate::codestream::header::MainHeader;
 use crate::codestream::tile::Tile;
 use crate::data_bin::{BinView, DataBinId, DataBins, PrecinctId};
-use crate::error::{ContainerError, Result};
+use crate::error::{CodestreamError, ContainerError, Result};
 use crate::jp2::Container;
 use crate::limits::Limits;
 
@@ -139,6 +139,11 @@ impl DataBins for IndexedFile {
             _ if codestream == 0 => self.first.bin(id),
             _ => self.with_codestream(codestream, |other| Ok(other.bin(id)?.map(BinView::into_owned))),
         }
+    }
+
+    fn damage(&self, codestream: u32, tile: u32) -> Option<CodestreamError> {
+        let codestream = self.codestream(codestream).ok()??;
+        codestream.packet_index(tile).ok()?.damage.clone()
     }
 }
 

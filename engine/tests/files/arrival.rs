@@ -114,3 +114,30 @@ proptest! {
         prop_assert_eq!(cache.bytes_held(), bins.iter().map(|(_, bytes, _)| bytes.len() as u64).sum::<u64>());
     }
 }
+
+#[test]
+fn a_broken_packet_in_a_file_is_named_and_a_cut_file_is_not_broken() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/gradient.jp2");
+    let whole = std::fs::read(path).unwrap();
+    let decoder = Decoder::cpu();
+    let sod = whole.windows(2).position(|marker| marker == [0xFF, 0x93]).unwrap();
+    let cut = whole[..sod + (whole.len() - sod) / 2].to_vec();
+    let (file, image) = open(cut).unwrap();
+    let (_, report) = decoder.components(&image, &file, &DecodeRequest::default()).unwrap();
+    assert!(!report.is_complete());
+    assert_eq!(report.coverage.damage, None);
+
+    let mut seen = 0;
+    for pattern in [0x00, 0xA5, 0xE7, 0xFE, 0xFF] {
+        let mut broken = whole.clone();
+        broken[sod + 2..sod + 42].fill(pattern);
+        let (file, image) = open(broken).unwrap();
+        let (_, report) = decoder.components(&image, &file, &DecodeRequest::default()).unwrap();
+        if let Some(damage) = &report.coverage.damage {
+            seen += 1;
+            assert!(!report.is_complete());
+            assert!(damage.to_string().starts_with("packet of tile 0, component "), "{damage}");
+        }
+    }
+    assert!(seen > 0, "no damage was seen");
+}
