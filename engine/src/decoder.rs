@@ -77,7 +77,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Every packet that the request needs was there and no block was damaged.
+    /// Every packet that the request needs was there, and neither packet nor code-block was broken.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.damaged_blocks == 0
@@ -208,8 +208,9 @@ impl Decoder {
     /// Decodes components (T.800 up to and including Annex G, clamped to each component's range).
     ///
     /// # Errors
-    /// A request that the picture cannot meet, broken or unsupported data, a limit, or the device.
-    /// Missing data is not an error: the [`Report`] tells.
+    /// A request that the picture cannot meet, broken headers, unsupported data, a limit, or the device.
+    /// Missing data and broken packets are not errors: the [`Report`] tells, and [`Coverage::damage`] names
+    /// the first broken packet.
     pub fn components(
         &self,
         image: &Image,

@@ -145,7 +145,8 @@ impl Image {
     /// until the samples of all components fit a buffer of 128 MiB.
     ///
     /// # Errors
-    /// A request that the picture cannot meet, broken or unsupported data, or a limit.
+    /// A request that the picture cannot meet, broken headers, unsupported data, or a limit. Broken packets
+    /// are not errors: [`Coverage::damage`] names the first.
     pub fn plan(
         &self,
         bins: &dyn DataBins,
