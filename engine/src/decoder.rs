@@ -2,14 +2,14 @@
 
 use crate::cpu::executor::CpuExecutor;
 use crate::data_bin::DataBins;
-use crate::entropy::{Scratch, decode_block};
+use crate::entropy::decode_plan;
 use crate::error::{LimitError, Result};
 use crate::geometry::{Rect, Size};
 use crate::image::{DecodeRequest, Image};
 use crate::plan::builder::Coverage;
-use crate::plan::{Cell, Plan, PlaneWindow, PlannedBlock, Target, TexelFormat};
+use crate::plan::{Cell, Plan, PlaneWindow, Target, TexelFormat};
 use crate::runner::{self, ParallelRunner};
-use std::sync::atomic::{AtomicU64, Ordering};
+use bytemuck::Zeroable;
 use std::sync::{Arc, Mutex, PoisonError};
 use wavetile_shaders::pack::{self, PackParameters};
 
@@ -329,66 +329,20 @@ impl Decoder {
 
     /// Decodes all code-blocks of a plan into its staging words.
     fn entropy(&self, plan: &Plan, coverage: Coverage) -> Result<(Vec<u32>, Report)> {
-        let mut staging = Vec::new();
-        staging.try_reserve_exact(plan.staging_words).map_err(|_| LimitError {
-            what: "bytes of coefficients in a request",
-            wanted: plan.staging_words as u64 * 4,
-            limit: 0,
-        })?;
-        staging.resize(plan.staging_words, 0);
-        let damaged = AtomicU64::new(0);
-        let batches = batches(plan, &mut staging, self.runner.workers() * 16);
-        self.runner.run(batches.len(), &|index| {
-            let Some((blocks, words)) = batches[index].lock().unwrap_or_else(PoisonError::into_inner).take()
-            else {
-                return;
-            };
-            let mut scratch = Scratch::new();
-            let mut rest = words;
-            for block in blocks {
-                let (out, after) = rest.split_at_mut(block.staging.len());
-                rest = after;
-                let segments = &plan.segments[block.segments.start as usize..block.segments.end as usize];
-                if decode_block(block, segments, &plan.data, &mut scratch, out).damaged {
-                    damaged.fetch_add(1, Ordering::Relaxed);
-                }
-            }
-        });
-        drop(batches);
-        let report = Report {
-            coverage,
-            damaged_blocks: damaged.into_inner(),
-            coefficient_bytes: plan.staging_words as u64 * 4,
-            ..Report::default()
-        };
+        let words = plan.staging_words;
+        let mut staging = zeroed(words, "bytes of coefficients in a request")?;
+        let damaged_blocks = decode_plan(plan, &*self.runner, &mut staging);
+        let report =
+            Report { coverage, damaged_blocks, coefficient_bytes: words as u64 * 4, ..Report::default() };
         Ok((staging, report))
     }
 }
 
-/// A run of blocks with their share of the staging words, for one worker to take.
-type Batch<'a> = Mutex<Option<(&'a [PlannedBlock], &'a mut [u32])>>;
-
-/// Cuts the blocks into about `count` runs of about equal compressed size.
-fn batches<'a>(plan: &'a Plan, staging: &'a mut [u32], count: usize) -> Vec<Batch<'a>> {
-    let share = plan.data.len() / count.max(1) + 1;
-    let mut batches = Vec::new();
-    let (mut blocks, mut words) = (&plan.blocks[..], staging);
-    while !blocks.is_empty() {
-        let mut bytes = 0;
-        let full = blocks.iter().position(|block| {
-            bytes += plan.segments[block.segments.start as usize..block.segments.end as usize]
-                .iter()
-                .map(|segment| segment.bytes.len())
-                .sum::<usize>();
-            bytes >= share
-        });
-        let (here, later) = blocks.split_at(full.map_or(blocks.len(), |last| last + 1));
-        let length = here.iter().map(|block| block.staging.len()).sum();
-        let (mine, rest) = words.split_at_mut(length);
-        batches.push(Mutex::new(Some((here, mine))));
-        (blocks, words) = (later, rest);
-    }
-    batches
+/// An array of zeros, or an error where there is no memory for it. Pages are touched by who writes to them first:
+/// by the workers, not here.
+fn zeroed<T: Zeroable>(length: usize, what: &'static str) -> Result<Vec<T>> {
+    let wanted = (length as u64).saturating_mul(size_of::<T>() as u64);
+    Ok(bytemuck::allocation::try_zeroed_vec(length).map_err(|()| LimitError { what, wanted, limit: 0 })?)
 }
 
 /// The outputs of a components decode, all samples 0.
@@ -399,13 +353,7 @@ fn empty_components(image: &Image, request: &DecodeRequest) -> Result<Vec<Compon
         .map(|(index, rect)| {
             let size = image.header().size.components[index as usize];
             let area = usize::try_from(rect.area()).unwrap_or(usize::MAX);
-            let mut samples = Vec::new();
-            samples.try_reserve_exact(area).map_err(|_| LimitError {
-                what: "samples of a component",
-                wanted: rect.area(),
-                limit: 0,
-            })?;
-            samples.resize(area, 0);
+            let samples = zeroed(area, "bytes of samples of a component")?;
             Ok(Component { index, rect, depth: size.depth, signed: size.signed, samples })
         })
         .collect()

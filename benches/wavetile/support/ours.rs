@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use wavetile::engine::cpu::executor::CpuExecutor;
 use wavetile::engine::data_bin::DataBins;
-use wavetile::engine::entropy::{Scratch, decode_block};
+use wavetile::engine::entropy::decode_plan;
 use wavetile::engine::image::{DecodeRequest, Image};
 use wavetile::engine::plan::{Plan, Target, TexelFormat};
 use wavetile::engine::runner::Serial;
@@ -39,12 +39,7 @@ pub(crate) fn plan(picture: &Picture, target: Target) -> Plan {
 /// Decodes all blocks of a plan on this thread.
 pub(crate) fn blocks(plan: &Plan) -> Vec<u32> {
     let mut staging = vec![0; plan.staging_words];
-    let mut scratch = Scratch::new();
-    for block in &plan.blocks {
-        let segments = &plan.segments[block.segments.start as usize..block.segments.end as usize];
-        let out = &mut staging[block.staging.clone()];
-        assert!(!decode_block(block, segments, &plan.data, &mut scratch, out).damaged);
-    }
+    assert_eq!(decode_plan(plan, &Serial, &mut staging), 0);
     staging
 }
 

@@ -4,6 +4,7 @@ mod bit_plane;
 mod bypass;
 mod context;
 mod mq;
+mod queue;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
@@ -14,6 +15,8 @@ use crate::plan::{PlannedBlock, Segment};
 use bit_plane::{Planes, Rules};
 use bypass::RawBits;
 use mq::{Contexts, Decoder};
+
+pub use queue::decode_plan;
 
 /// Bit-planes of a block that can be decoded: magnitudes and their half bit share 32 bits with the sign.
 pub const MAX_BIT_PLANES: u8 = 30;
@@ -97,6 +100,27 @@ pub fn decode_block(
     let outcome = decode_segments(block, segments, data, scratch);
     write(block, &scratch.planes.coefficients, row_words, out);
     outcome
+}
+
+/// Decodes neighbouring blocks of a plan with [`decode_block`]; returns how many are damaged.
+///
+/// `segments` and `data`: those of the plan. `words`: the blocks' staging words, one block's after the other's.
+pub fn decode_blocks(
+    blocks: &[PlannedBlock],
+    segments: &[Segment],
+    data: &[u8],
+    scratch: &mut Scratch,
+    words: &mut [u32],
+) -> u64 {
+    let mut rest = words;
+    let mut damaged = 0;
+    for block in blocks {
+        let (out, after) = rest.split_at_mut(block.staging.len());
+        rest = after;
+        let segments = &segments[block.segments.start as usize..block.segments.end as usize];
+        damaged += u64::from(decode_block(block, segments, data, scratch, out).damaged);
+    }
+    damaged
 }
 
 /// The codeword a pass is read from.
