@@ -38,6 +38,16 @@ impl Orientation {
     }
 }
 
+/// How a code-block is coded. Where a codestream mixes both, each code-block says it in its packet headers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum BlockCoder {
+    /// Arithmetic coding of bit-planes (T.800 Annexes C and D).
+    #[default]
+    BitPlane,
+    /// High-throughput block coding (T.814).
+    HighThroughput,
+}
+
 /// The code-blocks of one precinct in one sub-band, in raster order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CodeBlockGrid {

@@ -1,5 +1,6 @@
 //! Packet headers bit by bit (T.800 B.10.1, B.10.6, B.10.7).
 
+use super::code_block::BlockCoder;
 use super::header::CodeBlockStyle;
 
 /// Why a packet header could not be read to its end.
@@ -119,8 +120,8 @@ pub(super) fn read_length(bits: &mut BitReader<'_>, length_bits: u8, passes: u32
 
 /// How many coding passes codeword segment number `segment` of a code-block holds when it is complete
 /// (T.800 Table D.9); `None` if it never ends.
-pub(super) const fn passes_in_segment(style: CodeBlockStyle, segment: u16) -> Option<u32> {
-    if style.has(CodeBlockStyle::HIGH_THROUGHPUT) {
+pub(super) const fn passes_in_segment(coder: BlockCoder, style: CodeBlockStyle, segment: u16) -> Option<u32> {
+    if matches!(coder, BlockCoder::HighThroughput) {
         // T.814: by turns a clean-up pass, and significance propagation with refinement.
         Some(1 + segment as u32 % 2)
     } else if style.has(CodeBlockStyle::TERMINATE_ALL) {
@@ -197,7 +198,8 @@ mod tests {
     #[test]
     fn segments_end_where_the_style_terminates() {
         let lengths = |style| {
-            (0..5).map(|segment| passes_in_segment(CodeBlockStyle(style), segment)).collect::<Vec<_>>()
+            let style = CodeBlockStyle(style);
+            (0..5).map(|segment| passes_in_segment(BlockCoder::BitPlane, style, segment)).collect::<Vec<_>>()
         };
         assert_eq!(lengths(0), [None; 5]);
         assert_eq!(lengths(CodeBlockStyle::TERMINATE_ALL | CodeBlockStyle::BYPASS), [Some(1); 5]);

@@ -1,6 +1,6 @@
 //! Precincts as data: the packets of one precinct, read from its data-bin (T.800 B.9, B.10).
 
-use super::code_block::CodeBlockGrid;
+use super::code_block::{BlockCoder, CodeBlockGrid};
 use super::header::CodeBlockStyle;
 use super::packet::{BitReader, PacketHeader, Stop, passes_in_segment, read_length, read_passes};
 use super::tag_tree::{TagNode, TagTree};
@@ -56,7 +56,7 @@ pub struct Contribution {
     pub block: u32,
     /// Quality layer of the packet.
     pub layer: u16,
-    /// Coding passes, 1 to 164.
+    /// Coding passes, at least 1. Placeholder passes (T.814) do not count.
     pub passes: u8,
     /// Codeword segment number in the code-block; a segment may go on in later layers.
     pub segment: u16,
@@ -96,6 +96,8 @@ impl Clone for State {
 #[derive(Clone, Copy, Debug, Default)]
 struct Block {
     zero_bit_planes: u8,
+    /// `None` as long as its passes may all be placeholders (T.814).
+    coder: Option<BlockCoder>,
     /// "Lblock"; 0 until the code-block is first included.
     length_bits: u8,
     /// Coding passes so far.
@@ -109,8 +111,8 @@ impl Precinct {
     /// Before the first packet. `precinct` is the raster index in the resolution.
     ///
     /// # Errors
-    /// [`LimitError`] beyond [`Limits::max_code_blocks_per_precinct`]; [`CodestreamError::Unsupported`] if the
-    /// tile-component mixes block coders (T.814); [`CodestreamError::BadPacket`] if the tile has no such precinct.
+    /// [`LimitError`] beyond [`Limits::max_code_blocks_per_precinct`]; [`CodestreamError::Unsupported`] for a
+    /// reserved code-block style; [`CodestreamError::BadPacket`] if the tile has no such precinct.
     pub fn new(tile: &Tile, component: u32, resolution: u32, precinct: u32, limits: &Limits) -> Result<Self> {
         let place = Place { tile: tile.index, component, resolution, precinct };
         let found = (tile.components.get(component as usize))
@@ -121,7 +123,7 @@ impl Precinct {
             .filter(|(geometry, _)| u64::from(precinct) < geometry.precinct_count());
         let (geometry, parameters) = found.ok_or_else(|| place.error(0, "no such precinct"))?;
         let style = parameters.coding.code_block_style;
-        style.check_readable(component)?;
+        style.check_decodable(component)?;
 
         let grids: Vec<_> = (geometry.bands.iter().enumerate())
             .map(|(index, band)| band.code_blocks(geometry.precinct_band_rect(precinct, index)))
@@ -150,7 +152,7 @@ impl Precinct {
             style,
             headers: 0,
             state: State {
-                blocks: vec![Block::default(); first_block as usize],
+                blocks: vec![Block::new(style); first_block as usize],
                 nodes: vec![TagNode::default(); first_node],
             },
             saved: State::default(),
@@ -167,9 +169,7 @@ impl Precinct {
     ///
     /// # Errors
     /// [`CodestreamError::BadPacket`]; what was read before it stays, and every later call repeats it.
-    /// [`CodestreamError::Unsupported`] if the block coder is that of T.814 (packet headers can still be read).
     pub fn read(&mut self, bin: &[u8], complete: bool) -> Result<()> {
-        self.style.check_decodable(self.place.component)?;
         let held = bin.len() as u64;
         loop {
             let arrived = |part: &&Contribution| part.offset + u64::from(part.length) <= held;
@@ -204,8 +204,15 @@ impl Precinct {
         self.state.blocks.len() as u32
     }
 
+    /// How a code-block is coded. Meaningful once the code-block has a contribution.
+    #[must_use]
+    pub fn coder(&self, block: u32) -> BlockCoder {
+        self.state.blocks.get(block as usize).and_then(|block| block.coder).unwrap_or_default()
+    }
+
     /// Empty most significant bit-planes of a code-block, counted from those of its band and of the region of
-    /// interest together. Meaningful once the code-block has a contribution.
+    /// interest together; placeholder passes of T.814 count as empty planes. Meaningful once the code-block has a
+    /// contribution.
     #[must_use]
     pub fn zero_bit_planes(&self, block: u32) -> u8 {
         self.state.blocks.get(block as usize).map_or(0, |block| block.zero_bit_planes)
@@ -314,10 +321,10 @@ impl Precinct {
                     block.length_bits = block.length_bits.saturating_add(1);
                 }
                 while passes > 0 {
-                    let (taken, length) = if block.awaits_clean_up(self.style) {
-                        let Some((length, rest)) = block.read_placeholders(passes, bits)? else { break };
-                        passes = rest + 1;
-                        (1, length)
+                    let (taken, length) = if block.coder.is_none() {
+                        let Some(first) = block.identify(self.style, passes, bits)? else { break };
+                        passes = first.left + u32::from(first.taken);
+                        (first.taken, first.length)
                     } else {
                         let taken = block.start_segment(self.style, passes)?;
                         (taken, read_length(bits, block.length_bits, taken.into())?)
@@ -342,11 +349,17 @@ impl Precinct {
 }
 
 impl Block {
+    fn new(style: CodeBlockStyle) -> Self {
+        let undecided = style.has(CodeBlockStyle::HIGH_THROUGHPUT);
+        Self { coder: (!undecided).then_some(BlockCoder::BitPlane), ..Self::default() }
+    }
+
     /// Adds to the current codeword segment as many of `passes` (1 to 164) as it takes, at least 1; to the next
     /// segment if this one is complete.
     fn start_segment(&mut self, style: CodeBlockStyle, passes: u32) -> Result<u8, Stop> {
+        let coder = self.coder.unwrap_or_default();
         let room = |block: &Self| {
-            passes_in_segment(style, block.segment)
+            passes_in_segment(coder, style, block.segment)
                 .map_or(u32::MAX, |whole| whole.saturating_sub(block.segment_passes.into()))
         };
         if room(self) == 0 {
@@ -368,37 +381,64 @@ impl Block {
         Ok(())
     }
 
-    /// Whether no clean-up pass of T.814 has been seen yet, but at most placeholders.
-    const fn awaits_clean_up(&self, style: CodeBlockStyle) -> bool {
-        style.has(CodeBlockStyle::HIGH_THROUGHPUT) && self.segment == 0 && self.segment_passes == 0
-    }
-
-    /// High-throughput code-blocks begin with placeholder passes, three for each further empty bit-plane. If
-    /// the clean-up pass is among `passes`, counts the bit-planes as empty and returns the length of that pass
-    /// and the number of passes after it.
-    fn read_placeholders(
+    /// Reads the first length of a code-block of T.814 among its `passes`, and learns from it which coder the
+    /// block has. High-throughput blocks may begin with placeholder passes: three, of no bytes, for each further
+    /// empty bit-plane. `None`: there are only such so far.
+    ///
+    /// Where coders are mixed, a high-throughput block is told by the length of its first clean-up pass: its most
+    /// significant bit is 0, in a field widened for that. Any other length is that of all `passes` together.
+    fn identify(
         &mut self,
+        style: CodeBlockStyle,
         passes: u32,
         bits: &mut BitReader<'_>,
-    ) -> Result<Option<(u32, u32)>, Stop> {
+    ) -> Result<Option<FirstSegment>, Stop> {
+        let mixed = style.has(CodeBlockStyle::MIXED);
         self.count_passes(passes)?;
         let after = u32::from(self.passes - 1) % 3;
         let up_to_clean_up = passes.saturating_sub(after);
         let shorter = if up_to_clean_up == 0 { passes } else { up_to_clean_up };
+        let count = u32::from(self.length_bits) + shorter.ilog2();
         let length = read_length(bits, self.length_bits, shorter)?;
-        if length > 0 && up_to_clean_up > 0 {
+        let marked = self.length_bits > 3 && length >> (count - 1) == 0;
+        if up_to_clean_up > 0 && length > 0 && (marked || !mixed) {
+            if length < 2 {
+                return Err(Stop::Bad("a clean-up pass of one byte".into()));
+            }
+            self.coder = Some(BlockCoder::HighThroughput);
             let planes = (u32::from(self.passes) - after - 1) / 3;
             self.zero_bit_planes = self.zero_bit_planes.saturating_add(planes as u8);
             self.segment_passes = 1;
             self.passes -= after as u8;
-            return Ok(Some((length, after)));
+            return Ok(Some(FirstSegment { taken: 1, length, left: after }));
         }
-        // All are placeholders, so that their number tells how many bits the length, 0, has.
-        if length > 0 || bits.bits(passes.ilog2() - shorter.ilog2())? != 0 {
+        let more = passes.ilog2() - shorter.ilog2();
+        let length = length.checked_shl(more).unwrap_or(0) | bits.bits(more)?;
+        if length == 0 {
+            return Ok(None);
+        }
+        if !mixed {
             return Err(Stop::Bad("placeholder passes of a code-block have a length".into()));
         }
-        Ok(None)
+        // What passed for placeholders were passes of no bytes.
+        let coder = BlockCoder::BitPlane;
+        if passes_in_segment(coder, style, 0).is_some_and(|most| u32::from(self.passes) > most) {
+            let reason = "several codeword segments where block coders are mixed";
+            return Err(Stop::Bad(reason.into()));
+        }
+        self.coder = Some(coder);
+        self.segment_passes = self.passes;
+        Ok(Some(FirstSegment { taken: self.passes, length, left: 0 }))
     }
+}
+
+/// What [`Block::identify`] reads.
+struct FirstSegment {
+    /// Passes of the segment, placeholders aside.
+    taken: u8,
+    length: u32,
+    /// Passes of the packet after them.
+    left: u32,
 }
 
 impl PrecinctBand {

@@ -58,7 +58,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::codestream::code_block::Orientation;
+    use crate::codestream::code_block::{BlockCoder, Orientation};
     use crate::codestream::header::CodeBlockStyle;
     use crate::geometry::{Rect, Size};
     use crate::plan::{Level, PlannedBlock};
@@ -79,8 +79,10 @@ mod tests {
             plan.blocks.push(PlannedBlock {
                 size: Size::new(2, 2),
                 orientation: Orientation::Ll,
+                coder: BlockCoder::BitPlane,
                 style: CodeBlockStyle::default(),
                 bit_planes: 8,
+                clean_up_plane: 0,
                 roi_shift: 0,
                 fraction: false,
                 packed_16: false,

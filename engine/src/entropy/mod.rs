@@ -10,6 +10,7 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
+use crate::codestream::code_block::BlockCoder;
 use crate::codestream::header::CodeBlockStyle;
 use crate::plan::{PlannedBlock, Segment};
 use bit_plane::{Planes, Rules};
@@ -23,14 +24,6 @@ pub const MAX_BIT_PLANES: u8 = 30;
 
 /// Samples of the largest code-block (T.800 Table A.18).
 const MAX_AREA: u64 = 4096;
-
-/// Code-block style bits that [`decode_block`] knows.
-pub const SUPPORTED_STYLES: u8 = CodeBlockStyle::BYPASS
-    | CodeBlockStyle::RESET
-    | CodeBlockStyle::TERMINATE_ALL
-    | CodeBlockStyle::VERTICALLY_CAUSAL
-    | CodeBlockStyle::PREDICTABLE_TERMINATION
-    | CodeBlockStyle::SEGMENTATION_SYMBOLS;
 
 /// Working memory of [`decode_block`], to be used again for the next block. One for each thread.
 pub struct Scratch {
@@ -74,8 +67,7 @@ pub struct BlockOutcome {
 ///
 /// Damaged blocks give what was decoded before the damage: passes beyond those that `bit_planes` allows,
 /// a missing segmentation symbol (all of its bit-plane is dropped), segments outside `data` or that mix
-/// arithmetic and raw passes, and wholly zero: styles outside [`SUPPORTED_STYLES`], more than
-/// [`MAX_BIT_PLANES`] planes, sizes that no code-block has, `out` of another length than the size demands.
+/// arithmetic and raw passes, and wholly zero: more than [`MAX_BIT_PLANES`] planes, sizes that no code-block has, `out` of another length than the size demands.
 pub fn decode_block(
     block: &PlannedBlock,
     segments: &[Segment],
@@ -90,7 +82,7 @@ pub fn decode_block(
         || width.max(height) > bit_plane::MAX_WIDTH
         || (row_words as u64).checked_mul(height as u64) != Some(out.len() as u64)
         || block.bit_planes > MAX_BIT_PLANES
-        || block.style.0 & !SUPPORTED_STYLES != 0
+        || block.coder != BlockCoder::BitPlane
     {
         out.fill(0);
         return BlockOutcome { passes_decoded: 0, damaged: true };

@@ -87,8 +87,10 @@ impl Coded {
         let block = PlannedBlock {
             size: Size::new(size.0, size.1),
             orientation,
+            coder: BlockCoder::BitPlane,
             style,
             bit_planes: planes,
+            clean_up_plane: 0,
             roi_shift: 0,
             fraction: false,
             packed_16: false,
@@ -312,8 +314,6 @@ fn what_a_block_cannot_hold_is_damage() {
     coded.block.bit_planes = MAX_BIT_PLANES + 1;
     assert_eq!(decode_block(&coded.block, &[], &[], &mut scratch, &mut out), damaged(0));
     coded.block.bit_planes = 6;
-    coded.block.style = CodeBlockStyle(CodeBlockStyle::HIGH_THROUGHPUT);
-    assert_eq!(decode_block(&coded.block, &[], &[], &mut scratch, &mut out), damaged(0));
     // The tenth pass ends an arithmetic segment with bypass; eleven in one are a contradiction.
     coded.block.style = CodeBlockStyle(CodeBlockStyle::BYPASS);
     let mixed = [Segment { passes: 11, bytes: 0..2 }];

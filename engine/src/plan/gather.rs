@@ -4,9 +4,9 @@ use super::builder::Coverage;
 use super::coverage::ResolutionWindow;
 use super::support::band_window;
 use super::{Plan, PlannedBlock, Segment};
-use crate::codestream::code_block::Orientation;
+use crate::codestream::code_block::{BlockCoder, Orientation};
 use crate::codestream::header::{MainHeader, WaveletTransform};
-use crate::codestream::precinct::Precinct;
+use crate::codestream::precinct::{Contribution, Precinct};
 use crate::codestream::sub_band::SubBand;
 use crate::codestream::tile::Tile;
 use crate::data_bin::{DataBinId, DataBins, PrecinctId};
@@ -205,19 +205,15 @@ impl<'a> Gatherer<'a> {
                 self.coverage.blocks_needed += 1;
                 let number = (coded.first_block + index) as usize;
                 let contributions = self.starts[number] as usize..self.starts[number + 1] as usize;
+                let coder = precinct.coder(coded.first_block + index);
+                let (contributions, skipped) = self.last_set(coder, precinct, contributions);
                 let segments = self.segments(plan, precinct, contributions, bin)?;
                 if segments.is_empty() {
                     continue;
                 }
-                let planned = self.block(
-                    plan,
-                    tile,
-                    component,
-                    sub_band,
-                    rect.size(),
-                    precinct.zero_bit_planes(coded.first_block + index),
-                    segments,
-                )?;
+                let empty_planes = u32::from(precinct.zero_bit_planes(coded.first_block + index)) + skipped;
+                let block = Block { size: rect.size(), coder, empty_planes, segments };
+                let planned = self.block(plan, tile, component, sub_band, block)?;
                 let place = (
                     rect.y0 >> sub_band.code_block_height_exponent,
                     rect.x0 >> sub_band.code_block_width_exponent,
@@ -249,6 +245,29 @@ impl<'a> Gatherer<'a> {
                 self.order[*slot as usize] = index as u32;
                 *slot += 1;
             }
+        }
+    }
+
+    /// Of a high-throughput block, the contributions of its last HT set that has a clean-up pass, which all
+    /// coefficients are made of, and the number of sets before it: each codes one bit-plane less (T.814). Of other blocks, all.
+    fn last_set(
+        &self,
+        coder: BlockCoder,
+        precinct: &Precinct,
+        contributions: std::ops::Range<usize>,
+    ) -> (std::ops::Range<usize>, u32) {
+        if coder == BlockCoder::BitPlane {
+            return (contributions, 0);
+        }
+        let contribution = |at: usize| &precinct.contributions()[self.order[at] as usize];
+        let is_clean_up = |part: &Contribution| part.segment.is_multiple_of(2) && part.length > 0;
+        match contributions.clone().rev().find(|&at| is_clean_up(contribution(at))) {
+            Some(first) => {
+                let set = contribution(first).segment / 2;
+                let after = (first + 1..contributions.end).find(|&at| contribution(at).segment / 2 > set);
+                (first..after.unwrap_or(contributions.end), set.into())
+            }
+            None => (0..0, 0),
         }
     }
 
@@ -289,40 +308,37 @@ impl<'a> Gatherer<'a> {
         Ok(first..plan.segments.len() as u32)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call site; each is a different thing")]
     fn block(
         &mut self,
         plan: &mut Plan,
         tile: &Tile,
         component: u32,
         sub_band: &SubBand,
-        size: Size,
-        zero_bit_planes: u8,
-        segments: std::ops::Range<u32>,
+        block: Block,
     ) -> Result<u32> {
+        let Block { size, coder, empty_planes, segments } = block;
         let parameters = &tile.parameters.components[component as usize];
         let style = parameters.coding.code_block_style;
         let roi_shift = parameters.roi_shift;
         let all = u32::from(sub_band.bit_planes) + u32::from(roi_shift);
-        let Some(bit_planes) = all.checked_sub(u32::from(zero_bit_planes)) else {
-            return Err(CodestreamError::Unsupported {
-                feature: format!(
-                    "a code-block of tile {}, component {component} with {zero_bit_planes} empty bit-planes \
-                     where its sub-band has {all}",
-                    tile.index
-                ),
+        let unsupported = |what: String| {
+            let feature = format!("a code-block of tile {}, component {component} with {what}", tile.index);
+            Error::from(CodestreamError::Unsupported { feature })
+        };
+        if coder == BlockCoder::HighThroughput {
+            return Err(unsupported("high-throughput coding (HTJ2K, T.814)".to_owned()));
+        }
+        let coded = all.checked_sub(empty_planes);
+        let coded = coded.ok_or_else(|| unsupported(format!("{empty_planes} empty bit-planes of {all}")))?;
+        let (bit_planes, clean_up_plane) = match coder {
+            BlockCoder::BitPlane => (coded, 0),
+            BlockCoder::HighThroughput => {
+                let plane = coded.checked_sub(1);
+                (all, plane.ok_or_else(|| unsupported(format!("all {all} bit-planes empty")))?)
             }
-            .into());
         };
         if bit_planes > u32::from(MAX_BIT_PLANES) {
-            return Err(CodestreamError::Unsupported {
-                feature: format!(
-                    "a code-block of tile {}, component {component} with {bit_planes} bit-planes (up to \
-                     {MAX_BIT_PLANES} are)",
-                    tile.index
-                ),
-            }
-            .into());
+            return Err(unsupported(format!("{bit_planes} bit-planes (up to {MAX_BIT_PLANES} are)")));
         }
         let fraction = parameters.coding.transform == WaveletTransform::Irreversible97;
         // Bits of a magnitude once the region of interest is shifted down.
@@ -344,8 +360,10 @@ impl<'a> Gatherer<'a> {
         plan.blocks.push(PlannedBlock {
             size,
             orientation: sub_band.orientation,
+            coder,
             style,
             bit_planes: bit_planes as u8,
+            clean_up_plane: clean_up_plane as u8,
             roi_shift,
             fraction,
             packed_16,
@@ -360,6 +378,15 @@ impl<'a> Gatherer<'a> {
         plan.data.shrink_to_fit();
         Ok(self.coverage)
     }
+}
+
+/// What a precinct tells of a coded block.
+struct Block {
+    size: Size,
+    coder: BlockCoder,
+    /// Most significant bit-planes that are empty or left out.
+    empty_planes: u32,
+    segments: std::ops::Range<u32>,
 }
 
 /// Ends a codeword segment so that the decoder may read two bytes past it.

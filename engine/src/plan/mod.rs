@@ -10,7 +10,7 @@ mod texel_format;
 
 pub use texel_format::TexelFormat;
 
-use crate::codestream::code_block::Orientation;
+use crate::codestream::code_block::{BlockCoder, Orientation};
 use crate::codestream::header::CodeBlockStyle;
 use crate::geometry::{Rect, Size};
 use std::ops::Range;
@@ -55,17 +55,24 @@ pub struct PlannedBlock {
     pub size: Size,
     /// The kind of sub-band: it selects the context tables.
     pub orientation: Orientation,
+    /// How it is coded.
+    pub coder: BlockCoder,
     /// Coding options.
     pub style: CodeBlockStyle,
-    /// Coded bit-planes: those of the sub-band (and of the region of interest) less the empty ones.
+    /// Bits of a magnitude. [`BlockCoder::BitPlane`]: the coded planes, which are those of the sub-band (and of the
+    /// region of interest) less the empty ones. [`BlockCoder::HighThroughput`]: all of them.
     pub bit_planes: u8,
+    /// [`BlockCoder::HighThroughput`]: the bit-plane of the clean-up pass, 0 for the least significant. 0 for
+    /// [`BlockCoder::BitPlane`].
+    pub clean_up_plane: u8,
     /// Region-of-interest shift.
     pub roi_shift: u8,
     /// Keep the half bit below the last plane (irreversible).
     pub fraction: bool,
     /// Coefficients fit 16 bits.
     pub packed_16: bool,
-    /// Its codeword segments in [`Plan::segments`].
+    /// Its codeword segments in [`Plan::segments`]. [`BlockCoder::HighThroughput`]: that of a clean-up pass, and
+    /// after it perhaps that of the refinement, which is one pass or two.
     pub segments: Range<u32>,
     /// Where its coefficients go in the staging words.
     pub staging: Range<usize>,

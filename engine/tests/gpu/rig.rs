@@ -1,7 +1,7 @@
 //! An executor for all tests, plans made of single steps, random numbers.
 
 use std::sync::OnceLock;
-use wavetile_engine::codestream::code_block::Orientation;
+use wavetile_engine::codestream::code_block::{BlockCoder, Orientation};
 use wavetile_engine::error::DeviceError;
 use wavetile_engine::gpu::{Context, GpuExecutor};
 use wavetile_engine::plan::{Cell, Plan, PlaneWindow, PlannedBlock};
@@ -32,8 +32,10 @@ pub(crate) fn block(start: usize, words: usize) -> PlannedBlock {
     PlannedBlock {
         size: Size::new(1, 1),
         orientation: Orientation::Ll,
+        coder: BlockCoder::BitPlane,
         style: Default::default(),
         bit_planes: 0,
+        clean_up_plane: 0,
         roi_shift: 0,
         fraction: false,
         packed_16: false,

@@ -202,22 +202,11 @@ impl TileParameters {
 impl CodeBlockStyle {
     /// Whether code-blocks can be decoded; `component` is named in the error.
     pub(in crate::codestream) fn check_decodable(self, component: u32) -> Result<(), CodestreamError> {
-        self.check_readable(component)?;
-        if self.has(Self::HIGH_THROUGHPUT) {
-            let feature = format!("high-throughput block coding (HTJ2K, T.814) in component {component}");
+        if self.has(Self::MIXED) && !self.has(Self::HIGH_THROUGHPUT) {
+            let feature = format!("code-block style {:#04x} in component {component}", self.0);
             return Err(CodestreamError::Unsupported { feature });
         }
         Ok(())
-    }
-
-    /// Whether packet headers can be read; `component` is named in the error.
-    pub(in crate::codestream) fn check_readable(self, component: u32) -> Result<(), CodestreamError> {
-        let feature = match self.0 & 0xC0 {
-            0xC0 => format!("a mixture of block coders (HTJ2K, T.814) in component {component}"),
-            0x80 => format!("code-block style {:#04x} in component {component}", self.0),
-            _ => return Ok(()),
-        };
-        Err(CodestreamError::Unsupported { feature })
     }
 }
 
@@ -434,12 +423,14 @@ mod tests {
     }
 
     #[test]
-    fn high_throughput_parses_but_cannot_be_decoded() {
+    fn capabilities_tell_of_high_throughput_and_reserved_styles_are_refused() {
         let cap = segment(marker::CAP, &[0, 2, 0, 0, 0, 0x26]);
         let header = parse(&[two_components(), cap, cod(0, 1, 5, (6, 6), 0x40, &[]), qcd(5)]);
         assert_eq!(header.capabilities.as_ref().unwrap().high_throughput(), Some(0x26));
+        assert!(header.check_decodable().is_ok());
+        let header = parse(&[two_components(), cod(0, 1, 5, (6, 6), 0x80, &[]), qcd(5)]);
         let error = header.check_decodable().unwrap_err().to_string();
-        assert!(error.contains("HTJ2K"), "{error}");
+        assert!(error.contains("style 0x80 in component 0"), "{error}");
     }
 
     #[test]

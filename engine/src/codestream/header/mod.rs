@@ -113,6 +113,8 @@ impl CodeBlockStyle {
     pub const SEGMENTATION_SYMBOLS: u8 = 0x20;
     /// High-throughput block coding (T.814).
     pub const HIGH_THROUGHPUT: u8 = 0x40;
+    /// With [`HIGH_THROUGHPUT`](Self::HIGH_THROUGHPUT): each code-block has either coder (T.814).
+    pub const MIXED: u8 = 0x80;
 
     /// Whether all bits of `mask` are set.
     #[must_use]
