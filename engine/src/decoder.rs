@@ -1,16 +1,19 @@
 //! Decodes pictures on the CPU or the GPU: entropy decoding, then the passes of a plan.
 
 use crate::cpu::executor::CpuExecutor;
+use crate::cpu::parts::{Parts, Place};
 use crate::data_bin::DataBins;
 use crate::entropy::decode_plan;
 use crate::error::{LimitError, Result};
 use crate::geometry::{Rect, Size};
 use crate::image::{DecodeRequest, Image};
+#[cfg(feature = "gpu")]
+use crate::plan::PlaneWindow;
 use crate::plan::builder::Coverage;
-use crate::plan::{Cell, Plan, PlaneWindow, Target, TexelFormat};
+use crate::plan::{Cell, Plan, Target, TexelFormat};
 use crate::runner::{self, ParallelRunner};
 use bytemuck::Zeroable;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use wavetile_shaders::pack::{self, PackParameters};
 
 #[cfg(feature = "gpu")]
@@ -220,32 +223,26 @@ impl Decoder {
         let (plan, coverage) = image.plan(bins, request, Target::Components, self.cell_side())?;
         let mut components = empty_components(image, request)?;
         let (staging, mut report) = self.entropy(&plan, coverage)?;
-        let store = |components: &mut [Component], plane: &PlaneWindow, samples: &[i32]| {
-            for component in components.iter_mut().filter(|component| component.index == plane.component) {
-                let (from, to) = (plane.rect, component.rect);
-                for (row, y) in samples.chunks_exact(from.width() as usize).zip(from.y0..) {
-                    let start = u64::from(y - to.y0) * u64::from(to.width()) + u64::from(from.x0 - to.x0);
-                    component.samples[start as usize..][..row.len()].copy_from_slice(row);
-                }
-            }
-        };
         #[cfg(feature = "gpu")]
         if let Some(gpu) = &self.gpu {
             let statistics = gpu.read_planes(&plan, &staging, &mut |_, plane, samples| {
-                store(&mut components, plane, samples);
+                for component in components.iter_mut().filter(|component| component.index == plane.component)
+                {
+                    store(component, plane, samples);
+                }
             })?;
             report.add(statistics);
             return Ok((components, report));
         }
-        let slots = Mutex::new(components);
-        CpuExecutor.run(&plan, &staging, &*self.runner, &|cell: &Cell, arena: &mut [u32]| {
-            let mut slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
-            for plane in &cell.planes {
-                let samples = &arena[plane.offset as usize..][..plane.rect.area() as usize];
-                store(&mut slots, plane, bytemuck::cast_slice(samples));
+        let parts: Vec<_> = components.iter_mut().map(|component| parts(component, &plan.cells)).collect();
+        CpuExecutor.run(&plan, &staging, &*self.runner, &|index, cell: &Cell, arena: &mut [u32]| {
+            for (component, parts) in &parts {
+                if let Some(plane) = cell.planes.iter().find(|plane| plane.component == *component) {
+                    let samples: &[i32] = bytemuck::cast_slice(&arena[plane.offset as usize..]);
+                    parts.fill(index, samples.chunks(plane.row as usize));
+                }
             }
         });
-        components = slots.into_inner().unwrap_or_else(PoisonError::into_inner);
         report.cells = plan.cells.len() as u64;
         Ok((components, report))
     }
@@ -272,23 +269,20 @@ impl Decoder {
             return Ok((Picture { size, format, bytes }, report));
         }
         let row_bytes = size.width as usize * format.bytes() as usize;
-        let bytes = Mutex::new(vec![0u8; row_bytes * size.height as usize]);
-        CpuExecutor.run(&plan, &staging, &*self.runner, &|cell: &Cell, arena: &mut [u32]| {
-            let width = cell.rect.width();
-            let cell_row = width as usize * format.bytes() as usize;
+        let mut bytes = zeroed(row_bytes * size.height as usize, "bytes of a picture")?;
+        let texel = format.bytes() as usize;
+        let places: Vec<Place> =
+            plan.cells.iter().map(|cell| Place::new(cell.rect, plan.window, texel)).collect();
+        let parts = Parts::new(&mut bytes, row_bytes, &places);
+        CpuExecutor.run(&plan, &staging, &*self.runner, &|index, cell: &Cell, arena: &mut [u32]| {
+            let cell_row = cell.rect.width() as usize * texel;
             let row = cell_row.div_ceil(4) as u32;
             let mut texels = vec![0u32; row as usize * cell.rect.height() as usize];
             pack::run(&PackParameters { row, ..cell.pack }, &plan.tables, arena, &mut texels);
             // Words hold their texels in little-endian order on every host.
             texels.iter_mut().for_each(|word| *word = word.to_le());
-            let mut bytes = bytes.lock().unwrap_or_else(PoisonError::into_inner);
-            let column = (cell.rect.x0 - plan.window.x0) as usize * format.bytes() as usize;
-            let rows = bytes.chunks_exact_mut(row_bytes).skip((cell.rect.y0 - plan.window.y0) as usize);
-            for (to, from) in rows.zip(texels.chunks_exact(row as usize)) {
-                to[column..column + cell_row].copy_from_slice(&bytemuck::cast_slice(from)[..cell_row]);
-            }
+            parts.fill(index, bytemuck::cast_slice(&texels).chunks(4 * row as usize));
         });
-        let bytes = bytes.into_inner().unwrap_or_else(PoisonError::into_inner);
         report.cells = plan.cells.len() as u64;
         Ok((Picture { size, format, bytes }, report))
     }
@@ -343,6 +337,27 @@ impl Decoder {
 fn zeroed<T: Zeroable>(length: usize, what: &'static str) -> Result<Vec<T>> {
     let wanted = (length as u64).saturating_mul(size_of::<T>() as u64);
     Ok(bytemuck::allocation::try_zeroed_vec(length).map_err(|()| LimitError { what, wanted, limit: 0 })?)
+}
+
+/// Copies the samples of one cell's plane to where they belong.
+#[cfg(feature = "gpu")]
+fn store(component: &mut Component, plane: &PlaneWindow, samples: &[i32]) {
+    let (from, to) = (plane.rect, component.rect);
+    for (row, y) in samples.chunks_exact(from.width() as usize).zip(from.y0..) {
+        let start = u64::from(y - to.y0) * u64::from(to.width()) + u64::from(from.x0 - to.x0);
+        component.samples[start as usize..][..row.len()].copy_from_slice(row);
+    }
+}
+
+/// A component's index, and its samples in parts for the cells.
+fn parts<'a>(component: &'a mut Component, cells: &[Cell]) -> (u32, Parts<'a, i32>) {
+    let (index, whole) = (component.index, component.rect);
+    let place = |cell: &Cell| {
+        let plane = cell.planes.iter().find(|plane| plane.component == index);
+        plane.map_or(Place::default(), |plane| Place::new(plane.rect, whole, 1))
+    };
+    let places: Vec<Place> = cells.iter().map(place).collect();
+    (index, Parts::new(&mut component.samples, whole.width() as usize, &places))
 }
 
 /// The outputs of a components decode, all samples 0.

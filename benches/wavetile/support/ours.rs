@@ -55,7 +55,7 @@ pub(crate) fn gpu_plan(picture: &Picture) -> Plan {
 /// Runs the passes of a plan for [`RENDERED`] on this thread; returns how many texels they gave.
 pub(crate) fn passes(plan: &Plan, staging: &[u32]) -> usize {
     let texels = AtomicUsize::new(0);
-    CpuExecutor.run(plan, staging, &Serial, &|cell, arena| {
+    CpuExecutor.run(plan, staging, &Serial, &|_, cell, arena| {
         let row = cell.rect.width();
         let mut packed = vec![0u32; row as usize * cell.rect.height() as usize];
         pack::run(&PackParameters { row, ..cell.pack }, &plan.tables, arena, &mut packed);

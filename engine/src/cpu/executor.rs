@@ -17,14 +17,14 @@ struct Worker {
 }
 
 impl CpuExecutor {
-    /// Runs all cells; `sink` gets each when it is done, with its arena, from whichever worker ran it.
+    /// Runs all cells; `sink` gets each when it is done, with its number and its arena, from whichever worker ran it.
     /// At most one arena for each worker is alive.
     pub fn run(
         self,
         plan: &Plan,
         staging: &[u32],
         runner: &dyn ParallelRunner,
-        sink: &(dyn Fn(&Cell, &mut [u32]) + Sync),
+        sink: &(dyn Fn(usize, &Cell, &mut [u32]) + Sync),
     ) {
         let idle = Mutex::new(Vec::<Worker>::new());
         runner.run(plan.cells.len(), &|index| {
@@ -32,7 +32,7 @@ impl CpuExecutor {
             let mut worker = worker.unwrap_or_default();
             let cell = &plan.cells[index];
             run_cell(plan, staging, cell, &mut worker);
-            sink(cell, &mut worker.arena);
+            sink(index, cell, &mut worker.arena);
             idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
         });
     }
@@ -170,7 +170,8 @@ mod tests {
         for runner in [&Serial as &dyn ParallelRunner, &Threads, &*crate::runner::default_runner()] {
             let results = Mutex::new(vec![None; values.len()]);
             let (alive, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-            CpuExecutor.run(&plan, &staging, runner, &|cell, arena| {
+            CpuExecutor.run(&plan, &staging, runner, &|index, cell, arena| {
+                assert_eq!(cell.rect, plan.cells[index].rect);
                 most.fetch_max(alive.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                 assert_eq!(arena.len(), 32);
                 let earlier =
