@@ -1,0 +1,213 @@
+//! What hostile bytes go through: everything that a program does with a file.
+
+use super::case::Input;
+use std::fmt::Write;
+use std::hash::{DefaultHasher, Hasher};
+use std::sync::Arc;
+use wavetile_engine::codestream::header::WaveletTransform;
+use wavetile_engine::data_bin::DataBinId;
+use wavetile_engine::plan::{Plan, Target};
+use wavetile_engine::runner::Serial;
+use wavetile_engine::source::IndexedFile;
+use wavetile_engine::{
+    Component, DataBinCache, DataBins, DecodeRequest, Decoder, Error, Image, Limits, Picture, Rect, Result,
+    TexelFormat,
+};
+use wavetile_transport::jpip::{MessageEvent, MessageReader};
+
+/// Samples beyond which only a region and an overview are decoded.
+const LARGE: u64 = 1 << 24;
+/// Side of that region on the reference grid, in units of the finest component.
+const REGION: u32 = 256;
+/// Codestreams of a file that are opened.
+const CODESTREAMS: u32 = 4;
+
+/// The decoders, and what was decoded last.
+pub(crate) struct Ordeal {
+    cpu: Decoder,
+    gpu: Option<Decoder>,
+    /// The plans of the last case, one for each request: their pictures need not be made again.
+    last_plans: Vec<u64>,
+}
+
+/// How a case ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// With samples, of a whole picture or of a part.
+    Picture,
+    /// With the plan of the case before it, whose picture is known.
+    SamePlan,
+    /// With an error, in words.
+    Refused(String),
+    /// The executors did not agree; how.
+    Disagreement(String),
+}
+
+impl Ordeal {
+    /// On one thread, so that time and memory can be told; with `gpu`, the executors are compared.
+    pub(crate) fn new(gpu: Option<Decoder>) -> Self {
+        let serial = Arc::new(Serial);
+        let gpu = gpu.map(|gpu| gpu.with_runner(serial.clone()));
+        Self { cpu: Decoder::cpu().with_runner(serial), gpu, last_plans: Vec::new() }
+    }
+
+    /// Runs a case. With `remember`, a plan like that of the case before is not decoded again.
+    pub(crate) fn run(&mut self, input: Input, remember: bool) -> Outcome {
+        if !remember {
+            self.last_plans.clear();
+        }
+        let outcome = match &input {
+            Input::File(bytes) => match self.file(bytes, &Limits::strict()) {
+                // Too large for those limits: the others have to hold as well.
+                Err(Error::Limit(_)) => self.file(bytes, &Limits::default()),
+                outcome => outcome,
+            },
+            Input::Stream(bytes) => self.stream(bytes),
+        };
+        outcome.unwrap_or_else(|error| Outcome::Refused(error.to_string()))
+    }
+
+    fn file(&mut self, bytes: &[u8], limits: &Limits) -> Result<Outcome> {
+        let file = IndexedFile::open(bytes.to_vec(), limits)?;
+        // Broken ones beside the first do no harm to it.
+        for number in 1..file.codestream_count().min(CODESTREAMS) {
+            let _ = file.codestream(number);
+        }
+        let image = Image::open(&file, limits)?.expect("a file has all headers that it has");
+        self.picture(&image, &file)
+    }
+
+    /// A client that gets these bytes, in pieces.
+    fn stream(&mut self, bytes: &[u8]) -> Result<Outcome> {
+        let mut reader = MessageReader::new();
+        let mut cache = DataBinCache::new();
+        for piece in bytes.chunks(1009) {
+            let end = reader.push(piece, |event| {
+                if let MessageEvent::Data { codestream, id, offset, bytes, last, .. } = event {
+                    cache.insert(codestream, id, offset, bytes, last);
+                }
+            });
+            if end.is_err() {
+                break;
+            }
+        }
+        match Image::open(&cache, &Limits::strict())? {
+            Some(image) => self.picture(&image, &cache),
+            None => Ok(Outcome::Refused("the headers have not arrived".into())),
+        }
+    }
+
+    fn picture(&mut self, image: &Image, bins: &dyn DataBins) -> Result<Outcome> {
+        // Whatever a program shows of it.
+        let _ = bins.bin(0, DataBinId::Metadata(0))?;
+        let _ = (image.rendering().map(|rendering| rendering.notes.len()), image.container().warnings.len());
+        let last_plans = std::mem::take(&mut self.last_plans);
+        let mut outcome = Ok(Outcome::SamePlan);
+        for (index, request) in requests(image).into_iter().enumerate() {
+            let (plan, _) = image.plan(bins, &request, Target::Components, 512)?;
+            self.last_plans.push(fingerprint(&plan));
+            drop(plan);
+            if last_plans.get(index) == self.last_plans.last() {
+                continue;
+            }
+            let components = self.cpu.components(image, bins, &request).map(|(components, _)| components);
+            let picture =
+                self.cpu.render(image, bins, &request, TexelFormat::Rgba8).map(|(picture, _)| picture);
+            if let Some(gpu) = &self.gpu {
+                let exact = image.header().tile_parameters.components.iter();
+                let exact = exact.into_iter().all(|c| c.coding.transform == WaveletTransform::Reversible53);
+                let others = gpu.components(image, bins, &request).map(|(components, _)| components);
+                if let Some(how) = differing_components(&components, &others, exact) {
+                    return Ok(Outcome::Disagreement(how));
+                }
+                let other = gpu.render(image, bins, &request, TexelFormat::Rgba8).map(|(picture, _)| picture);
+                if let Some(how) = differing_pictures(&picture, &other, exact) {
+                    return Ok(Outcome::Disagreement(how));
+                }
+            }
+            // Components without a picture are possible, and no failure.
+            outcome = outcome.and(components.map(|_| Outcome::Picture));
+        }
+        outcome
+    }
+}
+
+/// What is asked for: all, or where that is a lot, a region in the middle and the smallest overview.
+fn requests(image: &Image) -> Vec<DecodeRequest> {
+    let whole = DecodeRequest::default();
+    let samples = |request: &DecodeRequest| {
+        let rects = image.component_rects(request).unwrap_or_default();
+        rects.iter().map(|(_, rect)| rect.area()).fold(0, u64::saturating_add)
+    };
+    if samples(&whole) <= LARGE {
+        return vec![whole];
+    }
+    let area = image.area();
+    let finest = |of: fn(u8, u8) -> u8| {
+        let sizes = image.header().size.components.iter();
+        sizes.map(|size| u32::from(of(size.dx, size.dy))).min().unwrap_or(1)
+    };
+    let (width, height) = (REGION * finest(|dx, _| dx), REGION * finest(|_, dy| dy));
+    let (x0, y0) = (area.x0 + area.width() / 2, area.y0 + area.height() / 2);
+    let middle = Rect::new(x0, y0, x0.saturating_add(width), y0.saturating_add(height));
+    let mut requests = vec![DecodeRequest { region: Some(middle), ..whole.clone() }];
+    let overview = DecodeRequest { reduce: image.levels(), ..whole };
+    if samples(&overview) <= LARGE {
+        requests.push(overview);
+    }
+    requests
+}
+
+/// A number that tells plans apart: their blocks and compressed bytes; all else follows from these and the headers.
+fn fingerprint(plan: &Plan) -> u64 {
+    struct Text(DefaultHasher);
+    impl Write for Text {
+        fn write_str(&mut self, text: &str) -> std::fmt::Result {
+            self.0.write(text.as_bytes());
+            Ok(())
+        }
+    }
+    let mut text = Text(DefaultHasher::new());
+    text.0.write(&plan.data);
+    // Writing to a hasher does not fail.
+    let _ = write!(text, "{:?}{:?}{:?}", plan.window, plan.blocks, plan.segments);
+    text.0.finish()
+}
+
+/// Where two results differ; `exact` where all wavelets are reversible, else by more than 1.
+fn differing_components(
+    one: &Result<Vec<Component>>,
+    other: &Result<Vec<Component>>,
+    exact: bool,
+) -> Option<String> {
+    let (one, other) = match (one, other) {
+        (Ok(one), Ok(other)) => (one, other),
+        _ => return differing_errors(one, other),
+    };
+    let bound = u32::from(!exact);
+    for (one, other) in one.iter().zip(other) {
+        let apart = one.samples.iter().zip(&other.samples).map(|(a, b)| a.abs_diff(*b)).max().unwrap_or(0);
+        if one.rect != other.rect || apart > bound {
+            return Some(format!("component {}: {apart} apart, allowed {bound}", one.index));
+        }
+    }
+    (one.len() != other.len()).then(|| "not as many components".into())
+}
+
+fn differing_pictures(one: &Result<Picture>, other: &Result<Picture>, exact: bool) -> Option<String> {
+    let (one, other) = match (one, other) {
+        (Ok(one), Ok(other)) => (one, other),
+        _ => return differing_errors(one, other),
+    };
+    // A step of a component of one bit is the whole range.
+    if exact && one.bytes != other.bytes {
+        return Some("the texels are not the same".into());
+    }
+    (one.size != other.size).then(|| "the sizes are not the same".into())
+}
+
+fn differing_errors<T>(one: &Result<T>, other: &Result<T>) -> Option<String> {
+    let text = |result: &Result<T>| result.as_ref().map_or_else(ToString::to_string, |_| "a picture".into());
+    let (one, other) = (text(one), text(other));
+    (one != other).then(|| format!("on the CPU: {one}; on the GPU: {other}"))
+}

@@ -1,0 +1,38 @@
+//! Checks that take longer than tests do, each a subcommand.
+
+mod hostile;
+mod shared;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Counts what is allocated, so that the hostile set can tell what each case takes.
+#[global_allocator]
+static ALLOCATOR: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
+
+#[derive(Debug, Parser)]
+#[command(about = "Checks of Wavetile that take longer than its tests")]
+struct Arguments {
+    #[command(subcommand)]
+    check: Check,
+}
+
+#[derive(Debug, Subcommand)]
+enum Check {
+    /// Broken, cut and changed files: no panic, no hang, bounded memory, one verdict on both executors
+    Hostile(hostile::Arguments),
+}
+
+fn main() -> ExitCode {
+    let passed = match Arguments::parse().check {
+        Check::Hostile(arguments) => hostile::run(&arguments),
+    };
+    match passed {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
