@@ -1,5 +1,6 @@
 //! Checks that take longer than tests do, each a subcommand.
 
+mod conformance;
 mod hostile;
 mod shared;
 
@@ -19,12 +20,15 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Check {
+    /// All references of the shared test data, on both executors, as a table
+    Conformance(conformance::Arguments),
     /// Broken, cut and changed files: no panic, no hang, bounded memory, one verdict on both executors
     Hostile(hostile::Arguments),
 }
 
 fn main() -> ExitCode {
     let passed = match Arguments::parse().check {
+        Check::Conformance(arguments) => conformance::run(&arguments),
         Check::Hostile(arguments) => hostile::run(&arguments),
     };
     match passed {

@@ -1,0 +1,93 @@
+//! The two executors, and decoding a file's components or picture with one of them.
+
+use super::plane::Plane;
+use super::row::Outcome;
+use std::path::Path;
+use wavetile_engine::source::IndexedFile;
+use wavetile_engine::{Backend, DecodeRequest, Decoder, Image, Limits, TexelFormat};
+
+/// The CPU, and the GPU or why there is none.
+pub(super) struct Executors {
+    cpu: Decoder,
+    gpu: Result<Decoder, String>,
+}
+
+/// An opened file.
+pub(super) struct Opened {
+    file: IndexedFile,
+    image: Image,
+}
+
+impl Executors {
+    pub(super) fn new() -> Self {
+        Self { cpu: Decoder::cpu(), gpu: Decoder::new(Backend::Gpu).map_err(|error| error.to_string()) }
+    }
+
+    /// What the GPU executor runs on.
+    pub(super) fn gpu_name(&self) -> String {
+        self.gpu.as_ref().map_or_else(|reason| format!("none ({reason})"), Decoder::backend_name)
+    }
+
+    /// Runs `compare` on both.
+    pub(super) fn both(&self, mut compare: impl FnMut(&Decoder) -> Outcome) -> (Outcome, Outcome) {
+        let gpu = match &self.gpu {
+            Ok(decoder) => compare(decoder),
+            Err(_) => Outcome::NotCompared("no graphics adapter".to_owned()),
+        };
+        (compare(&self.cpu), gpu)
+    }
+}
+
+impl Opened {
+    /// Opens codestream number `codestream` of a file. DICOM files are opened at the first codestream in them.
+    pub(super) fn new(path: &Path, codestream: u32) -> Result<Self, String> {
+        if codestream > 0 {
+            return Err("only the first codestream of a file can be decoded".to_owned());
+        }
+        let mut bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        if bytes.get(128..132) == Some(b"DICM") {
+            // SOC and SIZ (T.800 A.4.1, A.5.1).
+            let start = bytes.windows(4).position(|bytes| bytes == [0xFF, 0x4F, 0xFF, 0x51]);
+            bytes.drain(..start.ok_or("there is no codestream in it")?);
+        }
+        let limits = Limits::default();
+        let file = IndexedFile::open(bytes, &limits).map_err(|error| error.to_string())?;
+        let image = Image::open(&file, &limits).map_err(|error| error.to_string())?;
+        Ok(Self { file, image: image.ok_or("its headers are not all there")? })
+    }
+
+    /// Component samples, and how much of the picture was there, 0.0 to 1.0.
+    pub(super) fn components(
+        &self,
+        decoder: &Decoder,
+        request: &DecodeRequest,
+    ) -> Result<(Vec<Plane>, f64), String> {
+        let decoded = decoder.components(&self.image, &self.file, request);
+        let (components, report) = decoded.map_err(|error| error.to_string())?;
+        if report.damaged_blocks > 0 {
+            return Err(format!("{} damaged code-blocks", report.damaged_blocks));
+        }
+        let planes = components.into_iter().map(|component| Plane {
+            width: component.rect.width() as usize,
+            height: component.rect.height() as usize,
+            samples: component.samples,
+        });
+        Ok((planes.collect(), report.completeness()))
+    }
+
+    /// The whole picture as red, green, blue and alpha of 8 bits.
+    pub(super) fn picture(&self, decoder: &Decoder) -> Result<Vec<Plane>, String> {
+        let request = DecodeRequest::default();
+        let rendered = decoder.render(&self.image, &self.file, &request, TexelFormat::Rgba8);
+        let (picture, report) = rendered.map_err(|error| error.to_string())?;
+        if !report.is_complete() {
+            return Err(format!("not complete: {report:?}"));
+        }
+        let plane = |channel| Plane {
+            width: picture.size.width as usize,
+            height: picture.size.height as usize,
+            samples: picture.bytes.iter().skip(channel).step_by(4).map(|&value| value.into()).collect(),
+        };
+        Ok((0..4).map(plane).collect())
+    }
+}

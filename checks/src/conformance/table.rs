@@ -1,0 +1,63 @@
+//! The table as Markdown.
+
+use super::Group;
+use super::row::{Outcome, Row};
+use std::fmt::Write;
+use std::path::Path;
+
+const COMMAND: &str = "cargo run --release -p wavetile-checks -- conformance --write .";
+
+/// Where the summary stands in README.md.
+const BEGIN: &str = "<!-- conformance: written by wavetile-checks -->";
+const END: &str = "<!-- end of conformance -->";
+
+/// All rows, under the summary.
+pub(super) fn whole(groups: &[Group], gpu: &str) -> String {
+    let mut text = format!(
+        "# Conformance\n\nPrinted by `{COMMAND}`; the GPU executor ran on {gpu}.\n\n\
+         Of each reference the table gives what is allowed and what was found, on the CPU and on the GPU: the peak \
+         error and, where it is bounded too, the mean squared error; or \"exact\".\n\n"
+    );
+    text += &summary(groups);
+    for Group { title, rows } in groups {
+        let _ =
+            write!(text, "\n## {title}\n\n| file | what | allowed | CPU | GPU |\n|---|---|---|---|---|\n");
+        for Row { file, what, bound, cpu, gpu } in rows {
+            let _ = writeln!(text, "| {file} | {what} | {bound} | {cpu} | {gpu} |");
+        }
+    }
+    text
+}
+
+/// One line a group.
+pub(super) fn summary(groups: &[Group]) -> String {
+    let mut text = "| references | rows | pass on the CPU | pass on the GPU | fail | not compared |\n|---|---|---|---|---|---|\n".to_owned();
+    for Group { title, rows } in groups {
+        let count = |is: &dyn Fn(&Row) -> bool| rows.iter().filter(|row| is(row)).count();
+        let passed = |outcome: &Outcome| matches!(outcome, Outcome::Passed(_));
+        let _ = writeln!(
+            text,
+            "| {title} | {} | {} | {} | {} | {} |",
+            rows.len(),
+            count(&|row| passed(&row.cpu)),
+            count(&|row| passed(&row.gpu)),
+            count(&|row| !row.passes()),
+            count(&|row| matches!(row.cpu, Outcome::NotCompared(_))),
+        );
+    }
+    text
+}
+
+/// Writes docs/CONFORMANCE.md and replaces the summary in README.md.
+pub(super) fn write(repository: &Path, whole: &str, summary: &str) -> Result<(), String> {
+    let put = |name: &str, text: &str| {
+        let path = repository.join(name);
+        std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
+    };
+    put("docs/CONFORMANCE.md", whole)?;
+    let path = repository.join("README.md");
+    let readme = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let parts = readme.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
+    let (before, after) = parts.ok_or_else(|| format!("{} has no place for it: {BEGIN}", path.display()))?;
+    put("README.md", &format!("{before}{BEGIN}\n{summary}{END}{after}"))
+}
