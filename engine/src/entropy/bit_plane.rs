@@ -31,8 +31,8 @@ pub(super) const MAX_WIDTH: usize = 1024;
 pub(super) struct Planes {
     width: usize,
     height: usize,
-    /// For each stripe and column, four magnitudes in half units, sign in bit 31.
-    pub(super) coefficients: Vec<[u32; 4]>,
+    /// Row by row, whole stripes of them: magnitudes in half units, sign in bit 31.
+    pub(super) coefficients: Vec<u32>,
     /// For each stripe and column; a border of one stripe and one column on each side.
     flags: Vec<u64>,
 }
@@ -68,6 +68,13 @@ impl Decisions for Arithmetic<'_, '_> {
     }
 }
 
+impl Arithmetic<'_, '_> {
+    #[inline(always)]
+    fn likely(&mut self, label: u8) -> u32 {
+        self.decoder.decode_likely(self.contexts, label)
+    }
+}
+
 struct Raw<'a>(RawBits<'a>);
 
 impl Decisions for Raw<'_> {
@@ -87,7 +94,8 @@ struct Stripe<'a> {
     above: &'a mut [u64],
     current: &'a mut [u64],
     below: &'a mut [u64],
-    coefficients: &'a mut [[u32; 4]],
+    /// Its four rows.
+    coefficients: [&'a mut [u32]; 4],
     /// The own bits of the rows that exist.
     rows: u64,
 }
@@ -96,7 +104,7 @@ impl<'a> Stripe<'a> {
     /// Takes a stripe's flags with those of the stripes around it. States how the lengths hang together, so
     /// that no index needs a check in the loops.
     #[inline(always)]
-    fn new(flags: [&'a mut [u64]; 3], coefficients: &'a mut [[u32; 4]], rows: u64) -> Self {
+    fn new(flags: [&'a mut [u64]; 3], coefficients: &'a mut [u32], rows: u64) -> Self {
         let [above, current, below] = flags;
         let columns = current.len().saturating_sub(2).min(MAX_WIDTH);
         let (above, below) = (&mut above[..columns + 2], &mut below[..columns + 2]);
@@ -104,10 +112,18 @@ impl<'a> Stripe<'a> {
             above,
             current: &mut current[..columns + 2],
             below,
-            coefficients: &mut coefficients[..columns],
+            coefficients: rows_of(coefficients, columns),
             rows,
         }
     }
+}
+
+/// The four rows of a stripe.
+#[inline(always)]
+fn rows_of(stripe: &mut [u32], width: usize) -> [&mut [u32]; 4] {
+    let (upper, lower) = stripe.split_at_mut(2 * width);
+    let ((a, b), (c, d)) = (upper.split_at_mut(width), lower.split_at_mut(width));
+    [a, b, c, &mut d[..width]]
 }
 
 impl Planes {
@@ -116,7 +132,7 @@ impl Planes {
         (self.width, self.height) = (width, height);
         let stripes = height.div_ceil(4);
         self.coefficients.clear();
-        self.coefficients.resize(stripes * width, [0; 4]);
+        self.coefficients.resize(4 * stripes * width, 0);
         self.flags.clear();
         self.flags.resize((stripes + 2) * (width + 2), 0);
     }
@@ -124,7 +140,7 @@ impl Planes {
     #[inline(always)]
     fn for_each_stripe(&mut self, mut visit: impl FnMut(Stripe<'_>)) {
         let stride = self.width + 2;
-        let stripes = self.coefficients.chunks_exact_mut(self.width);
+        let stripes = self.coefficients.chunks_exact_mut(4 * self.width);
         for (index, coefficients) in stripes.enumerate() {
             let (above, rest) = self.flags[index * stride..].split_at_mut(stride);
             let (current, rest) = rest.split_at_mut(stride);
@@ -173,9 +189,9 @@ impl Planes {
         self.for_each_stripe(|stripe| {
             refine_magnitudes(stripe, plane, |flags, own| {
                 let neighbours = u8::from(flags >> (own - 4) & NEIGHBOURHOOD != 0);
-                let first = context::REFINEMENT + 2 * neighbours;
+                let first = context::REFINEMENT + neighbours;
                 let refined = flags >> (own + REFINED) & 1 != 0;
-                registers.decode(contexts, if refined { context::REFINEMENT + 4 } else { first })
+                registers.decode(contexts, if refined { context::REFINEMENT + 2 } else { first })
             });
         });
         *decoder = registers;
@@ -206,7 +222,7 @@ impl Planes {
     /// Takes back what was decoded in the plane: every coefficient is as it was before.
     pub(super) fn forget_plane(&mut self, plane: u32) {
         let half = 2 << plane;
-        for coefficient in self.coefficients.as_flattened_mut() {
+        for coefficient in &mut self.coefficients {
             let magnitude = *coefficient & i32::MAX as u32;
             *coefficient = if magnitude < 2 * half { 0 } else { *coefficient & !(2 * half - 1) | half };
         }
@@ -225,7 +241,7 @@ fn become_significant(
     flags: &mut u64,
     negative: u32,
 ) {
-    stripe.coefficients[x][(row & 3) as usize] = 3 << plane | negative << 31;
+    stripe.coefficients[(row & 3) as usize][x] = 3 << plane | negative << 31;
     let mark = 1 | u64::from(negative) << SIGNS;
     *flags |= mark << (3 * row + 4);
     stripe.current[x] |= mark << (3 * row + 5);
@@ -290,7 +306,8 @@ fn propagate_significance(mut stripe: Stripe<'_>, rules: Rules, plane: u32, deci
 
 #[inline(always)]
 fn refine_magnitudes(stripe: Stripe<'_>, plane: u32, mut decide: impl FnMut(u64, u32) -> u32) {
-    for (flags, coefficients) in stripe.current[1..].iter_mut().zip(stripe.coefficients) {
+    for x in 0..stripe.current.len() - 2 {
+        let flags = &mut stripe.current[x + 1];
         let candidates = *flags & !(*flags >> VISITED) & stripe.rows;
         if candidates == 0 {
             continue;
@@ -299,7 +316,7 @@ fn refine_magnitudes(stripe: Stripe<'_>, plane: u32, mut decide: impl FnMut(u64,
             let own = 3 * row + 4;
             if candidates >> own & 1 != 0 {
                 let bit = decide(*flags, own);
-                let coefficient = &mut coefficients[row as usize];
+                let coefficient = &mut stripe.coefficients[row as usize][x];
                 *coefficient = (*coefficient - (1 << plane)) + (bit << (plane + 1));
             }
         });
@@ -314,7 +331,7 @@ fn clean_up(mut stripe: Stripe<'_>, rules: Rules, plane: u32, decisions: &mut Ar
         let mut flags = stripe.current[x + 1];
         let mut left = !(flags | flags >> VISITED) & stripe.rows;
         if flags & (SIGNIFICANCE | VISITED_ROWS) == 0 && whole {
-            if decisions.significance(context::RUN_LENGTH) == 0 {
+            if decisions.likely(context::RUN_LENGTH) == 0 {
                 continue;
             }
             let high = decisions.significance(context::UNIFORM);
@@ -328,7 +345,7 @@ fn clean_up(mut stripe: Stripe<'_>, rules: Rules, plane: u32, decisions: &mut Ar
         for_each_row!(|row| {
             if left & OWN << (3 * row) != 0 {
                 let label = rules.zero_coding[(flags >> (3 * row) & 0x1FF) as usize];
-                if decisions.significance(label) != 0 {
+                if decisions.likely(label) != 0 {
                     let negative = decisions.sign(sign_entry(flags, row));
                     become_significant(&mut stripe, rules, plane, x, row, &mut flags, negative);
                 }

@@ -1,17 +1,15 @@
 //! Context labels of the bit-plane decoder (T.800 Tables D.1 to D.4) as look-up tables.
-//!
-//! A label is stored doubled: it indexes pairs of words in [`super::mq::Contexts`].
 
 use crate::codestream::code_block::Orientation;
 
 /// Contexts in all.
 pub(super) const COUNT: usize = 19;
-/// First label for magnitude refinement, doubled.
-pub(super) const REFINEMENT: u8 = 2 * 14;
-/// Label of the run-length context, doubled.
-pub(super) const RUN_LENGTH: u8 = 2 * 17;
-/// Label of the uniform context, doubled.
-pub(super) const UNIFORM: u8 = 2 * 18;
+/// First label for magnitude refinement.
+pub(super) const REFINEMENT: u8 = 14;
+/// Label of the run-length context.
+pub(super) const RUN_LENGTH: u8 = 17;
+/// Label of the uniform context.
+pub(super) const UNIFORM: u8 = 18;
 /// In an entry of [`SIGN`]: the decoded bit is inverted ("XORbit").
 pub(super) const SIGN_INVERTED: u8 = 0x80;
 
@@ -44,7 +42,7 @@ const fn zero_coding(orientation: Orientation) -> ZeroCoding {
         let horizontal = (index >> 3 & 1) + (index >> 5 & 1);
         let vertical = (index >> 1 & 1) + (index >> 7 & 1);
         let diagonal = (index & 1) + (index >> 2 & 1) + (index >> 6 & 1) + (index >> 8 & 1);
-        table[index] = 2 * match orientation {
+        table[index] = match orientation {
             Orientation::Ll | Orientation::Lh => by_direction(horizontal, vertical, diagonal),
             Orientation::Hl => by_direction(vertical, horizontal, diagonal),
             Orientation::Hh => by_diagonal(horizontal + vertical, diagonal),
@@ -99,7 +97,7 @@ const fn sign() -> [u8; 256] {
             (_, 0) => (12, SIGN_INVERTED),
             _ => (13, SIGN_INVERTED),
         };
-        table[index] = (2 * label) | inverted;
+        table[index] = label | inverted;
         index += 1;
     }
     table

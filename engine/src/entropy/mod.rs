@@ -187,7 +187,7 @@ fn is_raw(style: CodeBlockStyle, pass: u32) -> bool {
     style.has(CodeBlockStyle::BYPASS) && pass >= 10 && (pass + 2) % 3 != 2
 }
 
-fn write(block: &PlannedBlock, coefficients: &[[u32; 4]], row_words: usize, out: &mut [u32]) {
+fn write(block: &PlannedBlock, coefficients: &[u32], row_words: usize, out: &mut [u32]) {
     let width = block.size.width as usize;
     let drop = u32::from(!block.fraction);
     match block.roi_shift {
@@ -218,32 +218,25 @@ fn without_roi_shift(magnitude: u32, shift: u8) -> u32 {
 
 #[inline(always)]
 fn write_rows(
-    coefficients: &[[u32; 4]],
+    coefficients: &[u32],
     width: usize,
     row_words: usize,
     packed_16: bool,
     out: &mut [u32],
     value: impl Fn(u32) -> u32,
 ) {
-    for (stripe, words) in coefficients.chunks_exact(width).zip(out.chunks_mut(4 * row_words)) {
-        let mut rows = words.chunks_exact_mut(row_words);
-        let mut rows: [&mut [u32]; 4] = std::array::from_fn(|_| rows.next().unwrap_or_default());
-        let mut put = |at: usize, words: [u32; 4]| {
-            for (row, word) in rows.iter_mut().zip(words) {
-                if let Some(place) = row.get_mut(at) {
-                    *place = word;
-                }
-            }
-        };
+    for (row, words) in coefficients.chunks_exact(width).zip(out.chunks_exact_mut(row_words)) {
         if packed_16 {
-            for (at, columns) in stripe.chunks(2).enumerate() {
-                let left = columns[0].map(&value);
-                let right = columns.get(1).map_or([0; 4], |column| column.map(&value));
-                put(at, std::array::from_fn(|row| left[row] & 0xFFFF | right[row] << 16));
+            let (pairs, last) = row.as_chunks::<2>();
+            for (word, &[left, right]) in words.iter_mut().zip(pairs) {
+                *word = value(left) & 0xFFFF | value(right) << 16;
+            }
+            if let (Some(word), &[last]) = (words.get_mut(pairs.len()), last) {
+                *word = value(last) & 0xFFFF;
             }
         } else {
-            for (at, column) in stripe.iter().enumerate() {
-                put(at, column.map(&value));
+            for (word, &coefficient) in words.iter_mut().zip(row) {
+                *word = value(coefficient);
             }
         }
     }

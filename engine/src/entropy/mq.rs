@@ -7,33 +7,21 @@
 use super::context;
 use std::hint::select_unpredictable;
 
-/// State of every context: for the doubled label `i`, the word `i` is the probability estimate "Qe" of
-/// the less probable symbol, scaled like [`Decoder`]'s registers, and the word `i + 1` holds the more
-/// probable symbol in byte 0 and in byte 1 where [`NEXT`] has the states that can follow. The length makes
-/// every 8-bit label a valid index.
+/// State of every context by its label: a word of [`NEXT`]. As many as make every 8-bit label valid.
 #[derive(Clone)]
-pub(super) struct Contexts([u64; 258]);
+pub(super) struct Contexts([u64; 256]);
 
 impl Contexts {
     pub(super) const fn new() -> Self {
-        Self([0; 258])
+        Self([0; 256])
     }
 
     /// Sets the initial states (T.800 Table D.7).
     pub(super) fn reset(&mut self) {
-        for label in 0..context::COUNT {
-            self.set(2 * label as u8, state(0, 0));
-        }
-        self.set(0, state(4, 0));
-        self.set(context::RUN_LENGTH, state(3, 0));
-        self.set(context::UNIFORM, state(46, 0));
-    }
-
-    #[inline(always)]
-    fn set(&mut self, label: u8, state: [u64; 2]) {
-        let at = usize::from(label);
-        self.0[at] = state[0];
-        self.0[at + 1] = state[1];
+        self.0[..context::COUNT].fill(state(0, 0));
+        self.0[0] = state(4, 0);
+        self.0[usize::from(context::RUN_LENGTH)] = state(3, 0);
+        self.0[usize::from(context::UNIFORM)] = state(46, 0);
     }
 }
 
@@ -52,9 +40,6 @@ pub(super) struct Decoder<'a> {
     interval: u64,
     /// Distance of the code from the interval's upper end ("A" - "C"), at least 1.
     distance: u64,
-    /// The larger of `HALF` and `distance`: an interval of at least this is still normalised and holds the
-    /// code.
-    floor: u64,
     /// Bits read ahead and not shifted up ("CT").
     ahead: u32,
 }
@@ -65,27 +50,44 @@ impl<'a> Decoder<'a> {
         let first = u64::from(bytes.first().copied().unwrap_or(0xFF));
         let distance = (0x100 - first) << AHEAD;
         let (distance, ahead, position) = shift_in(bytes, 0, distance, 0, 7);
-        Self { bytes, position, interval: HALF, distance, floor: HALF.max(distance), ahead }
+        Self { bytes, position, interval: HALF, distance, ahead }
     }
 
-    /// Decodes one decision with the context of a doubled label (DECODE).
+    /// Decodes one decision with the context of a label (DECODE), without a branch that depends on it: for
+    /// decisions that are hard to foresee.
     #[inline(always)]
     pub(super) fn decode(&mut self, contexts: &mut Contexts, label: u8) -> u32 {
-        let at = usize::from(label);
-        let estimate = contexts.0[at];
-        let state = contexts.0[at + 1];
+        let context = &mut contexts.0[usize::from(label)];
+        let state = *context;
+        let estimate = state & ESTIMATE;
         let interval = self.interval - estimate;
-        if interval >= self.floor {
-            self.interval = interval;
-            return (state as u8).into();
-        }
         let exchanged = interval < estimate;
         let lower = interval < self.distance;
         let distance = select_unpredictable(lower, self.distance.wrapping_sub(interval), self.distance);
         let interval = select_unpredictable(lower, estimate, interval);
+        // The interval is long enough as it is only after the more probable symbol.
         let unlikely = lower ^ exchanged;
-        contexts.set(label, NEXT[usize::from((state >> 8) as u8) + usize::from(unlikely)]);
+        let next = NEXT[usize::from(state as u8) + usize::from(unlikely)];
+        *context = select_unpredictable(interval >= HALF, state, next);
+        self.renormalise(interval, distance);
+        symbol(state) ^ u32::from(unlikely)
+    }
 
+    /// The same for decisions that mostly are the more probable symbol.
+    #[inline(always)]
+    pub(super) fn decode_likely(&mut self, contexts: &mut Contexts, label: u8) -> u32 {
+        let state = contexts.0[usize::from(label)];
+        let interval = self.interval - (state & ESTIMATE);
+        if interval >= self.distance.max(HALF) {
+            self.interval = interval;
+            return symbol(state);
+        }
+        self.decode(contexts, label)
+    }
+
+    /// Shifts the interval up until it is at least `HALF` (RENORMD).
+    #[inline(always)]
+    fn renormalise(&mut self, interval: u64, distance: u64) {
         let shift = (interval | 1).leading_zeros();
         self.interval = interval << shift;
         if shift > self.ahead {
@@ -95,8 +97,6 @@ impl<'a> Decoder<'a> {
             self.distance = distance << shift;
             self.ahead -= shift;
         }
-        self.floor = select_unpredictable(self.distance > HALF, self.distance, HALF);
-        u32::from(state as u8) ^ u32::from(unlikely)
     }
 }
 
@@ -153,13 +153,16 @@ fn read_ahead(bytes: &[u8], mut position: usize, mut distance: u64) -> (u64, u32
     (distance, AHEAD - room, position)
 }
 
-/// The two states that can follow each state: after the more and the less probable symbol. A state's place
-/// is four times the index of T.800 Table C.2, plus two if its more probable symbol is 1. All 8-bit places
-/// are valid.
-const NEXT: &[[u64; 2]; 257] = &next_states();
+/// In a state: "Qe", scaled like [`Decoder`]'s registers.
+const ESTIMATE: u64 = 0xFFFF << AHEAD;
 
-const fn next_states() -> [[u64; 2]; 257] {
-    let mut table = [[0; 2]; 257];
+/// The two states that can follow each state: after the more and the less probable symbol. The low byte of
+/// a state is its place here: four times the index of T.800 Table C.2, plus two if the more probable symbol
+/// is 1. All 8-bit places are valid.
+const NEXT: &[u64; 257] = &next_states();
+
+const fn next_states() -> [u64; 257] {
+    let mut table = [0; 257];
     let mut index = 0;
     while index < ESTIMATION.len() {
         let (_, more, less, switch) = ESTIMATION[index];
@@ -174,10 +177,16 @@ const fn next_states() -> [[u64; 2]; 257] {
     table
 }
 
-/// The words of [`Contexts`] for an index of T.800 Table C.2 and a more probable symbol.
-const fn state(index: u64, symbol: u64) -> [u64; 2] {
+/// The state for an index of T.800 Table C.2 and a more probable symbol.
+const fn state(index: u64, symbol: u64) -> u64 {
     let (estimate, ..) = ESTIMATION[index as usize];
-    [(estimate as u64) << AHEAD, symbol | (4 * index + 2 * symbol) << 8]
+    (estimate as u64) << AHEAD | (4 * index + 2 * symbol)
+}
+
+/// The more probable symbol of a state.
+#[inline(always)]
+const fn symbol(state: u64) -> u32 {
+    (state >> 1 & 1) as u32
 }
 
 /// Qe, NMPS, NLPS, SWITCH (T.800 Table C.2).

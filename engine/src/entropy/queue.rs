@@ -82,7 +82,7 @@ fn weight(block: &PlannedBlock, segments: &[Segment]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codestream::code_block::Orientation;
+    use crate::codestream::code_block::{BlockCoder, Orientation};
     use crate::codestream::header::CodeBlockStyle;
     use crate::geometry::Size;
 
@@ -97,8 +97,10 @@ mod tests {
             plan.blocks.push(PlannedBlock {
                 size: Size::new(4, 4),
                 orientation: Orientation::Ll,
+                coder: BlockCoder::BitPlane,
                 style: CodeBlockStyle::default(),
                 bit_planes: 3,
+                clean_up_plane: 0,
                 roi_shift: 0,
                 fraction: false,
                 packed_16: true,
