@@ -136,6 +136,8 @@ pub mod image;
 pub mod jp2;
 pub mod limits;
 pub mod plan;
+#[cfg(test)]
+mod round_trip;
 pub mod runner;
 pub mod source;
 pub mod view_window;

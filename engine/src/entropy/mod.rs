@@ -6,7 +6,7 @@ mod context;
 mod mq;
 mod queue;
 #[cfg(test)]
-mod reference;
+pub(crate) mod reference;
 #[cfg(test)]
 mod tests;
 

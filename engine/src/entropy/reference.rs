@@ -6,7 +6,7 @@ use crate::codestream::code_block::Orientation;
 use crate::codestream::header::CodeBlockStyle;
 
 /// Codes one decision in a context: an encoder is told it, a decoder tells it.
-pub(super) trait Coder {
+pub(crate) trait Coder {
     fn code(&mut self, label: usize, decision: u32) -> u32;
     fn code_raw(&mut self, decision: u32) -> u32;
     fn start(&mut self, raw: bool);
@@ -26,8 +26,17 @@ pub(super) struct Coefficient {
     refined: bool,
 }
 
+/// Whether a codeword segment ends after a pass, of `count` in all (T.800 Table D.9).
+pub(crate) fn segment_ends(style: CodeBlockStyle, count: u32) -> impl Fn(u32) -> bool {
+    move |pass| {
+        pass + 1 == count
+            || style.has(CodeBlockStyle::TERMINATE_ALL)
+            || style.has(CodeBlockStyle::BYPASS) && pass >= 9 && pass % 3 != 1
+    }
+}
+
 /// A block while its passes are walked.
-pub(super) struct Walk<'a> {
+pub(crate) struct Walk<'a> {
     pub(super) width: i32,
     pub(super) height: i32,
     pub(super) orientation: Orientation,
@@ -38,7 +47,7 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         (width, height): (u32, u32),
         orientation: Orientation,
         style: CodeBlockStyle,
@@ -219,7 +228,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Walks the first passes of `planes` planes; `ends(pass)` says where segments end.
-    pub(super) fn passes(
+    pub(crate) fn passes(
         &mut self,
         planes: u32,
         count: u32,
@@ -272,10 +281,10 @@ impl States {
 }
 
 /// The MQ encoder (T.800 C.2) and the writer of raw segments.
-pub(super) struct Encoder {
+pub(crate) struct Encoder {
     states: States,
     /// Finished segments.
-    pub(super) segments: Vec<Vec<u8>>,
+    pub(crate) segments: Vec<Vec<u8>>,
     /// The segment being written, after one byte that is none of it.
     bytes: Vec<u8>,
     raw: bool,
@@ -285,7 +294,7 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { states: States::new(), segments: vec![], bytes: vec![], raw: false, a: 0, c: 0, ct: 0 }
     }
 

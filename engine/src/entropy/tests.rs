@@ -1,7 +1,7 @@
 //! The block decoder against a literal coder.
 #![allow(clippy::unwrap_used)]
 
-use super::reference::{Coefficient, Encoder, LiteralDecoder, Walk};
+use super::reference::{Coefficient, Encoder, LiteralDecoder, Walk, segment_ends};
 use super::*;
 use crate::codestream::code_block::Orientation;
 use crate::geometry::Size;
@@ -52,14 +52,6 @@ impl Random {
     }
 }
 
-fn ends(style: CodeBlockStyle, count: u32) -> impl Fn(u32) -> bool {
-    move |pass| {
-        pass + 1 == count
-            || style.has(CodeBlockStyle::TERMINATE_ALL)
-            || style.has(CodeBlockStyle::BYPASS) && pass >= 9 && pass % 3 != 1
-    }
-}
-
 /// A block of one test: its parameters and coded bytes.
 struct Coded {
     block: PlannedBlock,
@@ -80,7 +72,7 @@ impl Coded {
         let mut passes = vec![0];
         for pass in 0..count {
             *passes.last_mut().unwrap() += 1;
-            if ends(style, count)(pass) && pass + 1 < count {
+            if segment_ends(style, count)(pass) && pass + 1 < count {
                 passes.push(0);
             }
         }
@@ -109,7 +101,7 @@ impl Coded {
             u32::from(planes),
             count,
             &mut encoder,
-            &ends(style_bits, count),
+            &segment_ends(style_bits, count),
         );
         Self::new(size, orientation, style, planes, encoder.segments)
     }
@@ -138,7 +130,7 @@ impl Coded {
         let mut walk = Walk::new(size, self.block.orientation, self.block.style, &[]);
         let mut decoder = LiteralDecoder::new(&self.segments);
         walk.passes(self.block.bit_planes.into(), count, &mut decoder, &|pass| {
-            ends(self.block.style, 3 * u32::from(self.block.bit_planes) - 2)(pass)
+            segment_ends(self.block.style, 3 * u32::from(self.block.bit_planes) - 2)(pass)
         });
         walk.coefficients
     }

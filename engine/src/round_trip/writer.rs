@@ -1,0 +1,324 @@
+//! A literal, lossless encoder of codestreams with one layer (T.800 Annexes A, B, D and F).
+
+use super::wavelet::Plane;
+use crate::codestream::code_block::Orientation;
+use crate::codestream::header::{CodeBlockStyle, MainHeader};
+use crate::codestream::marker;
+use crate::codestream::progression::Packets;
+use crate::codestream::sub_band::SubBand;
+use crate::codestream::tile::Tile;
+use crate::entropy::reference::{Encoder, Walk, segment_ends};
+use crate::geometry::Rect;
+use crate::limits::Limits;
+use std::collections::HashMap;
+
+/// What to write.
+#[derive(Clone, Debug)]
+pub(super) struct Shape {
+    pub(super) image: Rect,
+    /// The first tile.
+    pub(super) tile: Rect,
+    pub(super) components: Vec<ComponentShape>,
+    pub(super) levels: u8,
+    /// Exponents of the code-block size.
+    pub(super) code_block: (u8, u8),
+    /// "PPx | PPy << 4" for each resolution; none: precincts are as large as can be.
+    pub(super) precincts: Vec<u8>,
+    pub(super) progression: u8,
+    /// Code-block style.
+    pub(super) style: u8,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ComponentShape {
+    pub(super) depth: u8,
+    pub(super) signed: bool,
+    pub(super) dx: u8,
+    pub(super) dy: u8,
+}
+
+impl ComponentShape {
+    /// What of `rect` (reference grid) this component has.
+    pub(super) fn rect(&self, rect: Rect) -> Rect {
+        rect.ceil_div(self.dx.into(), self.dy.into())
+    }
+
+    /// Added to every sample before the wavelet (T.800 G.1).
+    fn level_shift(&self) -> i32 {
+        if self.signed { 0 } else { (1i64 << (self.depth - 1)) as i32 }
+    }
+}
+
+impl Shape {
+    /// Everything before the first tile-part.
+    pub(super) fn header(&self) -> Vec<u8> {
+        let segment = |marker: u16, payload: &[u8]| {
+            let length = payload.len() as u16 + 2;
+            [&marker.to_be_bytes(), &length.to_be_bytes(), payload].concat()
+        };
+        let Rect { x0, y0, x1, y1 } = self.image;
+        let mut size = vec![0, 0];
+        let numbers = [x1, y1, x0, y0, self.tile.width(), self.tile.height(), self.tile.x0, self.tile.y0];
+        size.extend(numbers.iter().flat_map(|number| number.to_be_bytes()));
+        size.extend((self.components.len() as u16).to_be_bytes());
+        for component in &self.components {
+            let signed = u8::from(component.signed) << 7;
+            size.extend([(component.depth - 1) | signed, component.dx, component.dy]);
+        }
+        let (xcb, ycb) = self.code_block;
+        let own_precincts = u8::from(!self.precincts.is_empty());
+        let mut style = vec![own_precincts, self.progression, 0, 1, 0];
+        style.extend([self.levels, xcb - 2, ycb - 2, self.style, 1]);
+        style.extend(&self.precincts);
+        // Seven guard bits, and the bits of the deepest component: more than any coefficient needs.
+        let exponent = self.components.iter().map(|component| component.depth).max().unwrap_or(1).min(31);
+        let steps = vec![exponent << 3; 3 * usize::from(self.levels) + 1];
+        [
+            marker::SOC.to_be_bytes().to_vec(),
+            segment(marker::SIZ, &size),
+            segment(marker::COD, &style),
+            segment(marker::QCD, &[vec![7 << 5], steps].concat()),
+        ]
+        .concat()
+    }
+
+    /// The codestream. `samples`: one list for each component, row by row.
+    pub(super) fn write(&self, samples: &[Vec<i32>]) -> Vec<u8> {
+        let mut bytes = self.header();
+        let header = MainHeader::parse(&bytes, &Limits::trusted()).unwrap();
+        let planes: Vec<Plane> = (self.components.iter().zip(samples))
+            .map(|(component, samples)| Plane { rect: component.rect(self.image), samples: samples.clone() })
+            .collect();
+        for index in 0..header.tile_count() {
+            let tile = Tile::new(&header, index, header.tile_parameters.clone()).unwrap();
+            let body = self.tile(&header, &tile, &planes);
+            bytes.extend(marker::SOT.to_be_bytes());
+            bytes.extend([0, 10]);
+            bytes.extend((index as u16).to_be_bytes());
+            bytes.extend((body.len() as u32 + 14).to_be_bytes());
+            bytes.extend([0, 1]);
+            bytes.extend(marker::SOD.to_be_bytes());
+            bytes.extend(body);
+        }
+        bytes.extend(marker::EOC.to_be_bytes());
+        bytes
+    }
+
+    /// A component with its `reduce` finest levels left out, on the reduced grid: tile by tile the low-pass band.
+    pub(super) fn reduced(&self, component: &ComponentShape, samples: &[i32], reduce: u32) -> Plane {
+        let whole = Plane { rect: component.rect(self.image), samples: samples.to_vec() };
+        let rect = whole.rect.ceil_shift(reduce);
+        let mut reduced = Plane { rect, samples: vec![0; rect.area() as usize] };
+        let header = MainHeader::parse(&self.header(), &Limits::trusted()).unwrap();
+        let half = i64::from(component.level_shift());
+        let (low, high) = (-(1i64 << (component.depth - 1)), (1i64 << (component.depth - 1)) - 1);
+        for index in 0..header.tile_count() {
+            let mut band = self.shifted(component, &whole, header.tile_rect(index));
+            for _ in 0..reduce {
+                let [low, ..] = band.analyse();
+                band = low;
+            }
+            for y in band.rect.y0..band.rect.y1 {
+                for x in band.rect.x0..band.rect.x1 {
+                    let at = (y - rect.y0) as usize * rect.width() as usize + (x - rect.x0) as usize;
+                    reduced.samples[at] = (i64::from(band.at(x, y)).clamp(low, high) + half) as i32;
+                }
+            }
+        }
+        reduced
+    }
+
+    /// One tile of a component, level-shifted.
+    fn shifted(&self, component: &ComponentShape, plane: &Plane, tile: Rect) -> Plane {
+        let rect = component.rect(tile);
+        let shift = component.level_shift();
+        Plane {
+            rect,
+            samples: plane.crop(rect).into_iter().map(|sample| sample.wrapping_sub(shift)).collect(),
+        }
+    }
+
+    /// All packets of a tile.
+    fn tile(&self, header: &MainHeader, tile: &Tile, planes: &[Plane]) -> Vec<u8> {
+        let mut bands = HashMap::new();
+        for (index, (component, plane)) in (0..).zip(self.components.iter().zip(planes)) {
+            let mut rest = self.shifted(component, plane, tile.rect);
+            for resolution in (1..=u32::from(self.levels)).rev() {
+                let [ll, hl, lh, hh] = rest.analyse();
+                rest = ll;
+                bands.extend(
+                    [hl, lh, hh].into_iter().zip(0..).map(|(band, at)| ((index, resolution, at), band)),
+                );
+            }
+            bands.insert((index, 0, 0), rest);
+        }
+        let mut bytes = Vec::new();
+        for packet in Packets::new(tile, &header.size.components) {
+            let resolution =
+                &tile.components[packet.component as usize].resolutions[packet.resolution as usize];
+            let mut bits = BitWriter::default();
+            let mut body = Vec::new();
+            bits.put(1, 1);
+            for (at, band) in resolution.bands.iter().enumerate() {
+                let plane = &bands[&(packet.component, packet.resolution, at)];
+                assert_eq!(plane.rect.area(), band.rect.area());
+                let rect = resolution.precinct_band_rect(packet.precinct, at);
+                self.precinct_band(band, rect, plane, &mut bits, &mut body);
+            }
+            bytes.extend(bits.finish());
+            bytes.extend(body);
+        }
+        bytes
+    }
+
+    fn precinct_band(
+        &self,
+        band: &SubBand,
+        rect: Rect,
+        plane: &Plane,
+        bits: &mut BitWriter,
+        body: &mut Vec<u8>,
+    ) {
+        let grid = band.code_blocks(rect);
+        let blocks: Vec<CodedBlock> = (0..grid.len() as u32)
+            .map(|index| CodedBlock::new(grid.rect(index), band.orientation, self.style, plane))
+            .collect();
+        let mut inclusion =
+            TagTree::new(grid.columns, grid.rows, blocks.iter().map(|block| u32::from(block.planes == 0)));
+        let empty = |block: &CodedBlock| u32::from(band.bit_planes) - block.planes;
+        let mut zero_planes = TagTree::new(grid.columns, grid.rows, blocks.iter().map(empty));
+        for (index, block) in (0..).zip(&blocks) {
+            let leaf = (index % grid.columns, index / grid.columns);
+            inclusion.write(leaf, 1, bits);
+            if block.planes > 0 {
+                zero_planes.write(leaf, empty(block) + 1, bits);
+                block.write(bits, body);
+            }
+        }
+    }
+}
+
+/// All passes of a code-block.
+struct CodedBlock {
+    planes: u32,
+    /// Passes and bytes.
+    segments: Vec<(u32, Vec<u8>)>,
+}
+
+impl CodedBlock {
+    fn new(rect: Rect, orientation: Orientation, style: u8, plane: &Plane) -> Self {
+        let truth = plane.crop(rect);
+        let planes = 32 - truth.iter().fold(0, |bits, value| bits | value.unsigned_abs()).leading_zeros();
+        let passes = (3 * planes).saturating_sub(2);
+        let style = CodeBlockStyle(style);
+        let mut encoder = Encoder::new();
+        let ends = segment_ends(style, passes);
+        Walk::new((rect.width(), rect.height()), orientation, style, &truth).passes(
+            planes,
+            passes,
+            &mut encoder,
+            &ends,
+        );
+        let mut lengths = vec![0];
+        for pass in 0..passes {
+            *lengths.last_mut().unwrap() += 1;
+            if ends(pass) && pass + 1 < passes {
+                lengths.push(0);
+            }
+        }
+        Self { planes, segments: lengths.into_iter().zip(encoder.segments).collect() }
+    }
+
+    /// Its share of the packet header and of the body.
+    fn write(&self, bits: &mut BitWriter, body: &mut Vec<u8>) {
+        let passes = self.segments.iter().map(|(passes, _)| passes).sum::<u32>();
+        // T.800 Table B.4.
+        match passes {
+            1 => bits.put(0, 1),
+            2 => bits.put(0b10, 2),
+            3..=5 => bits.put(0b1100 | (passes - 3), 4),
+            6..=36 => bits.put(0b1111 << 5 | (passes - 6), 9),
+            _ => bits.put(0b1_1111_1111 << 7 | (passes - 37), 16),
+        }
+        let needed = |(passes, bytes): &(u32, Vec<u8>)| {
+            (usize::BITS - bytes.len().leading_zeros()).saturating_sub(passes.ilog2())
+        };
+        let length_bits = self.segments.iter().map(needed).max().unwrap_or(0).max(3);
+        (3..length_bits).for_each(|_| bits.put(1, 1));
+        bits.put(0, 1);
+        for (passes, bytes) in &self.segments {
+            bits.put(bytes.len() as u32, length_bits + passes.ilog2());
+            body.extend(bytes);
+        }
+    }
+}
+
+/// T.800 B.10.2.
+struct TagTree {
+    /// Columns and nodes of each level, leaves first.
+    levels: Vec<(u32, Vec<Node>)>,
+}
+
+/// Value, lower bound, whether known.
+type Node = (u32, u32, bool);
+
+impl TagTree {
+    fn new(columns: u32, rows: u32, values: impl Iterator<Item = u32>) -> Self {
+        let mut levels = vec![(columns, values.map(|value| (value, 0, false)).collect::<Vec<_>>())];
+        let (mut width, mut height) = (columns, rows);
+        while width > 1 || height > 1 {
+            let (below_width, below) = levels.last().unwrap();
+            let (columns, rows) = (width.div_ceil(2), height.div_ceil(2));
+            let mut nodes = vec![(u32::MAX, 0, false); (columns * rows) as usize];
+            for (at, node) in (0..).zip(below) {
+                let parent = &mut nodes[(at / below_width / 2 * columns + at % below_width / 2) as usize].0;
+                *parent = node.0.min(*parent);
+            }
+            levels.push((columns, nodes));
+            (width, height) = (columns, rows);
+        }
+        Self { levels }
+    }
+
+    /// Tells whether the leaf's value is below `threshold`.
+    fn write(&mut self, (column, row): (u32, u32), threshold: u32, bits: &mut BitWriter) {
+        let mut at_least = 0;
+        for (level, (width, nodes)) in self.levels.iter_mut().enumerate().rev() {
+            let (value, low, known) = &mut nodes[((row >> level) * *width + (column >> level)) as usize];
+            *low = at_least.max(*low);
+            while *low < threshold && !*known {
+                *known = *low >= *value;
+                bits.put(u32::from(*known), 1);
+                *low += u32::from(!*known);
+            }
+            at_least = *low;
+        }
+    }
+}
+
+/// Bits with the stuffing of T.800 B.10.1.
+#[derive(Default)]
+struct BitWriter {
+    bytes: Vec<u8>,
+    free: u32,
+}
+
+impl BitWriter {
+    fn put(&mut self, value: u32, count: u32) {
+        for bit in (0..count).rev() {
+            if self.free == 0 {
+                self.free = if self.bytes.last() == Some(&0xFF) { 7 } else { 8 };
+                self.bytes.push(0);
+            }
+            self.free -= 1;
+            *self.bytes.last_mut().unwrap() |= ((value >> bit & 1) as u8) << self.free;
+        }
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        if self.bytes.last() == Some(&0xFF) {
+            self.bytes.push(0);
+        }
+        self.bytes
+    }
+}
