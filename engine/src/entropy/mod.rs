@@ -1,8 +1,9 @@
-//! Entropy decoding of code-blocks (T.800 Annexes C and D).
+//! Entropy decoding of code-blocks (T.800 Annexes C and D, T.814).
 
 mod bit_plane;
 mod bypass;
 mod context;
+mod ht;
 mod mq;
 mod queue;
 #[cfg(test)]
@@ -29,13 +30,15 @@ const MAX_AREA: u64 = 4096;
 pub struct Scratch {
     planes: Planes,
     contexts: Contexts,
+    /// Taken when the first high-throughput block comes.
+    high_throughput: Option<ht::Scratch>,
 }
 
 impl Scratch {
     /// Empty; grows with the blocks that it is used for.
     #[must_use]
     pub fn new() -> Self {
-        Self { planes: Planes::default(), contexts: Contexts::new() }
+        Self { planes: Planes::default(), contexts: Contexts::new(), high_throughput: None }
     }
 }
 
@@ -67,7 +70,9 @@ pub struct BlockOutcome {
 ///
 /// Damaged blocks give what was decoded before the damage: passes beyond those that `bit_planes` allows,
 /// a missing segmentation symbol (all of its bit-plane is dropped), segments outside `data` or that mix
-/// arithmetic and raw passes, and wholly zero: more than [`MAX_BIT_PLANES`] planes, sizes that no code-block has, `out` of another length than the size demands.
+/// arithmetic and raw passes. Wholly zero are those of more than [`MAX_BIT_PLANES`] planes, of sizes that no
+/// code-block has, or with `out` of another length than the size demands; and high-throughput blocks whose
+/// clean-up pass is damaged.
 pub fn decode_block(
     block: &PlannedBlock,
     segments: &[Segment],
@@ -76,22 +81,33 @@ pub fn decode_block(
     out: &mut [u32],
 ) -> BlockOutcome {
     let (width, height) = (block.size.width as usize, block.size.height as usize);
-    let row_words = if block.packed_16 { width.div_ceil(2) } else { width };
-    if block.size.area() == 0
-        || block.size.area() > MAX_AREA
-        || width.max(height) > bit_plane::MAX_WIDTH
-        || (row_words as u64).checked_mul(height as u64) != Some(out.len() as u64)
-        || block.bit_planes > MAX_BIT_PLANES
-        || block.coder != BlockCoder::BitPlane
-    {
+    if !is_sound(block, out.len()) {
         out.fill(0);
         return BlockOutcome { passes_decoded: 0, damaged: true };
+    }
+    if block.coder == BlockCoder::HighThroughput {
+        let scratch = scratch.high_throughput.get_or_insert_with(ht::Scratch::new);
+        return ht::decode(ht::Job { block, segments, data, out }, scratch);
     }
     scratch.planes.clear(width, height);
     scratch.contexts.reset();
     let outcome = decode_segments(block, segments, data, scratch);
-    write(block, &scratch.planes.coefficients, row_words, out);
+    write(block, &scratch.planes.coefficients, row_words(block), out);
     outcome
+}
+
+fn row_words(block: &PlannedBlock) -> usize {
+    let width = block.size.width as usize;
+    if block.packed_16 { width.div_ceil(2) } else { width }
+}
+
+/// Whether a code-block may have this size and these bit-planes, and `words` words are what it decodes to.
+fn is_sound(block: &PlannedBlock, words: usize) -> bool {
+    let (width, height) = (block.size.width as usize, block.size.height as usize);
+    (1..=MAX_AREA).contains(&block.size.area())
+        && width.max(height) <= bit_plane::MAX_WIDTH
+        && row_words(block) * height == words
+        && block.bit_planes <= MAX_BIT_PLANES
 }
 
 /// Decodes neighbouring blocks of a plan with [`decode_block`]; returns how many are damaged.
@@ -104,15 +120,47 @@ pub fn decode_blocks(
     scratch: &mut Scratch,
     words: &mut [u32],
 ) -> u64 {
-    let mut rest = words;
+    let mut words = words;
+    let mut blocks = blocks;
     let mut damaged = 0;
-    for block in blocks {
-        let (out, after) = rest.split_at_mut(block.staging.len());
-        rest = after;
-        let segments = &segments[block.segments.start as usize..block.segments.end as usize];
-        damaged += u64::from(decode_block(block, segments, data, scratch, out).damaged);
+    while let Some((block, mut later)) = blocks.split_first() {
+        let mut job = |block| take_job(block, segments, data, &mut words);
+        let first = job(block);
+        let outcome = match later.split_first() {
+            Some((next, after)) if are_alike(block, next) => {
+                later = after;
+                let scratch = scratch.high_throughput.get_or_insert_with(ht::Scratch::new);
+                let outcomes = ht::decode_two([first, job(next)], scratch);
+                damaged += u64::from(outcomes[0].damaged);
+                outcomes[1]
+            }
+            _ => decode_block(block, first.segments, data, scratch, first.out),
+        };
+        damaged += u64::from(outcome.damaged);
+        blocks = later;
     }
     damaged
+}
+
+/// A block with its segments, and its words from the front of `words`.
+fn take_job<'a>(
+    block: &'a PlannedBlock,
+    segments: &'a [Segment],
+    data: &'a [u8],
+    words: &mut &'a mut [u32],
+) -> ht::Job<'a> {
+    let (out, rest) = std::mem::take(words).split_at_mut(block.staging.len());
+    *words = rest;
+    let segments = &segments[block.segments.start as usize..block.segments.end as usize];
+    ht::Job { block, segments, data, out }
+}
+
+/// High-throughput blocks that can be decoded side by side.
+fn are_alike(one: &PlannedBlock, other: &PlannedBlock) -> bool {
+    let fits = |block: &PlannedBlock| {
+        block.coder == BlockCoder::HighThroughput && is_sound(block, block.staging.len())
+    };
+    one.size == other.size && fits(one) && fits(other)
 }
 
 /// The codeword a pass is read from.
@@ -127,7 +175,7 @@ fn decode_segments(
     data: &[u8],
     scratch: &mut Scratch,
 ) -> BlockOutcome {
-    let Scratch { planes, contexts } = scratch;
+    let Scratch { planes, contexts, .. } = scratch;
     let style = block.style;
     let rules = Rules {
         zero_coding: context::zero_coding_of(block.orientation),

@@ -325,9 +325,6 @@ impl<'a> Gatherer<'a> {
             let feature = format!("a code-block of tile {}, component {component} with {what}", tile.index);
             Error::from(CodestreamError::Unsupported { feature })
         };
-        if coder == BlockCoder::HighThroughput {
-            return Err(unsupported("high-throughput coding (HTJ2K, T.814)".to_owned()));
-        }
         let coded = all.checked_sub(empty_planes);
         let coded = coded.ok_or_else(|| unsupported(format!("{empty_planes} empty bit-planes of {all}")))?;
         let (bit_planes, clean_up_plane) = match coder {

@@ -1,0 +1,180 @@
+//! High-throughput block decoding (T.814, ISO/IEC 15444-15): a clean-up pass that codes most bit-planes of a
+//! block at once, and up to two passes that refine one more.
+
+pub(super) mod clean_up;
+mod codewords;
+pub(super) mod mag_sgn;
+pub(super) mod magnitudes;
+mod mel;
+#[cfg(test)]
+mod reference;
+mod refinement;
+pub(super) mod tables;
+#[cfg(test)]
+mod tests;
+mod unstuff;
+
+use super::{BlockOutcome, value, without_roi_shift};
+use crate::codestream::header::CodeBlockStyle;
+use crate::plan::{PlannedBlock, Segment};
+use clean_up::{CleanUp, Lane, MAX_QUADS, Shape};
+use mag_sgn::MagSgn;
+use magnitudes::Samples;
+use refinement::{Bits, Refined};
+
+/// Blocks whose serial halves may be decoded side by side.
+pub(super) const LANES: usize = 2;
+
+/// Working memory, about 150 kB.
+pub(super) struct Scratch {
+    lanes: Box<[Lane; LANES]>,
+    mag_sgn: MagSgn,
+    samples: Box<Samples>,
+    refinement: Bits,
+}
+
+impl Scratch {
+    pub(super) fn new() -> Self {
+        Self {
+            lanes: Box::new([(); LANES].map(|()| Lane::new())),
+            mag_sgn: MagSgn::new(),
+            samples: Box::new([0; 4 * MAX_QUADS]),
+            refinement: Bits::new(),
+        }
+    }
+}
+
+/// A block that is to be decoded, and where to.
+pub(super) struct Job<'a> {
+    pub(super) block: &'a PlannedBlock,
+    pub(super) segments: &'a [Segment],
+    pub(super) data: &'a [u8],
+    /// As long as the block's size demands.
+    pub(super) out: &'a mut [u32],
+}
+
+/// A job whose parameters and segments go together.
+struct Prepared<'a> {
+    shape: Shape,
+    clean_up: CleanUp<'a>,
+    /// The segment that both refinement passes share, and how many there are.
+    refinement: Option<(&'a [u8], u32)>,
+    /// There should have been more.
+    truncated: bool,
+}
+
+impl<'a> Prepared<'a> {
+    /// `None`: nothing can be decoded.
+    fn new(job: &Job<'a>) -> Option<Self> {
+        let Job { block, segments, data, .. } = job;
+        let shape = Shape::new(block.size.width as usize, block.size.height as usize)?;
+        let (first, others) = segments.split_first()?;
+        if block.clean_up_plane >= block.bit_planes || first.passes != 1 {
+            return None;
+        }
+        let clean_up = CleanUp::new(data.get(first.bytes.clone())?)?;
+        let (refinement, truncated) = match others {
+            [] => (None, false),
+            [Segment { passes: passes @ 1..=2, bytes }] if block.clean_up_plane > 0 => {
+                let segment = data.get(bytes.clone());
+                (segment.map(|segment| (segment, *passes)), segment.is_none())
+            }
+            _ => (None, true),
+        };
+        Some(Self { shape, clean_up, refinement, truncated })
+    }
+}
+
+/// Decodes a block.
+pub(super) fn decode(job: Job<'_>, scratch: &mut Scratch) -> BlockOutcome {
+    let Some(prepared) = Prepared::new(&job) else {
+        return damaged(job.out);
+    };
+    let [lane, _] = &mut *scratch.lanes;
+    let [broken] = clean_up::decode([&prepared.clean_up], prepared.shape, std::array::from_mut(lane));
+    finish(job, &prepared, broken, 0, scratch)
+}
+
+/// Decodes two blocks, side by side if they have one size.
+pub(super) fn decode_two(jobs: [Job<'_>; LANES], scratch: &mut Scratch) -> [BlockOutcome; LANES] {
+    let prepared = [Prepared::new(&jobs[0]), Prepared::new(&jobs[1])];
+    let [Some(one), Some(two)] = &prepared else {
+        return jobs.map(|job| decode(job, scratch));
+    };
+    if one.shape != two.shape {
+        return jobs.map(|job| decode(job, scratch));
+    }
+    let broken = clean_up::decode([&one.clean_up, &two.clean_up], one.shape, &mut scratch.lanes);
+    let [first, second] = jobs;
+    [finish(first, one, broken[0], 0, scratch), finish(second, two, broken[1], 1, scratch)]
+}
+
+fn damaged(out: &mut [u32]) -> BlockOutcome {
+    out.fill(0);
+    BlockOutcome { passes_decoded: 0, damaged: true }
+}
+
+/// The parallel half of the clean-up pass, and refinement.
+fn finish(
+    job: Job<'_>,
+    prepared: &Prepared<'_>,
+    broken: bool,
+    lane: usize,
+    scratch: &mut Scratch,
+) -> BlockOutcome {
+    let Job { block, out, .. } = job;
+    let Scratch { lanes, mag_sgn, samples, refinement } = scratch;
+    let shape = prepared.shape;
+    let plane = u32::from(block.clean_up_plane);
+    let most_bits = u32::from(block.bit_planes) - plane + 1;
+    mag_sgn.load(prepared.clean_up.mag_sgn);
+    if broken || !magnitudes::decode(&lanes[lane], shape, most_bits, mag_sgn, samples) {
+        return damaged(out);
+    }
+    let (width, height, stride) = (block.size.width as usize, block.size.height as usize, 2 * shape.stride);
+    let coefficients = &mut samples[..stride * height];
+    for sample in coefficients.iter_mut() {
+        *sample = in_half_units(*sample, plane);
+    }
+    if let Some((segment, passes)) = prepared.refinement {
+        let causal = block.style.has(CodeBlockStyle::VERTICALLY_CAUSAL);
+        Refined { coefficients, stride, width, height, plane: plane - 1 }.refine(
+            segment,
+            causal,
+            passes == 2,
+            refinement,
+        );
+    }
+    write(block, coefficients, stride, out);
+    let passes_decoded = 1 + prepared.refinement.map_or(0, |(_, passes)| passes);
+    BlockOutcome { passes_decoded, damaged: prepared.truncated }
+}
+
+/// The middle of what a sample leaves open, in half units, bit 31 the sign.
+fn in_half_units(sample: u32, plane: u32) -> u32 {
+    (sample & !1 | u32::from(sample != 0)) << plane | sample << 31
+}
+
+fn write(block: &PlannedBlock, coefficients: &[u32], stride: usize, out: &mut [u32]) {
+    let width = block.size.width as usize;
+    let drop = u32::from(!block.fraction);
+    let value = |coefficient: u32| {
+        let magnitude = without_roi_shift(coefficient & i32::MAX as u32, block.roi_shift);
+        value(coefficient & 1 << 31 | magnitude, drop)
+    };
+    let rows = coefficients.chunks_exact(stride).map(|row| &row[..width]);
+    if block.packed_16 {
+        for (row, words) in rows.zip(out.chunks_exact_mut(width.div_ceil(2))) {
+            for (pair, word) in row.chunks(2).zip(words) {
+                let right = pair.get(1).map_or(0, |&right| value(right));
+                *word = value(pair[0]) & 0xFFFF | right << 16;
+            }
+        }
+    } else {
+        for (row, words) in rows.zip(out.chunks_exact_mut(width)) {
+            for (&coefficient, word) in row.iter().zip(words) {
+                *word = value(coefficient);
+            }
+        }
+    }
+}
