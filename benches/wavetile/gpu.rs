@@ -25,7 +25,7 @@ pub(crate) fn run(bench: &mut Bench) {
         Err(error) => return bench.note(format!("skipped: gpu: {error}")),
     };
     for picture in bench.pictures().iter().filter(|picture| !picture.is_large()) {
-        let (cpu, gpu) = (ours::plan(picture, ours::RENDERED), ours::gpu_plan(picture));
+        let (cpu, gpu) = (ours::plan(picture, ours::RENDERED), ours::gpu_plan(picture, executor.cell_size()));
         let (cpu_staging, gpu_staging) = (ours::blocks(&cpu), ours::blocks(&gpu));
         let passes = || {
             let decoded = executor.decode_to_texture(&gpu, &gpu_staging, TexelFormat::Rgba8);

@@ -10,7 +10,7 @@ use crate::image::{DecodeRequest, Image};
 #[cfg(feature = "gpu")]
 use crate::plan::PlaneWindow;
 use crate::plan::builder::Coverage;
-use crate::plan::{Cell, Plan, Target, TexelFormat};
+use crate::plan::{Cell, CellSize, Plan, Target, TexelFormat};
 use crate::runner::{self, ParallelRunner};
 use bytemuck::Zeroable;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ pub struct Report {
     pub damaged_blocks: u64,
     /// Bytes of coefficients that entropy decoding produced.
     pub coefficient_bytes: u64,
-    /// Squares that the output was cut into.
+    /// Parts that the output was cut into.
     pub cells: u64,
     /// GPU dispatches; 0 on the CPU.
     pub dispatches: u64,
@@ -93,7 +93,7 @@ impl Report {
         self.dispatches += statistics.dispatches;
         self.submissions += statistics.submissions;
         self.uploaded_bytes += statistics.uploaded_bytes;
-        self.cells += statistics.submissions;
+        self.cells += statistics.cells;
     }
 
     /// The whole window shows something: the coarsest resolution has no holes.
@@ -220,7 +220,7 @@ impl Decoder {
         bins: &dyn DataBins,
         request: &DecodeRequest,
     ) -> Result<(Vec<Component>, Report)> {
-        let (plan, coverage) = image.plan(bins, request, Target::Components, self.cell_side())?;
+        let (plan, coverage) = image.plan(bins, request, Target::Components, self.cell_size())?;
         let mut components = empty_components(image, request)?;
         let (staging, mut report) = self.entropy(&plan, coverage)?;
         #[cfg(feature = "gpu")]
@@ -259,7 +259,7 @@ impl Decoder {
         format: TexelFormat,
     ) -> Result<(Picture, Report)> {
         let target = Target::Rendered(format.pack_format());
-        let (plan, coverage) = image.plan(bins, request, target, self.cell_side())?;
+        let (plan, coverage) = image.plan(bins, request, target, self.cell_size())?;
         let size = plan.window.size();
         let (staging, mut report) = self.entropy(&plan, coverage)?;
         #[cfg(feature = "gpu")]
@@ -304,21 +304,20 @@ impl Decoder {
             reason: "this decoder was made for the CPU".to_owned(),
         })?;
         let target = Target::Rendered(format.pack_format());
-        let (plan, coverage) = image.plan(bins, request, target, self.cell_side())?;
+        let (plan, coverage) = image.plan(bins, request, target, self.cell_size())?;
         let (staging, mut report) = self.entropy(&plan, coverage)?;
         let (texture, statistics) = gpu.decode_to_texture(&plan, &staging, format)?;
         report.add(statistics);
         Ok((texture, report))
     }
 
-    /// Output pixels of a cell's side: on the CPU small enough for the caches, on the GPU large enough to
-    /// fill it.
-    fn cell_side(&self) -> u32 {
+    /// How large cells are: on the CPU small enough for the caches, on the GPU as large as its buffers.
+    fn cell_size(&self) -> CellSize {
         #[cfg(feature = "gpu")]
-        if self.gpu.is_some() {
-            return 1024;
+        if let Some(gpu) = &self.gpu {
+            return gpu.cell_size();
         }
-        512
+        CellSize::CPU
     }
 
     /// Decodes all code-blocks of a plan into its staging words.

@@ -8,7 +8,7 @@ use crate::geometry::{Rect, Size};
 use crate::jp2::{Container, Rendering};
 use crate::limits::Limits;
 use crate::plan::builder::{self, Coverage, PlanRequest, PlannedTile};
-use crate::plan::{Plan, Target};
+use crate::plan::{CellSize, Plan, Target};
 use std::sync::Arc;
 use wavetile_shaders::pack::PackParameters;
 
@@ -141,8 +141,7 @@ impl Image {
 
     /// Decides what a decode does, and takes the compressed bytes it needs out of `bins`.
     ///
-    /// `cell_side` is the side in output pixels of the squares that the executor works on; it is halved
-    /// until the samples of all components fit a buffer of 128 MiB.
+    /// `cells` tells how large the parts of the output may be that the executor works on.
     ///
     /// # Errors
     /// A request that the picture cannot meet, broken headers, unsupported data, or a limit. Broken packets
@@ -152,7 +151,7 @@ impl Image {
         bins: &dyn DataBins,
         request: &DecodeRequest,
         target: Target,
-        cell_side: u32,
+        cells: CellSize,
     ) -> Result<(Plan, Coverage)> {
         self.header.check_decodable()?;
         let region = self.region(request)?;
@@ -162,8 +161,6 @@ impl Image {
         let mut ascending = components.clone();
         ascending.sort_unstable();
         ascending.dedup();
-        // Three more: the component transform may need components that were not asked for.
-        let cell_side = fitting_cell_side(cell_side, ascending.len() as u64 + 3);
         let plan_request = PlanRequest {
             region,
             reduce: request.reduce,
@@ -171,7 +168,7 @@ impl Image {
             components: ascending,
             component_transform: !request.without_component_transform,
             widen: matches!(target, Target::Rendered(_)),
-            cell_side,
+            cells,
         };
         let tiles = |index| self.tile(bins, index);
         let (mut plan, coverage) =
@@ -254,20 +251,6 @@ impl Image {
     }
 }
 
-/// The largest cell, `side` or smaller by a power of two, whose arena stays below 128 MiB.
-fn fitting_cell_side(side: u32, components: u64) -> u32 {
-    // WebGPU's default limit for one storage binding, in words.
-    const MOST_WORDS: u64 = (128 << 20) / 4;
-    // Sub-bands, the levels made of them (a third more) and the finished component: 3.4 words a sample.
-    // A filter reaches a few samples beyond the cell at every level.
-    let words = |side: u32| components * u64::from(side + 16).pow(2) * 7 / 2;
-    let mut side = side;
-    while side > 16 && words(side) > MOST_WORDS {
-        side /= 2;
-    }
-    side
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -277,13 +260,6 @@ mod tests {
     use crate::decoder::Decoder;
     use crate::error::Error;
     use crate::plan::TexelFormat;
-
-    #[test]
-    fn cells_shrink_with_the_number_of_components() {
-        assert_eq!(fitting_cell_side(1024, 6), 1024);
-        assert_eq!(fitting_cell_side(1024, 20), 512);
-        assert_eq!(fitting_cell_side(512, 16_384 + 3), 16);
-    }
 
     #[test]
     fn a_header_that_claims_a_huge_picture_costs_nothing() {

@@ -8,7 +8,7 @@ use wavetile::engine::cpu::executor::CpuExecutor;
 use wavetile::engine::data_bin::DataBins;
 use wavetile::engine::entropy::decode_plan;
 use wavetile::engine::image::{DecodeRequest, Image};
-use wavetile::engine::plan::{Plan, Target, TexelFormat};
+use wavetile::engine::plan::{CellSize, Plan, Target, TexelFormat};
 use wavetile::engine::runner::Serial;
 use wavetile::engine::{Component, Decoder, Result};
 use wavetile_shaders::pack::{self, PackParameters};
@@ -17,8 +17,6 @@ use wavetile_shaders::pack::{self, PackParameters};
 pub(crate) const COMPONENTS: Target = Target::Components;
 /// 8-bit texels.
 pub(crate) const RENDERED: Target = Target::Rendered(TexelFormat::Rgba8.pack_format());
-/// Cells of this side suit the CPU's caches.
-const CELL_SIDE: u32 = 512;
 
 /// Plans a decode.
 pub(crate) fn try_plan(
@@ -27,7 +25,7 @@ pub(crate) fn try_plan(
     request: &DecodeRequest,
     target: Target,
 ) -> Result<Plan> {
-    image.plan(bins, request, target, CELL_SIDE).map(|(plan, _)| plan)
+    image.plan(bins, request, target, CellSize::CPU).map(|(plan, _)| plan)
 }
 
 /// From the bytes of a file to a plan: headers, index, packets, layout of the passes.
@@ -45,10 +43,9 @@ pub(crate) fn blocks(plan: &Plan) -> Vec<u32> {
 
 /// The same for the GPU, which takes larger cells.
 #[cfg(feature = "gpu")]
-pub(crate) fn gpu_plan(picture: &Picture) -> Plan {
-    const CELL_SIDE: u32 = 1024;
+pub(crate) fn gpu_plan(picture: &Picture, cells: CellSize) -> Plan {
     let (file, image) = picture.open();
-    let planned = image.plan(&file, &picture.request, RENDERED, CELL_SIDE);
+    let planned = image.plan(&file, &picture.request, RENDERED, cells);
     planned.expect("it was planned before").0
 }
 

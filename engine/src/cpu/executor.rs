@@ -32,7 +32,7 @@ impl CpuExecutor {
             let mut worker = worker.unwrap_or_default();
             let cell = &plan.cells[index];
             run_cell(plan, staging, cell, &mut worker);
-            sink(index, cell, &mut worker.arena);
+            sink(index, cell, &mut worker.arena[..cell.arena_words as usize]);
             idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
         });
     }
@@ -40,8 +40,10 @@ impl CpuExecutor {
 
 fn run_cell(plan: &Plan, staging: &[u32], cell: &Cell, worker: &mut Worker) {
     let Worker { arena, scratch } = worker;
-    arena.clear();
-    arena.resize(cell.arena_words as usize, 0);
+    if arena.len() < cell.arena_words as usize {
+        arena.resize(cell.arena_words as usize, 0);
+    }
+    cell.clear.iter().for_each(|words| arena[words.start as usize..words.end as usize].fill(0));
     for (job, &block) in cell.dequantise.iter().zip(&cell.blocks) {
         let coefficients = &staging[plan.blocks[block as usize].staging.clone()];
         dequantise::run(&dequantise::DequantiseJob { source: 0, ..*job }, coefficients, arena);
@@ -125,6 +127,7 @@ mod tests {
             plan.cells.push(Cell {
                 rect: Rect::new(x, 0, x + 4, 4),
                 arena_words: 32,
+                clear: std::iter::once(4..16).collect(),
                 blocks: vec![index as u32],
                 upload_words: 4,
                 dequantise: vec![dequantise],

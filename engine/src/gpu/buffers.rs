@@ -1,4 +1,4 @@
-//! Device memory: buffers that grow and are used again, and the tables of one cell.
+//! Device memory: buffers that grow and are used again, and the tables of jobs.
 
 use super::context::Context;
 use crate::error::DeviceError;
@@ -8,7 +8,7 @@ use wavetile_shaders::dispatch::{Dispatch, Job};
 
 /// A buffer that is made anew when more is needed than it holds.
 #[derive(Debug)]
-pub(super) struct Growing {
+struct Growing {
     what: &'static str,
     usage: wgpu::BufferUsages,
     buffer: Option<wgpu::Buffer>,
@@ -21,24 +21,13 @@ impl Growing {
 
     /// At least `bytes` bytes; the contents are lost when it grows.
     fn at_least(&mut self, context: &Context, bytes: u64) -> Result<wgpu::Buffer, DeviceError> {
-        let limits = context.device().limits();
-        let limit = limits.max_buffer_size.min(limits.max_storage_buffer_binding_size);
-        // Whole words, and no binding may be empty.
-        let bytes = bytes.max(4).next_multiple_of(4);
-        if bytes > limit {
-            return Err(DeviceError::Refused {
-                reason: format!(
-                    "the {} of a cell take {bytes} bytes, but the device binds at most {limit}",
-                    self.what
-                ),
-            });
-        }
+        let size = checked_size(context, self.what, bytes)?;
         match &self.buffer {
             Some(buffer) if buffer.size() >= bytes => Ok(buffer.clone()),
             _ => {
                 let buffer = context.device().create_buffer(&wgpu::BufferDescriptor {
                     label: Some(self.what),
-                    size: bytes.next_power_of_two().min(limit / 4 * 4),
+                    size,
                     usage: self.usage,
                     mapped_at_creation: false,
                 });
@@ -49,62 +38,105 @@ impl Growing {
     }
 }
 
-/// All buffers that cells use one after another.
+/// The size of a buffer for `bytes` bytes: somewhat more, so that the next picture fits, too.
+fn checked_size(context: &Context, what: &str, bytes: u64) -> Result<u64, DeviceError> {
+    let limit = context.buffer_bytes();
+    // Whole words, and no binding may be empty.
+    let bytes = bytes.max(4).next_multiple_of(4);
+    if bytes > limit {
+        return Err(DeviceError::Refused {
+            reason: format!(
+                "the {what} of a cell take {bytes} bytes, but buffers here are at most {limit}; decode a \
+                 smaller window, or raise the limit (Context::with_buffer_bytes) if the device allows"
+            ),
+        });
+    }
+    let step = (bytes.next_power_of_two() / 8).max(1 << 16);
+    Ok(bytes.next_multiple_of(step).min(limit))
+}
+
+/// All buffers that submissions use one after another.
 #[derive(Debug)]
 pub(super) struct Pool {
     arena: Growing,
-    coefficients: Growing,
-    tables: Growing,
+    upload: Growing,
     texels: Growing,
     /// For mapping; those not in use.
-    pub(super) readback: Vec<wgpu::Buffer>,
+    readback: Vec<wgpu::Buffer>,
 }
 
-/// The buffers of one cell.
+/// The buffers of one submission; its cells share `arena` and `texels`, one after another.
 #[derive(Debug)]
-pub(super) struct CellBuffers {
+pub(super) struct Buffers {
     pub(super) arena: wgpu::Buffer,
-    pub(super) coefficients: wgpu::Buffer,
-    pub(super) tables: wgpu::Buffer,
+    /// Coefficients, then tables.
+    pub(super) upload: wgpu::Buffer,
     pub(super) texels: wgpu::Buffer,
 }
 
 impl Pool {
+    /// Idle read-back buffers that are kept.
+    const READBACKS: usize = 2;
+
     pub(super) const fn new() -> Self {
         let storage = wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_DST);
         let output = storage.union(wgpu::BufferUsages::COPY_SRC);
         Self {
             arena: Growing::new("samples", output),
-            coefficients: Growing::new("coefficients", storage),
-            tables: Growing::new("job tables", storage.union(wgpu::BufferUsages::UNIFORM)),
+            upload: Growing::new("coefficients and job tables", storage.union(wgpu::BufferUsages::UNIFORM)),
             texels: Growing::new("texels", output),
             readback: Vec::new(),
         }
     }
 
     /// Buffers of at least these sizes in bytes.
-    pub(super) fn cell(
+    pub(super) fn buffers(
         &mut self,
         context: &Context,
         arena: u64,
-        coefficients: u64,
-        tables: u64,
+        upload: u64,
         texels: u64,
-    ) -> Result<CellBuffers, DeviceError> {
-        Ok(CellBuffers {
+    ) -> Result<Buffers, DeviceError> {
+        Ok(Buffers {
             arena: self.arena.at_least(context, arena)?,
-            coefficients: self.coefficients.at_least(context, coefficients)?,
-            tables: self.tables.at_least(context, tables)?,
+            upload: self.upload.at_least(context, upload)?,
             texels: self.texels.at_least(context, texels)?,
         })
     }
+
+    /// A buffer to copy `bytes` bytes into and map.
+    pub(super) fn take_readback(
+        &mut self,
+        context: &Context,
+        bytes: u64,
+    ) -> Result<wgpu::Buffer, DeviceError> {
+        let size = checked_size(context, "results", bytes)?;
+        if let Some(position) = self.readback.iter().position(|buffer| buffer.size() >= bytes) {
+            return Ok(self.readback.swap_remove(position));
+        }
+        // Those that are there are too small for this picture.
+        self.readback.clear();
+        Ok(context.device().create_buffer(&wgpu::BufferDescriptor {
+            label: Some("read-back"),
+            size,
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        }))
+    }
+
+    /// Keeps an unmapped buffer for later.
+    pub(super) fn put_readback(&mut self, buffer: wgpu::Buffer) {
+        if self.readback.len() < Self::READBACKS {
+            self.readback.push(buffer);
+        }
+    }
 }
 
-/// Job lists and parameters of one cell, laid out in one buffer.
+/// Job lists and parameters, laid out in one buffer.
 #[derive(Debug)]
 pub(super) struct Tables {
     pub(super) bytes: Vec<u8>,
-    alignment: usize,
+    alignment: u64,
 }
 
 /// Where one dispatch's tables lie.
@@ -117,15 +149,13 @@ pub(super) struct JobTables {
 }
 
 impl Tables {
-    pub(super) fn new(limits: &wgpu::Limits) -> Self {
-        let alignment =
-            limits.min_uniform_buffer_offset_alignment.max(limits.min_storage_buffer_offset_alignment);
-        Self { bytes: Vec::new(), alignment: alignment as usize }
+    pub(super) const fn new(alignment: u64) -> Self {
+        Self { bytes: Vec::new(), alignment }
     }
 
     /// Appends values where a binding may start.
     pub(super) fn push<T: Pod>(&mut self, values: &[T]) -> Range<u64> {
-        self.bytes.resize(self.bytes.len().next_multiple_of(self.alignment), 0);
+        self.bytes.resize(self.bytes.len().next_multiple_of(self.alignment as usize), 0);
         let start = self.bytes.len() as u64;
         self.bytes.extend_from_slice(bytemuck::cast_slice(values));
         start..self.bytes.len() as u64

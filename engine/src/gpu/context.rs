@@ -12,6 +12,7 @@ pub struct Context {
     device: wgpu::Device,
     queue: wgpu::Queue,
     adapter_info: wgpu::AdapterInfo,
+    buffer_bytes: u64,
     lost: Arc<OnceLock<String>>,
 }
 
@@ -21,11 +22,35 @@ impl Context {
     #[must_use]
     pub fn new(device: wgpu::Device, queue: wgpu::Queue) -> Self {
         let adapter_info = device.adapter_info();
-        Self { device, queue, adapter_info, lost: Arc::default() }
+        let limits = device.limits();
+        let buffer_bytes =
+            limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min(Self::BUFFER_BYTES) / 4
+                * 4;
+        Self { device, queue, adapter_info, buffer_bytes, lost: Arc::default() }
     }
 
-    /// Opens a device of its own: a graphics card if there is one, else a software adapter.
-    /// The variables `WGPU_BACKEND` and the like are heeded.
+    /// Bytes of a buffer at most, where the device allows more and the host does not ask for less.
+    const BUFFER_BYTES: u64 = 1 << 30;
+
+    /// Bounds the device's memory: no buffer made here is larger. There is one each for samples, uploads, texels
+    /// and, if results are read back, two for those. What needs more is cut into cells, and what these upload or
+    /// read back into submissions. At most what the device binds; 1 GiB by default if it binds as much.
+    #[must_use]
+    pub fn with_buffer_bytes(mut self, bytes: u64) -> Self {
+        let limits = self.device.limits();
+        self.buffer_bytes =
+            bytes.min(limits.max_storage_buffer_binding_size).min(limits.max_buffer_size) / 4 * 4;
+        self
+    }
+
+    /// Bytes of the largest buffer that is made here.
+    #[must_use]
+    pub const fn buffer_bytes(&self) -> u64 {
+        self.buffer_bytes
+    }
+
+    /// Opens a device of its own: a graphics card if there is one, else a software adapter. Buffers and textures
+    /// may be as large as the adapter has them; else it is a device of WebGPU's default limits. The variables `WGPU_BACKEND` and the like are heeded.
     ///
     /// # Errors
     /// [`DeviceError::NoAdapter`], or [`DeviceError::Refused`] if the adapter gives no device.
@@ -43,8 +68,17 @@ impl Context {
                 .await
                 .map_err(|_| DeviceError::NoAdapter { reason: reason.to_string() })?,
         };
+        let offered = adapter.limits();
+        let required_limits = wgpu::Limits {
+            max_storage_buffer_binding_size: offered.max_storage_buffer_binding_size,
+            max_buffer_size: offered.max_buffer_size,
+            max_texture_dimension_2d: offered.max_texture_dimension_2d,
+            ..wgpu::Limits::default()
+        };
+        let descriptor =
+            wgpu::DeviceDescriptor { label: Some("wavetile"), required_limits, ..Default::default() };
         let (device, queue) = adapter
-            .request_device(&wgpu::DeviceDescriptor { label: Some("wavetile"), ..Default::default() })
+            .request_device(&descriptor)
             .await
             .map_err(|reason| DeviceError::Refused { reason: reason.to_string() })?;
         let context = Self::new(device, queue);

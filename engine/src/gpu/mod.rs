@@ -2,6 +2,7 @@
 //!
 //! Nothing beyond WebGPU's default features and limits is used.
 
+mod batch;
 mod buffers;
 mod context;
 mod executor;

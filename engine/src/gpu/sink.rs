@@ -1,8 +1,6 @@
 //! Where finished cells go: a texture, or host memory as texels or as component planes.
 
-use super::buffers::{CellBuffers, Pool};
-use super::context::Context;
-use super::readback::Readback;
+use super::buffers::Buffers;
 use super::texture::TextureTarget;
 use crate::error::DeviceError;
 use crate::geometry::Rect;
@@ -14,22 +12,20 @@ pub(super) trait Sink {
     /// The layout that cells are packed in, if they are.
     fn format(&self) -> Option<TexelFormat>;
 
-    /// Adds commands after the cell's passes.
+    /// Bytes of a cell that are read back.
+    fn readback_bytes(&self, cell: &Cell) -> Result<u64, DeviceError>;
+
+    /// Adds commands after the cell's steps. `readback`: a buffer and the place of the cell in it.
     fn record(
-        &mut self,
-        context: &Context,
-        pool: &mut Pool,
+        &self,
         encoder: &mut wgpu::CommandEncoder,
-        buffers: &CellBuffers,
-        index: usize,
+        buffers: &Buffers,
         cell: &Cell,
+        readback: Option<(&wgpu::Buffer, u64)>,
     ) -> Result<(), DeviceError>;
 
-    /// The cell recorded last is submitted.
-    fn submitted(&mut self, submission: &wgpu::SubmissionIndex);
-
-    /// No more cells come.
-    fn finish(&mut self, context: &Context, pool: &mut Pool) -> Result<(), DeviceError>;
+    /// Takes what was read back of a cell, if anything is.
+    fn take(&mut self, cell: &Cell, bytes: &[u8]);
 }
 
 /// Where a cell lies in the window.
@@ -53,14 +49,16 @@ impl Sink for TextureSink<'_> {
         Some(self.format)
     }
 
+    fn readback_bytes(&self, _: &Cell) -> Result<u64, DeviceError> {
+        Ok(0)
+    }
+
     fn record(
-        &mut self,
-        _: &Context,
-        _: &mut Pool,
+        &self,
         encoder: &mut wgpu::CommandEncoder,
-        buffers: &CellBuffers,
-        _: usize,
+        buffers: &Buffers,
         cell: &Cell,
+        _: Option<(&wgpu::Buffer, u64)>,
     ) -> Result<(), DeviceError> {
         let (x, y) = place(cell, self.window)?;
         let size = cell.rect.size();
@@ -92,23 +90,18 @@ impl Sink for TextureSink<'_> {
         Ok(())
     }
 
-    fn submitted(&mut self, _: &wgpu::SubmissionIndex) {}
-
-    fn finish(&mut self, _: &Context, _: &mut Pool) -> Result<(), DeviceError> {
-        Ok(())
-    }
+    fn take(&mut self, _: &Cell, _: &[u8]) {}
 }
 
 /// Collects texels in host memory.
-pub(super) struct TexelSink<'a> {
-    plan: &'a Plan,
+pub(super) struct TexelSink {
+    window: Rect,
     format: TexelFormat,
     texels: Vec<u8>,
-    readback: Readback,
 }
 
-impl<'a> TexelSink<'a> {
-    pub(super) fn new(plan: &'a Plan, format: TexelFormat) -> Result<Self, DeviceError> {
+impl TexelSink {
+    pub(super) fn new(plan: &Plan, format: TexelFormat) -> Result<Self, DeviceError> {
         let bytes = plan
             .window
             .area()
@@ -117,74 +110,59 @@ impl<'a> TexelSink<'a> {
             .ok_or_else(|| DeviceError::Refused {
                 reason: format!("the texels of {:?} do not fit in memory", plan.window),
             })?;
-        Ok(Self { plan, format, texels: vec![0; bytes], readback: Readback::default() })
+        Ok(Self { window: plan.window, format, texels: vec![0; bytes] })
     }
 
     pub(super) fn into_texels(self) -> Vec<u8> {
         self.texels
     }
-
-    fn take(&mut self, context: &Context, pool: &mut Pool) -> Result<(), DeviceError> {
-        let Self { plan, format, texels, readback } = self;
-        readback.take(context, pool, |index, bytes| {
-            let cell = &plan.cells[index];
-            let texel = format.bytes() as usize;
-            let row = cell.rect.width() as usize * texel;
-            let stride = format.padded_row_bytes(cell.rect.width()) as usize;
-            let window_row = plan.window.width() as usize * texel;
-            let x = (cell.rect.x0 - plan.window.x0) as usize * texel;
-            let y = (cell.rect.y0 - plan.window.y0) as usize;
-            let rows = texels[y * window_row..].chunks_mut(window_row);
-            for (to, from) in rows.zip(bytes.chunks(stride)) {
-                to[x..x + row].copy_from_slice(&from[..row]);
-            }
-        })
-    }
 }
 
-impl Sink for TexelSink<'_> {
+impl Sink for TexelSink {
     fn format(&self) -> Option<TexelFormat> {
         Some(self.format)
     }
 
+    fn readback_bytes(&self, cell: &Cell) -> Result<u64, DeviceError> {
+        place(cell, self.window)?;
+        Ok(self.format.padded_row_bytes(cell.rect.width()) * u64::from(cell.rect.height()))
+    }
+
     fn record(
-        &mut self,
-        context: &Context,
-        pool: &mut Pool,
+        &self,
         encoder: &mut wgpu::CommandEncoder,
-        buffers: &CellBuffers,
-        index: usize,
+        buffers: &Buffers,
         cell: &Cell,
+        readback: Option<(&wgpu::Buffer, u64)>,
     ) -> Result<(), DeviceError> {
-        place(cell, self.plan.window)?;
-        if self.readback.is_full() {
-            self.take(context, pool)?;
-        }
-        let bytes = self.format.padded_row_bytes(cell.rect.width()) * u64::from(cell.rect.height());
-        if bytes > 0 {
-            let buffer = self.readback.start(context, pool, index, bytes)?;
-            encoder.copy_buffer_to_buffer(&buffers.texels, 0, &buffer, 0, bytes);
+        let bytes = self.readback_bytes(cell)?;
+        if let Some((buffer, offset)) = readback.filter(|_| bytes > 0) {
+            encoder.copy_buffer_to_buffer(&buffers.texels, 0, buffer, offset, bytes);
         }
         Ok(())
     }
 
-    fn submitted(&mut self, submission: &wgpu::SubmissionIndex) {
-        self.readback.submitted(submission);
-    }
-
-    fn finish(&mut self, context: &Context, pool: &mut Pool) -> Result<(), DeviceError> {
-        while !self.readback.is_empty() {
-            self.take(context, pool)?;
+    fn take(&mut self, cell: &Cell, bytes: &[u8]) {
+        let Self { window, format, texels } = self;
+        let texel = format.bytes() as usize;
+        let row = cell.rect.width() as usize * texel;
+        let stride = format.padded_row_bytes(cell.rect.width()) as usize;
+        if row == 0 {
+            return;
         }
-        Ok(())
+        let window_row = window.width() as usize * texel;
+        let x = (cell.rect.x0 - window.x0) as usize * texel;
+        let y = (cell.rect.y0 - window.y0) as usize;
+        let rows = texels[y * window_row..].chunks_mut(window_row);
+        for (to, from) in rows.zip(bytes.chunks(stride)) {
+            to[x..x + row].copy_from_slice(&from[..row]);
+        }
     }
 }
 
 /// Hands component planes to the caller.
 pub(super) struct PlaneSink<'a> {
-    plan: &'a Plan,
-    take: &'a mut dyn FnMut(&Cell, &PlaneWindow, &[i32]),
-    readback: Readback,
+    pub(super) take: &'a mut dyn FnMut(&Cell, &PlaneWindow, &[i32]),
 }
 
 /// Words from a plane's first sample to its last.
@@ -195,52 +173,12 @@ fn span(plane: &PlaneWindow) -> u64 {
     }
 }
 
-impl<'a> PlaneSink<'a> {
-    pub(super) fn new(plan: &'a Plan, take: &'a mut dyn FnMut(&Cell, &PlaneWindow, &[i32])) -> Self {
-        Self { plan, take, readback: Readback::default() }
-    }
-
-    fn take(&mut self, context: &Context, pool: &mut Pool) -> Result<(), DeviceError> {
-        let Self { plan, take, readback } = self;
-        readback.take(context, pool, |index, bytes| {
-            let cell = &plan.cells[index];
-            let mut words: &[i32] = bytemuck::cast_slice(bytes);
-            for plane in &cell.planes {
-                let (samples, rest) = words.split_at(span(plane) as usize);
-                words = rest;
-                let width = plane.rect.width();
-                if plane.row == width || samples.is_empty() {
-                    take(cell, plane, samples);
-                } else {
-                    let rows = samples.chunks(plane.row as usize);
-                    take(
-                        cell,
-                        plane,
-                        &rows.flat_map(|row| &row[..width as usize]).copied().collect::<Vec<_>>(),
-                    );
-                }
-            }
-        })
-    }
-}
-
 impl Sink for PlaneSink<'_> {
     fn format(&self) -> Option<TexelFormat> {
         None
     }
 
-    fn record(
-        &mut self,
-        context: &Context,
-        pool: &mut Pool,
-        encoder: &mut wgpu::CommandEncoder,
-        buffers: &CellBuffers,
-        index: usize,
-        cell: &Cell,
-    ) -> Result<(), DeviceError> {
-        if self.readback.is_full() {
-            self.take(context, pool)?;
-        }
+    fn readback_bytes(&self, cell: &Cell) -> Result<u64, DeviceError> {
         for plane in &cell.planes {
             let end = u64::from(plane.offset) + span(plane);
             if end > cell.arena_words.into() || plane.row < plane.rect.width() {
@@ -248,28 +186,39 @@ impl Sink for PlaneSink<'_> {
                 return Err(DeviceError::Refused { reason });
             }
         }
-        let bytes = 4 * cell.planes.iter().map(span).sum::<u64>();
-        if bytes > 0 {
-            let buffer = self.readback.start(context, pool, index, bytes)?;
-            let mut at = 0;
-            for plane in &cell.planes {
-                let length = 4 * span(plane);
-                let offset = 4 * u64::from(plane.offset);
-                encoder.copy_buffer_to_buffer(&buffers.arena, offset, &buffer, at, length);
-                at += length;
+        Ok(4 * cell.planes.iter().map(span).sum::<u64>())
+    }
+
+    fn record(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        buffers: &Buffers,
+        cell: &Cell,
+        readback: Option<(&wgpu::Buffer, u64)>,
+    ) -> Result<(), DeviceError> {
+        let Some((buffer, mut at)) = readback else { return Ok(()) };
+        for plane in &cell.planes {
+            let length = 4 * span(plane);
+            let offset = 4 * u64::from(plane.offset);
+            encoder.copy_buffer_to_buffer(&buffers.arena, offset, buffer, at, length);
+            at += length;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, cell: &Cell, bytes: &[u8]) {
+        let mut words: &[i32] = bytemuck::cast_slice(bytes);
+        for plane in &cell.planes {
+            let (samples, rest) = words.split_at(span(plane) as usize);
+            words = rest;
+            let width = plane.rect.width();
+            if plane.row == width || samples.is_empty() {
+                (self.take)(cell, plane, samples);
+            } else {
+                let rows = samples.chunks(plane.row as usize);
+                let samples: Vec<_> = rows.flat_map(|row| &row[..width as usize]).copied().collect();
+                (self.take)(cell, plane, &samples);
             }
         }
-        Ok(())
-    }
-
-    fn submitted(&mut self, submission: &wgpu::SubmissionIndex) {
-        self.readback.submitted(submission);
-    }
-
-    fn finish(&mut self, context: &Context, pool: &mut Pool) -> Result<(), DeviceError> {
-        while !self.readback.is_empty() {
-            self.take(context, pool)?;
-        }
-        Ok(())
     }
 }

@@ -3,11 +3,11 @@
 use super::cell::CellBuilder;
 use super::coverage::{ResolutionWindow, covered_tiles, resolution_windows, wanted_resolution};
 use super::gather::{Gatherer, TileBlocks};
-use super::{Cell, Plan};
+use super::{Cell, CellSize, Plan};
 use crate::codestream::header::MainHeader;
 use crate::codestream::tile::Tile;
 use crate::data_bin::DataBins;
-use crate::error::{CodestreamError, RequestError, Result};
+use crate::error::{CodestreamError, Error, RequestError, Result};
 use crate::geometry::Rect;
 use crate::limits::Limits;
 use std::sync::Arc;
@@ -27,8 +27,8 @@ pub struct PlanRequest {
     pub component_transform: bool,
     /// Widen sub-sampled components so that every output pixel finds its sample (for rendering).
     pub widen: bool,
-    /// Side of a cell in output pixels.
-    pub cell_side: u32,
+    /// How the output is cut.
+    pub cells: CellSize,
 }
 
 /// One tile as far as its header is known.
@@ -158,16 +158,54 @@ pub fn build(
         work.push(TileWork { tile, components });
     }
     let coverage = gatherer.finish(&mut plan)?;
-    let cells = cell_regions(&grid, request);
-    Limits::check("cells of the output", cells.len() as u64, u64::from(u32::MAX))?;
-    for region in cells {
-        let reach = reach(header, request, region);
-        let cell = CellBuilder::new(header, &grid, request, region, &plan, limits)
-            .build(work.iter().filter(|work| work.tile.rect.meets(reach)))?;
-        plan.cells.push(cell);
-    }
-    plan.cells.retain(|cell: &Cell| !cell.planes.is_empty());
+    plan.cells = cells(header, &grid, request, &plan, &work, limits)?;
     Ok((plan, coverage))
+}
+
+/// Lays out all cells, as large as they may be.
+fn cells(
+    header: &MainHeader,
+    grid: &OutputGrid,
+    request: &PlanRequest,
+    plan: &Plan,
+    work: &[TileWork],
+    limits: &Limits,
+) -> Result<Vec<Cell>> {
+    // Three more: the component transform may need components that were not asked for.
+    let mut side = request.cells.first_side(plan.window.size(), request.components.len() as u64 + 3);
+    loop {
+        let smaller = CellSize::smaller_side(side, plan.window.size());
+        match (cells_of_side(header, grid, request, plan, work, limits, side), smaller) {
+            (Ok(cells), Some(smaller)) if !cells.iter().all(|cell| request.cells.holds(cell)) => {
+                side = smaller
+            }
+            (Err(Error::Limit(_)), Some(smaller)) => side = smaller,
+            (result, _) => return result,
+        }
+    }
+}
+
+fn cells_of_side(
+    header: &MainHeader,
+    grid: &OutputGrid,
+    request: &PlanRequest,
+    plan: &Plan,
+    work: &[TileWork],
+    limits: &Limits,
+    side: u32,
+) -> Result<Vec<Cell>> {
+    let regions = cell_regions(grid, request.region, side);
+    Limits::check("cells of the output", regions.len() as u64, u64::from(u32::MAX))?;
+    let mut cells = Vec::new();
+    for region in regions {
+        let reach = reach(header, request, region);
+        let cell = CellBuilder::new(header, grid, request, region, plan, limits)
+            .build(work.iter().filter(|work| work.tile.rect.meets(reach)))?;
+        if !cell.planes.is_empty() {
+            cells.push(cell);
+        }
+    }
+    Ok(cells)
 }
 
 /// Windows of all resolutions of one tile-component; empty ones if `output` is.
@@ -211,12 +249,9 @@ fn reach(header: &MainHeader, request: &PlanRequest, region: Rect) -> Rect {
 }
 
 /// Cuts the region along multiples of the cell side on the output grid.
-fn cell_regions(grid: &OutputGrid, request: &PlanRequest) -> Vec<Rect> {
-    let region = request.region;
-    let step = |d: u32| {
-        u32::try_from((u64::from(request.cell_side) * u64::from(d)) << grid.reduce.min(31))
-            .unwrap_or(u32::MAX)
-    };
+fn cell_regions(grid: &OutputGrid, region: Rect, side: u32) -> Vec<Rect> {
+    let step =
+        |d: u32| u32::try_from((u128::from(side) * u128::from(d)) << grid.reduce.min(32)).unwrap_or(u32::MAX);
     let rows = cuts(region.y0, region.y1, step(grid.dy));
     let columns = cuts(region.x0, region.x1, step(grid.dx));
     let mut cells = Vec::with_capacity(rows.len() * columns.len());

@@ -10,6 +10,7 @@ use crate::codestream::tile::Tile;
 use crate::error::{CodestreamError, LimitError, Result};
 use crate::geometry::Rect;
 use crate::limits::Limits;
+use std::ops::Range;
 use wavetile_shaders::component_transform::ComponentTransformJob;
 use wavetile_shaders::dequantise::DequantiseJob;
 use wavetile_shaders::idwt::IdwtJob;
@@ -22,6 +23,8 @@ pub(super) struct CellBuilder<'a> {
     plan: &'a Plan,
     max_words: u64,
     words: u64,
+    /// Samples of each of the cell's planes that some tile makes.
+    covered: Vec<u64>,
     cell: Cell,
 }
 
@@ -30,11 +33,29 @@ pub(super) struct CellBuilder<'a> {
 struct Window {
     rect: Rect,
     offset: u32,
+    /// Words in a row.
+    row: u32,
 }
 
 impl Window {
     fn word(self, x: u32, y: u32) -> u32 {
-        self.offset + (y - self.rect.y0) * self.rect.width() + (x - self.rect.x0)
+        self.offset + (y - self.rect.y0) * self.row + (x - self.rect.x0)
+    }
+
+    /// `rect`, which lies inside, in the same memory.
+    fn part(self, rect: Rect) -> Self {
+        if rect.is_empty() {
+            return Self { rect, ..self };
+        }
+        Self { rect, offset: self.word(rect.x0, rect.y0), row: self.row }
+    }
+
+    /// From its first word to its last.
+    fn span(self) -> Range<u32> {
+        if self.rect.is_empty() {
+            return 0..0;
+        }
+        self.offset..self.word(self.rect.x1 - 1, self.rect.y1 - 1) + 1
     }
 }
 
@@ -48,16 +69,17 @@ impl<'a> CellBuilder<'a> {
         limits: &Limits,
     ) -> Self {
         let cell = Cell { rect: grid.rect(region), ..Cell::default() };
-        let max_words = (limits.max_bytes / 4).min(u64::from(u32::MAX));
-        Self { header, grid, request, region, plan, max_words, words: 0, cell }
+        let max_words = (limits.max_bytes.min(request.cells.buffer_bytes) / 4).min(u64::from(u32::MAX));
+        Self { header, grid, request, region, plan, max_words, words: 0, covered: Vec::new(), cell }
     }
 
     pub(super) fn build<'w>(mut self, tiles: impl Iterator<Item = &'w TileWork>) -> Result<Cell> {
         for &component in &self.request.components {
             let rect = self.plane_rect(component);
             if !rect.is_empty() {
-                let offset = self.allocate(rect)?.offset;
-                self.cell.planes.push(PlaneWindow { component, rect, offset, row: rect.width() });
+                let Window { offset, row, .. } = self.allocate(rect)?;
+                self.cell.planes.push(PlaneWindow { component, rect, offset, row });
+                self.covered.push(0);
             }
         }
         for work in tiles {
@@ -67,6 +89,12 @@ impl<'a> CellBuilder<'a> {
             }
             self.transforms(&work.tile, &made)?;
         }
+        for (plane, &covered) in self.cell.planes.iter().zip(&self.covered) {
+            if covered < plane.rect.area() {
+                self.cell.clear.push(plane.window().span());
+            }
+        }
+        merge(&mut self.cell.clear);
         self.cell.arena_words = self.words as u32;
         Ok(self.cell)
     }
@@ -82,7 +110,19 @@ impl<'a> CellBuilder<'a> {
             let (what, wanted, limit) = ("words of samples in a cell", self.words, self.max_words);
             return Err(LimitError { what, wanted, limit }.into());
         }
-        Ok(Window { rect, offset: offset as u32 })
+        Ok(Window { rect, offset: offset as u32, row: rect.width() })
+    }
+
+    /// Where the samples of a component end: in its plane, or, if only the component transform needs them,
+    /// in memory of their own.
+    fn target(&mut self, component: u32, output: Rect) -> Result<Window> {
+        match self.cell.planes.iter().position(|plane| plane.component == component) {
+            Some(index) => {
+                self.covered[index] += output.area();
+                Ok(self.cell.planes[index].window().part(output))
+            }
+            None => self.allocate(output),
+        }
     }
 
     /// Dequantises and reconstructs this cell's part of one tile-component.
@@ -90,12 +130,16 @@ impl<'a> CellBuilder<'a> {
         let geometry = &tile.components[work.component as usize];
         let output = self.plane_rect(work.component).intersect(geometry.resolutions[work.finest].rect);
         if output.is_empty() {
-            return Ok(Window { rect: output, offset: 0 });
+            return Ok(Window { rect: output, offset: 0, row: 0 });
         }
         let transform = tile.parameters.components[work.component as usize].coding.transform;
         let windows = component_windows(tile, work.component, output, work.finest);
-        let jobs_before = self.cell.dequantise.len();
-        let mut low = self.allocate(windows[0].output)?;
+        let made = |cell: &mut Self, index: usize| match index == work.finest {
+            true => cell.target(work.component, output),
+            false => cell.allocate(windows[index].output),
+        };
+        let (jobs_before, clears_before) = (self.cell.dequantise.len(), self.cell.clear.len());
+        let mut low = made(self, 0)?;
         self.dequantise(tile, work, 0, 0, low, transform);
         for (index, window) in windows.iter().enumerate().skip(1) {
             let bands = &geometry.resolutions[index].bands;
@@ -106,10 +150,12 @@ impl<'a> CellBuilder<'a> {
                 self.dequantise(tile, work, index, band, target, transform);
                 *high = target.offset;
             }
-            let made = self.allocate(window.output)?;
-            // Nothing coded so far: the wavelet of zeros is zeros, which is what a cleared arena holds.
+            let out = made(self, index)?;
+            // Nothing coded so far: the wavelet of zeros is zeros.
             if window.output.is_empty() || self.cell.dequantise.len() == jobs_before {
-                low = made;
+                self.cell.clear.truncate(clears_before);
+                self.cell.clear.push(out.span());
+                low = out;
                 continue;
             }
             let job = IdwtJob {
@@ -125,12 +171,12 @@ impl<'a> CellBuilder<'a> {
                 hl: highs[0],
                 lh: highs[1],
                 hh: highs[2],
-                out: made.offset,
-                out_row: window.output.width(),
+                out: out.offset,
+                out_row: out.row,
                 padding: [0; 2],
             };
             self.level(index - 1, transform).push(job);
-            low = made;
+            low = out;
         }
         Ok(low)
     }
@@ -155,6 +201,7 @@ impl<'a> CellBuilder<'a> {
         transform: WaveletTransform,
     ) {
         let sub_band = &tile.components[work.component as usize].resolutions[resolution].bands[band];
+        let mut covered = 0;
         for (block, rect) in work.blocks.meeting(resolution, band, sub_band, target.rect) {
             let planned = &self.plan.blocks[block as usize];
             let part = rect.intersect(target.rect);
@@ -163,21 +210,26 @@ impl<'a> CellBuilder<'a> {
                 | (u32::from(irreversible) * DequantiseJob::IRREVERSIBLE);
             let width = planned.size.width;
             self.cell.dequantise.push(DequantiseJob {
-                source: self.cell.upload_words,
+                // An upload beyond 2^32 words makes the cell too large, and it is laid out again.
+                source: self.cell.upload_words as u32,
                 source_row: if planned.packed_16 { width.div_ceil(2) } else { width },
                 source_x: part.x0 - rect.x0,
                 source_y: part.y0 - rect.y0,
                 width: part.width(),
                 height: part.height(),
                 target: target.word(part.x0, part.y0),
-                target_row: target.rect.width(),
+                target_row: target.row,
                 flags,
                 // The staging keeps one bit below the last plane, so it counts half steps.
                 step: sub_band.step * 0.5,
                 padding: [0; 2],
             });
             self.cell.blocks.push(block);
-            self.cell.upload_words += planned.staging.len() as u32;
+            self.cell.upload_words += planned.staging.len() as u64;
+            covered += part.area();
+        }
+        if covered < target.rect.area() {
+            self.cell.clear.push(target.span());
         }
     }
 
@@ -195,7 +247,7 @@ impl<'a> CellBuilder<'a> {
                     count: 1,
                     ..ComponentTransformJob::default()
                 };
-                self.transform_plane(&mut job, 0, tile, component, window)?;
+                self.transform_plane(&mut job, 0, tile, component, window);
                 self.cell.transform.push(job);
             }
         }
@@ -230,7 +282,7 @@ impl<'a> CellBuilder<'a> {
             ..ComponentTransformJob::default()
         };
         for (slot, &(component, window)) in made.iter().take(3).enumerate() {
-            self.transform_plane(&mut job, slot, tile, component, window)?;
+            self.transform_plane(&mut job, slot, tile, component, window);
         }
         self.cell.transform.push(job);
         Ok(())
@@ -243,28 +295,47 @@ impl<'a> CellBuilder<'a> {
         tile: &Tile,
         component: u32,
         window: Window,
-    ) -> Result<()> {
+    ) {
         let size = self.header.size.components[component as usize];
         if tile.parameters.components[component as usize].coding.transform == WaveletTransform::Irreversible97
         {
             job.flags |= ComponentTransformJob::FLOAT_0 << slot;
         }
         job.source[slot] = window.offset;
-        job.source_row[slot] = window.rect.width();
-        // Components that only the transform needs get a target that nobody reads.
-        let wanted = self.cell.planes.iter().find(|plane| plane.component == component).copied();
-        let target = match wanted {
-            Some(plane) => Window { rect: plane.rect, offset: plane.offset },
-            None => self.allocate(window.rect)?,
-        };
-        job.target[slot] = target.word(window.rect.x0, window.rect.y0);
-        job.target_row[slot] = target.rect.width();
+        job.source_row[slot] = window.row;
+        job.target[slot] = window.offset;
+        job.target_row[slot] = window.row;
         let depth = u32::from(size.depth);
         let half = 1i64 << (depth - 1);
         let (low, high) = if size.signed { (-half, half - 1) } else { (0, 2 * half - 1) };
         job.shift[slot] = if size.signed { 0 } else { half as i32 };
         job.low[slot] = low as i32;
         job.high[slot] = i32::try_from(high).unwrap_or(i32::MAX);
-        Ok(())
+    }
+}
+
+impl PlaneWindow {
+    const fn window(&self) -> Window {
+        Window { rect: self.rect, offset: self.offset, row: self.row }
+    }
+}
+
+/// Joins ranges that touch; more than a few become one that holds them all.
+fn merge(ranges: &mut Vec<Range<u32>>) {
+    /// Each is a command of its own.
+    const MOST: usize = 64;
+    ranges.retain(|range| !range.is_empty());
+    ranges.sort_unstable_by_key(|range| range.start);
+    ranges.dedup_by(|next, held| {
+        let touch = next.start <= held.end;
+        if touch {
+            held.end = held.end.max(next.end);
+        }
+        touch
+    });
+    if ranges.len() > MOST {
+        let end = ranges.last().map_or(0, |range| range.end);
+        ranges.truncate(1);
+        ranges[0].end = end;
     }
 }

@@ -3,11 +3,13 @@
 
 pub mod builder;
 mod cell;
+mod cell_size;
 pub mod coverage;
 mod gather;
 pub mod support;
 mod texel_format;
 
+pub use cell_size::CellSize;
 pub use texel_format::TexelFormat;
 
 use crate::codestream::code_block::{BlockCoder, Orientation};
@@ -92,12 +94,15 @@ pub struct Segment {
 pub struct Cell {
     /// On the output grid.
     pub rect: Rect,
-    /// Words of the sample arena. The executor clears them first.
+    /// Words of the sample arena.
     pub arena_words: u32,
+    /// Arena words that hold zeros before the first step: no job writes them all, but some job or the result
+    /// reads them. Ascending, not touching. All other words are written before they are read.
+    pub clear: Vec<Range<u32>>,
     /// The blocks this cell reads, as indices into [`Plan::blocks`]: one for each entry of `dequantise`.
     pub blocks: Vec<u32>,
     /// Words of the coefficients of `blocks`, laid one after another in that order.
-    pub upload_words: u32,
+    pub upload_words: u64,
     /// `source` counts from the first word of this cell's coefficients, laid out as above.
     pub dequantise: Vec<DequantiseJob>,
     /// Inverse wavelet levels in order, coarsest first.

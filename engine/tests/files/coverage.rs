@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use wavetile_engine::codestream::header::WaveletTransform;
 use wavetile_engine::codestream::precinct::Precinct;
 use wavetile_engine::data_bin::{DataBinId, PrecinctId};
-use wavetile_engine::plan::Target;
+use wavetile_engine::plan::{CellSize, Target};
 use wavetile_engine::source::IndexedFile;
 use wavetile_engine::{DataBins, DecodeRequest, Decoder, Image, Limits, Rect};
 
@@ -160,7 +160,8 @@ fn regions_decode_the_blocks_that_their_samples_depend_on() {
                 without_component_transform: true,
                 ..DecodeRequest::default()
             };
-            let (plan, coverage) = image.plan(&file, &request, Target::Components, 64).unwrap();
+            let (plan, coverage) =
+                image.plan(&file, &request, Target::Components, CellSize::of_side(64)).unwrap();
             let (needed, coded) = literal(&file, &image, region);
             assert_eq!((coverage.blocks_needed, coverage.blocks_coded), (needed, coded), "{name} {region:?}");
 
@@ -176,7 +177,7 @@ fn regions_decode_the_blocks_that_their_samples_depend_on() {
             assert_eq!(plan.staging_words, end, "{name}");
             for cell in &plan.cells {
                 let words = cell.blocks.iter().map(|&block| plan.blocks[block as usize].staging.len());
-                assert_eq!(u64::from(cell.upload_words), words.sum::<usize>() as u64, "{name}");
+                assert_eq!(cell.upload_words, words.sum::<usize>() as u64, "{name}");
             }
 
             if region.area() > 0 {
@@ -197,7 +198,7 @@ fn a_small_region_of_a_large_picture_reads_few_blocks() {
     let (file, image) = open_path(&path);
     let region = Rect::new(3031, 3440, 3415, 3696);
     let request = DecodeRequest { region: Some(region), ..DecodeRequest::default() };
-    let (_, coverage) = image.plan(&file, &request, Target::Components, 512).unwrap();
+    let (_, coverage) = image.plan(&file, &request, Target::Components, CellSize::CPU).unwrap();
     assert_eq!((coverage.blocks_needed, coverage.blocks_coded), literal(&file, &image, region));
 }
 
@@ -218,7 +219,7 @@ fn a_header_that_claims_a_huge_picture_costs_what_is_asked_of_it() {
         let corner = Rect::new(width - 100, height - 90, width, height);
         for reduce in [0, 5] {
             let request = DecodeRequest { region: Some(corner), reduce, ..DecodeRequest::default() };
-            let planned = image.plan(&file, &request, Target::Components, 512);
+            let planned = image.plan(&file, &request, Target::Components, CellSize::CPU);
             if width == 1 << 31 {
                 // 2^32 precincts of one resolution are more than can be numbered.
                 assert!(is_limit(planned.map(|_| ())));

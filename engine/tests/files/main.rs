@@ -9,6 +9,8 @@ mod coverage;
 mod executors;
 mod references;
 mod rendered;
+#[cfg(feature = "gpu")]
+mod submissions;
 mod truncation;
 
 use std::path::Path;

@@ -20,7 +20,7 @@ fn random_plan(random: &mut Random, count: usize) -> Plan {
         let source_row = if flags & DequantiseJob::PACKED_16 != 0 { width.div_ceil(2) } else { width };
         let (source_x, source_y) = (random.below(width), random.below(height));
         let job = DequantiseJob {
-            source: cell.upload_words,
+            source: cell.upload_words as u32,
             source_row,
             source_x,
             source_y,
@@ -33,7 +33,7 @@ fn random_plan(random: &mut Random, count: usize) -> Plan {
             padding: [0; 2],
         };
         sizes.push((source_row * height) as usize);
-        cell.upload_words += source_row * height;
+        cell.upload_words += u64::from(source_row * height);
         cell.arena_words += job.target_row * job.height;
         cell.dequantise.push(job);
         cell.blocks.push(0);
@@ -44,6 +44,8 @@ fn random_plan(random: &mut Random, count: usize) -> Plan {
         cell.blocks[count - 1 - index] = index as u32;
     }
     let words = cell.arena_words;
+    // Rows of targets have gaps.
+    cell.clear = std::iter::once(0..words).collect();
     cell.planes = vec![PlaneWindow { component: 0, rect: Rect::new(0, 0, words, 1), offset: 0, row: words }];
     plan.cells = vec![cell];
     plan

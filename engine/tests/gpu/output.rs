@@ -43,7 +43,7 @@ fn grey_plan(window: Rect, side: u32, gap: u32) -> (Plan, Vec<u32>) {
                 rect,
                 arena_words: row * height,
                 blocks: vec![plan.blocks.len() as u32 - 1],
-                upload_words: words,
+                upload_words: words.into(),
                 dequantise: vec![DequantiseJob {
                     source_row: width,
                     width,
@@ -111,7 +111,7 @@ fn cells_make_one_window_in_every_output() {
     let cells = plan.cells.len() as u64;
     assert_eq!(cells, 20);
     // Dequantise and pack.
-    assert_eq!((statistics.submissions, statistics.dispatches), (cells, 2 * cells));
+    assert_eq!((statistics.submissions, statistics.dispatches, statistics.cells), (1, 2 * cells, cells));
     assert!(statistics.uploaded_bytes > staging.len() as u64 * 4);
 
     let (texture, _) = executor.decode_to_texture(&plan, &staging, TexelFormat::Rgba8).unwrap();

@@ -55,7 +55,7 @@ pub(crate) fn plan_on_arena(words: u32) -> Plan {
         cells: vec![Cell {
             arena_words: words,
             blocks: vec![0],
-            upload_words: words,
+            upload_words: words.into(),
             dequantise: vec![load],
             planes: vec![plane],
             ..Cell::default()
