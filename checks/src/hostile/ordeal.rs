@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 use wavetile_engine::codestream::header::WaveletTransform;
 use wavetile_engine::data_bin::DataBinId;
-use wavetile_engine::plan::{Plan, Target};
+use wavetile_engine::plan::{CellSize, Plan, Target};
 use wavetile_engine::runner::Serial;
 use wavetile_engine::source::IndexedFile;
 use wavetile_engine::{
@@ -104,7 +104,7 @@ impl Ordeal {
         let last_plans = std::mem::take(&mut self.last_plans);
         let mut outcome = Ok(Outcome::SamePlan);
         for (index, request) in requests(image).into_iter().enumerate() {
-            let (plan, _) = image.plan(bins, &request, Target::Components, 512)?;
+            let (plan, _) = image.plan(bins, &request, Target::Components, CellSize::CPU)?;
             self.last_plans.push(fingerprint(&plan));
             drop(plan);
             if last_plans.get(index) == self.last_plans.last() {
