@@ -5,7 +5,7 @@
 //! | 1 | [`dequantise`] | coefficients of code-blocks, 16 or 32 bits each, to `i32` or `f32` samples of sub-bands |
 //! | 2 | [`idwt`] with [`idwt_53`], [`idwt_97`] | one inverse wavelet level, coarsest first |
 //! | 3 | [`component_transform`] | RCT or ICT, DC level shift, rounding and clamping to finished `i32` samples |
-//! | 4 | [`pack`] | palette, up-sampling, sYCC and depth to texels |
+//! | 4 | [`pack`] with [`colour`] | palette, up-sampling, colour spaces and depth to texels |
 //!
 //! All shaders work on one *arena*: an array of 32-bit words that holds the planes of one cell of a
 //! plan. Reversible planes hold `i32`, irreversible ones the bits of `f32`. Offsets and row lengths
@@ -17,6 +17,7 @@
 //! the same to a slice of words. Integer steps are bit-exact on both; `f32` steps may differ in the last
 //! bits, since a GPU may fuse a multiplication with an addition.
 
+pub mod colour;
 pub mod component_transform;
 pub mod dequantise;
 pub mod dispatch;
@@ -26,6 +27,8 @@ pub mod idwt_97;
 pub mod pack;
 pub mod wgsl;
 
+#[cfg(test)]
+mod colour_tests;
 #[cfg(test)]
 mod idwt_tests;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Packing: component samples to texels (palette, up-sampling, colour conversion, depth).
 
-use crate::component_transform::{limit, round_small};
+use crate::colour::{self, ColourParameters, Colours};
+use crate::component_transform::round_small;
 use bytemuck::{Pod, Zeroable};
 
 /// Where one channel of the output comes from.
@@ -48,7 +49,7 @@ impl PackChannel {
 
 /// How one cell is packed.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 pub struct PackParameters {
     /// First output column of the cell, on the output grid.
     pub x0: u32,
@@ -62,12 +63,13 @@ pub struct PackParameters {
     pub row: u32,
     /// [`Self::RGBA8`], [`Self::R16`] or [`Self::RGBA16`].
     pub format: u32,
-    /// [`Self::COLOUR_AS_IS`] or [`Self::COLOUR_SYCC`].
-    pub colour: u32,
     /// Zero.
-    pub padding: u32,
-    /// Red or grey, green, blue, alpha.
-    pub channels: [PackChannel; 4],
+    pub padding: [u32; 2],
+    /// How the colour channels become sRGB.
+    pub colour: ColourParameters,
+    /// Red or grey, green, blue, opacity ([`Self::OPACITY`]), and black ink ([`Self::BLACK`]), which only the
+    /// colour conversion reads.
+    pub channels: [PackChannel; 5],
 }
 
 impl PackParameters {
@@ -77,10 +79,10 @@ impl PackParameters {
     pub const R16: u32 = 1;
     /// Two words a texel: red low, green high; blue low, alpha high; scaled to 0..=65535.
     pub const RGBA16: u32 = 2;
-    /// Channels are what they say.
-    pub const COLOUR_AS_IS: u32 = 0;
-    /// Channels 0 to 2 are sYCC (IEC 61966-2-1 Amd.1), converted to sRGB.
-    pub const COLOUR_SYCC: u32 = 1;
+    /// The channel of `channels` that holds the opacity.
+    pub const OPACITY: usize = 3;
+    /// The channel of `channels` that holds black ink.
+    pub const BLACK: usize = 4;
 }
 
 /// Texels of a row that are worked on at a time; even, so that two 16-bit texels share a word.
@@ -93,9 +95,11 @@ const CHUNK: usize = 256;
 pub fn run(parameters: &PackParameters, tables: &[u32], arena: &[u32], texels: &mut [u32]) {
     let format = parameters.format;
     let top = if format == PackParameters::RGBA8 { 255 } else { 65_535 };
-    let used = if format == PackParameters::R16 { 1 } else { 4 };
+    let converts = parameters.colour.steps != 0;
+    let used = if format == PackParameters::R16 && !converts { 1 } else { 4 };
     let scales = parameters.channels.map(|channel| Scale::new(channel.high, top));
     let mut values = [[top; CHUNK]; 4];
+    let mut numbers = [[0.0; CHUNK]; 5];
     let width = parameters.width as usize;
     for row in 0..parameters.height {
         let y = parameters.y0 + row;
@@ -106,17 +110,38 @@ pub fn run(parameters: &PackParameters, tables: &[u32], arena: &[u32], texels: &
             for (c, channel) in parameters.channels[..used].iter().enumerate() {
                 if channel.plane != PackChannel::OPAQUE {
                     let values = &mut values[c][..length];
-                    channel.look_up(arena, x, y, values);
-                    if channel.table != PackChannel::NO_TABLE {
-                        channel.index(tables, values);
+                    channel.look_up(arena, tables, x, y, values);
+                    if !converts || c == PackParameters::OPACITY {
+                        scales[c].apply(values);
                     }
-                    scales[c].apply(values);
                 } else if c < 3 {
                     values[c] = values[0];
                 }
             }
-            if parameters.colour == PackParameters::COLOUR_SYCC && used == 4 {
-                to_rgb(&mut values, top);
+            if converts {
+                let black = &parameters.channels[PackParameters::BLACK];
+                let mut ink = [0; CHUNK];
+                if black.plane != PackChannel::OPAQUE {
+                    black.look_up(arena, tables, x, y, &mut ink[..length]);
+                }
+                for (c, numbers) in numbers.iter_mut().enumerate() {
+                    let values = if c == PackParameters::BLACK { &ink } else { &values[c] };
+                    // Missing channels repeat the first.
+                    let channel = &parameters.channels[c];
+                    let high = match (channel.plane, c) {
+                        (_, PackParameters::OPACITY) => top,
+                        (PackChannel::OPAQUE, 0..3) => parameters.channels[0].high,
+                        _ => channel.high,
+                    };
+                    to_numbers(high, &values[..length], &mut numbers[..length]);
+                }
+                let [red, green, blue, opacity, black] =
+                    numbers.each_mut().map(|numbers| &mut numbers[..length]);
+                let colours = Colours { channels: [red, green, blue], opacity, black };
+                colour::run(&parameters.colour, tables, colours);
+                for (values, numbers) in values.iter_mut().zip(&numbers[..3]) {
+                    from_numbers(top, &numbers[..length], &mut values[..length]);
+                }
             }
             let [red, green, blue, alpha] = &values;
             match format {
@@ -146,8 +171,16 @@ pub fn run(parameters: &PackParameters, tables: &[u32], arena: &[u32], texels: &
 }
 
 impl PackChannel {
+    /// The values at output columns from `x`, less the lowest one, through the palette if there is one.
+    fn look_up(&self, arena: &[u32], tables: &[u32], x: u32, y: u32, values: &mut [u32]) {
+        self.samples(arena, x, y, values);
+        if self.table != Self::NO_TABLE {
+            self.index(tables, values);
+        }
+    }
+
     /// The samples at output columns from `x`, less the lowest value. An empty plane gives zeros.
-    fn look_up(&self, arena: &[u32], x: u32, y: u32, values: &mut [u32]) {
+    fn samples(&self, arena: &[u32], x: u32, y: u32, values: &mut [u32]) {
         let (Some(last_column), Some(last_row)) = (self.width.checked_sub(1), self.height.checked_sub(1))
         else {
             return values.fill(0);
@@ -226,18 +259,19 @@ impl Scale {
     }
 }
 
-/// sYCC to sRGB (IEC 61966-2-1 Amd.1), all in 0..=top.
-fn to_rgb([red, green, blue, _]: &mut [[u32; CHUNK]; 4], top: u32) {
-    let middle = top.div_ceil(2) as f32;
-    let full = top as f32;
-    for (x, (y, z)) in red.iter_mut().zip(green.iter_mut().zip(blue)) {
-        // Through i32: its conversion is one instruction, that of u32 is not.
-        let luma = *x as i32 as f32;
-        let blue_difference = *y as i32 as f32 - middle;
-        let red_difference = *z as i32 as f32 - middle;
-        let whole = |value: f32| round_small(limit(value, 0.0, full)) as u32;
-        *x = whole(luma + 1.402 * red_difference);
-        *y = whole(luma - 0.344_136 * blue_difference - 0.714_136 * red_difference);
-        *z = whole(luma + 1.772 * blue_difference);
+/// Values to numbers from 0 to 1; 1 is `high`.
+fn to_numbers(high: u32, values: &[u32], numbers: &mut [f32]) {
+    let high = high.max(1);
+    let scale = 1.0 / high as f32;
+    for (number, value) in numbers.iter_mut().zip(values) {
+        *number = (*value).min(high) as f32 * scale;
+    }
+}
+
+/// Numbers from 0 to 1 to values from 0 to `top`, below 2^16.
+fn from_numbers(top: u32, numbers: &[f32], values: &mut [u32]) {
+    let top = top as f32;
+    for (value, number) in values.iter_mut().zip(numbers) {
+        *value = round_small(number * top) as u32;
     }
 }

@@ -1,7 +1,9 @@
 // Packing: component samples to texels (palette, up-sampling, colour conversion, depth).
 //
-// Bindings: 0 parameters: PackParameters. 1 tables: array<u32>, the palette columns (never empty). 2 arena:
-// array<i32>. 3 texels: array<u32>, parameters.row words for each of parameters.height rows.
+// Joined with colour.wgsl, which converts colours.
+//
+// Bindings: 0 parameters: PackParameters. 1 tables: array<u32>, the palette columns and the tables of the colour
+// conversion (never empty). 2 arena: array<i32>. 3 texels: array<u32>, parameters.row words for each of parameters.height rows.
 // Dispatch shape: (x, y, 1) with x * y >= ceil(units / 256), where a unit is a texel or, with R16, two.
 
 struct PackChannel {
@@ -30,9 +32,10 @@ struct PackParameters {
     height: u32,
     row: u32,
     format: u32,
-    colour: u32,
-    padding: u32,
-    channels: array<PackChannel, 4>,
+    padding_0: u32,
+    padding_1: u32,
+    colour: ColourParameters,
+    channels: array<PackChannel, 5>,
 }
 
 @group(0) @binding(0) var<uniform> parameters: PackParameters;
@@ -45,7 +48,8 @@ const NO_TABLE: u32 = 0xffffffffu;
 const RGBA8: u32 = 0u;
 const R16: u32 = 1u;
 const RGBA16: u32 = 2u;
-const COLOUR_SYCC: u32 = 1u;
+const OPACITY_CHANNEL: u32 = 3u;
+const BLACK_CHANNEL: u32 = 4u;
 
 // floor(at * numerator / denominator), without overflow as long as the result has none.
 fn resample(at: u32, numerator: u32, denominator: u32) -> u32 {
@@ -100,35 +104,53 @@ fn channel(c: u32, x: u32, y: u32, top: u32) -> u32 {
     return scale(min(look_up(c, x, y), high), high, top);
 }
 
-// sYCC to sRGB (IEC 61966-2-1 Amd.1), all scaled to 0..=top.
-fn to_rgb(sycc: vec3<u32>, top: u32) -> vec3<u32> {
-    let middle = f32((top + 1u) / 2u);
-    let luma = f32(sycc.x);
-    let blue_difference = f32(sycc.y) - middle;
-    let red_difference = f32(sycc.z) - middle;
-    let rgb = vec3(
-        luma + 1.402 * red_difference,
-        luma - 0.344136 * blue_difference - 0.714136 * red_difference,
-        luma + 1.772 * blue_difference,
-    );
-    return vec3<u32>(clamp(round(rgb), vec3(0.0), vec3(f32(top))));
+// Channel c of the output sample as a number from 0 to 1.
+fn number(c: u32, x: u32, y: u32) -> f32 {
+    let high = parameters.channels[c].high;
+    return f32(min(look_up(c, x, y), high)) * (1.0 / f32(high));
 }
 
-// Red, green, blue, alpha of the output sample (x, y): 0..=top.
+// Whether channel c is there.
+fn has(c: u32) -> bool {
+    return parameters.channels[c].plane != OPAQUE;
+}
+
+// Red, green, blue, opacity of the output sample (x, y): 0..=top.
 fn texel(x: u32, y: u32, top: u32) -> vec4<u32> {
-    var value: vec4<u32>;
-    value.x = channel(0u, x, y, top);
-    for (var c = 1u; c < 4u; c++) {
-        if (parameters.channels[c].plane != OPAQUE) {
+    var opacity = top;
+    if (has(OPACITY_CHANNEL)) {
+        opacity = channel(OPACITY_CHANNEL, x, y, top);
+    }
+    if (parameters.colour.steps != 0u) {
+        var colour = vec3(number(0u, x, y));
+        for (var c = 1u; c < 3u; c++) {
+            if (has(c)) {
+                colour[c] = number(c, x, y);
+            }
+        }
+        var black = 0.0;
+        if (has(BLACK_CHANNEL)) {
+            black = number(BLACK_CHANNEL, x, y);
+        }
+        let full = f32(top);
+        return vec4(vec3<u32>(round(convert(colour, f32(opacity) / full, black) * full)), opacity);
+    }
+    var value = vec4(channel(0u, x, y, top));
+    for (var c = 1u; c < 3u; c++) {
+        if (has(c)) {
             value[c] = channel(c, x, y, top);
-        } else {
-            value[c] = select(value.x, top, c == 3u);
         }
     }
-    if (parameters.colour == COLOUR_SYCC) {
-        return vec4(to_rgb(value.xyz, top), value.w);
-    }
+    value.w = opacity;
     return value;
+}
+
+// The first channel of what texel() gives.
+fn first(x: u32, y: u32, top: u32) -> u32 {
+    if (parameters.colour.steps != 0u) {
+        return texel(x, y, top).x;
+    }
+    return channel(0u, x, y, top);
 }
 
 @compute @workgroup_size(256)
@@ -155,9 +177,9 @@ fn main(
         texels[out + column] = value.x | (value.y << 8u) | (value.z << 16u) | (value.w << 24u);
     } else if (parameters.format == R16) {
         let left = parameters.x0 + 2u * column;
-        var word = channel(0u, left, y, 65535u);
+        var word = first(left, y, 65535u);
         if (2u * column + 1u < parameters.width) {
-            word |= channel(0u, left + 1u, y, 65535u) << 16u;
+            word |= first(left + 1u, y, 65535u) << 16u;
         }
         texels[out + column] = word;
     } else {

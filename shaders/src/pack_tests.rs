@@ -20,24 +20,15 @@ fn value(channel: &PackChannel, tables: &[u32], arena: &[u32], x: u32, y: u32, t
     (value.min(high) * top + high / 2) / high
 }
 
-/// Red, green, blue, alpha.
+/// Red, green, blue, opacity, colours unconverted.
 fn texel(p: &PackParameters, tables: &[u32], arena: &[u32], x: u32, y: u32, top: u32) -> [u64; 4] {
     let mut texel = [0; 4];
-    for (c, channel) in p.channels.iter().enumerate() {
+    for (c, channel) in p.channels[..4].iter().enumerate() {
         texel[c] = match (channel.plane, c) {
             (PackChannel::OPAQUE, 3) => top.into(),
             (PackChannel::OPAQUE, _) => texel[0],
             _ => value(channel, tables, arena, x, y, top),
         };
-    }
-    if p.colour == PackParameters::COLOUR_SYCC {
-        let half = f32::from((top / 2 + 1) as u16);
-        let [luma, cb, cr, _] = texel.map(|value| value as f32);
-        let (cb, cr) = (cb - half, cr - half);
-        let rgb = [luma + 1.402 * cr, luma - 0.344136 * cb - 0.714136 * cr, luma + 1.772 * cb];
-        for (c, value) in rgb.into_iter().enumerate() {
-            texel[c] = value.round_ties_even().clamp(0.0, top as f32) as u64;
-        }
     }
     texel
 }
@@ -116,7 +107,7 @@ const EMPTY: PackChannel = PackChannel {
 fn eight_bits_are_copied_and_missing_channels_filled() {
     let arena = [0, 1, 254, 255];
     let mut p = PackParameters { width: 4, height: 1, row: 5, ..PackParameters::default() };
-    p.channels = [plain(0, 4, 1, 255), OPAQUE, OPAQUE, OPAQUE];
+    p.channels = [plain(0, 4, 1, 255), OPAQUE, OPAQUE, OPAQUE, OPAQUE];
     let mut texels = [7; 5];
     pack::run(&p, &[], &arena, &mut texels);
     assert_eq!(texels, [0xFF00_0000, 0xFF01_0101, 0xFFFE_FEFE, 0xFFFF_FFFF, 7]);
@@ -127,7 +118,7 @@ fn sixteen_bits_of_an_odd_row_leave_half_a_word_zero() {
     let arena = [1, 2, 65_535];
     let mut p = PackParameters { width: 3, height: 1, row: 2, ..PackParameters::default() };
     p.format = PackParameters::R16;
-    p.channels = [plain(0, 3, 1, 65_535), OPAQUE, OPAQUE, OPAQUE];
+    p.channels = [plain(0, 3, 1, 65_535), OPAQUE, OPAQUE, OPAQUE, OPAQUE];
     let mut texels = [u32::MAX; 2];
     pack::run(&p, &[], &arena, &mut texels);
     assert_eq!(texels, [0x0002_0001, 0x0000_FFFF]);
@@ -150,7 +141,7 @@ fn every_value_of_every_depth_scales_exactly() {
                 height: 1,
                 row: 2 * width,
                 format,
-                channels: [plain(0, width, 1, high), OPAQUE, OPAQUE, OPAQUE],
+                channels: [plain(0, width, 1, high), OPAQUE, OPAQUE, OPAQUE, OPAQUE],
                 ..PackParameters::default()
             };
             assert_eq!(compare(&p, &[], &arena), None, "{depth} bits");
@@ -166,7 +157,7 @@ fn odd_maxima_scale_exactly() {
             width: 302,
             height: 1,
             row: 302,
-            channels: [plain(0, 302, 1, high), OPAQUE, OPAQUE, OPAQUE],
+            channels: [plain(0, 302, 1, high), OPAQUE, OPAQUE, OPAQUE, OPAQUE],
             ..PackParameters::default()
         };
         let mut made = vec![0; 302];
@@ -179,21 +170,9 @@ fn odd_maxima_scale_exactly() {
 }
 
 #[test]
-fn sycc_of_known_colours() {
-    // Y, Cb, Cr of white, black, mid grey, and sRGB red as 4:4:4 full range.
-    let arena = [255, 0, 128, 76, 128, 128, 128, 85, 128, 128, 128, 255];
-    let mut p = PackParameters { width: 4, height: 1, row: 4, ..PackParameters::default() };
-    p.colour = PackParameters::COLOUR_SYCC;
-    p.channels = [plain(0, 4, 1, 255), plain(4, 4, 1, 255), plain(8, 4, 1, 255), OPAQUE];
-    let mut texels = [0; 4];
-    pack::run(&p, &[], &arena, &mut texels);
-    assert_eq!(texels, [0xFFFF_FFFF, 0xFF00_0000, 0xFF80_8080, 0xFF00_00FE]);
-}
-
-#[test]
 fn an_empty_plane_is_black_and_an_empty_palette_too() {
     let mut p = PackParameters { width: 2, height: 1, row: 2, ..PackParameters::default() };
-    p.channels = [plain(0, 0, 0, 255), OPAQUE, OPAQUE, OPAQUE];
+    p.channels = [plain(0, 0, 0, 255), OPAQUE, OPAQUE, OPAQUE, OPAQUE];
     let mut texels = [1; 2];
     pack::run(&p, &[], &[], &mut texels);
     assert_eq!(texels, [0xFF00_0000; 2]);
@@ -240,11 +219,10 @@ fn channel() -> impl Strategy<Value = PackChannel> {
 proptest! {
     #[test]
     fn any_packing_equals_the_formula(
-        channels in [channel(), channel(), channel(), channel()],
+        channels in [channel(), channel(), channel(), channel(), channel()],
         (x0, y0) in (0_u32..50, 0_u32..20),
         (width, height) in (prop_oneof![1_u32..40, 500_u32..530], 1_u32..6),
         format in 0_u32..3,
-        sycc: bool,
         seed: u32,
     ) {
         let mut channels = channels;
@@ -261,9 +239,8 @@ proptest! {
             x0, y0, width, height,
             row: 2 * width + 1,
             format,
-            colour: u32::from(sycc && format != PackParameters::R16),
-            padding: 0,
             channels,
+            ..PackParameters::default()
         };
         prop_assert_eq!(compare(&p, &tables, &arena), None);
     }

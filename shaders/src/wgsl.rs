@@ -13,7 +13,7 @@ pub const IDWT_97: &str =
 pub const COMPONENT_TRANSFORM: &str =
     concat!(include_str!("dispatch.wgsl"), include_str!("component_transform.wgsl"));
 /// [`pack`](crate::pack): one [`PackParameters`](crate::pack::PackParameters).
-pub const PACK: &str = include_str!("pack.wgsl");
+pub const PACK: &str = concat!(include_str!("colour.wgsl"), include_str!("pack.wgsl"));
 
 #[cfg(test)]
 #[path = "wgsl_tests.rs"]

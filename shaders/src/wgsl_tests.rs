@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::colour::ColourParameters;
 use crate::component_transform::ComponentTransformJob;
 use crate::dequantise::DequantiseJob;
 use crate::dispatch::{self, Dispatch};
@@ -118,6 +119,11 @@ fn structs_are_laid_out_as_in_rust() {
             high table table_length)
     );
     assert_eq!(
+        wgsl_layout(PACK, "ColourParameters"),
+        layout!(ColourParameters: steps curves curve_length encoding encoding_length lattice lattice_side
+            lattice_dimensions affine matrix)
+    );
+    assert_eq!(
         wgsl_layout(PACK, "PackParameters"),
         layout!(PackParameters: x0 y0 width height row format colour channels)
     );
@@ -163,7 +169,14 @@ fn constants_are_those_of_rust() {
         (PACK, "RGBA8", PackParameters::RGBA8),
         (PACK, "R16", PackParameters::R16),
         (PACK, "RGBA16", PackParameters::RGBA16),
-        (PACK, "COLOUR_SYCC", PackParameters::COLOUR_SYCC),
+        (PACK, "OPACITY_CHANNEL", PackParameters::OPACITY as u32),
+        (PACK, "BLACK_CHANNEL", PackParameters::BLACK as u32),
+        (PACK, "PREMULTIPLIED", ColourParameters::PREMULTIPLIED),
+        (PACK, "AFFINE", ColourParameters::AFFINE),
+        (PACK, "BLACK", ColourParameters::BLACK),
+        (PACK, "CURVES", ColourParameters::CURVES),
+        (PACK, "MATRIX", ColourParameters::MATRIX),
+        (PACK, "LATTICE", ColourParameters::LATTICE),
     ] {
         assert_eq!(constant(text, name), expected, "{name}");
     }

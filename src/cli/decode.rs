@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use wavetile_engine::data_bin::DataBins;
 use wavetile_engine::decoder::{Backend, Component, Decoder, Picture, Report};
 use wavetile_engine::image::{DecodeRequest, Image};
-use wavetile_engine::jp2::{RenderColour, Rendering};
+use wavetile_engine::jp2::Rendering;
 use wavetile_engine::plan::TexelFormat;
 use wavetile_engine::{Rect, Size};
 
@@ -103,9 +103,9 @@ fn render(
 
 /// The smallest format that holds the picture.
 fn texel_format(rendering: &Rendering) -> TexelFormat {
-    match (rendering.depth(), rendering.colour, rendering.alpha) {
+    match (rendering.depth(), rendering.colour.is_grey(), rendering.alpha) {
         (..=8, _, _) => TexelFormat::Rgba8,
-        (_, RenderColour::Grey, None) => TexelFormat::R16,
+        (_, true, None) => TexelFormat::R16,
         _ => TexelFormat::Rgba16,
     }
 }
@@ -120,7 +120,7 @@ fn rendered_raster<'a>(rendering: &Rendering, picture: &'a Picture) -> Raster<'a
         };
         Channel { size: picture.size, depth, signed: false, samples }
     };
-    let colours = if rendering.colour == RenderColour::Grey { 1 } else { 3 };
+    let colours = if rendering.colour.is_grey() { 1 } else { 3 };
     let alpha = rendering.alpha.map(|_| 3);
     Raster { channels: (0..colours).chain(alpha).map(channel).collect(), alpha: alpha.is_some() }
 }

@@ -1,5 +1,6 @@
 //! Colour specification box (T.800 I.5.3.3; methods and numbers beyond it: T.801 Annex M).
 
+use super::CieLab;
 use super::boxes::BoxBody;
 use crate::error::ContainerError;
 
@@ -12,6 +13,8 @@ pub struct ColourSpecification {
     pub precedence: i8,
     /// How well it describes the colours ("APPROX"): 0 unknown, 1 exact, larger is worse.
     pub approximation: u8,
+    /// Parameters of the enumerated colour space CIELab, where the file gives them.
+    pub cie_lab: Option<CieLab>,
 }
 
 /// The colour space itself.
@@ -32,6 +35,8 @@ pub enum ColourMethod {
 pub struct EnumeratedColourSpace(pub u32);
 
 impl EnumeratedColourSpace {
+    /// CIELab (T.801 M.11.7.4.1).
+    pub const CIE_LAB: Self = Self(14);
     /// sRGB (IEC 61966-2-1).
     pub const SRGB: Self = Self(16);
     /// Grey with sRGB's transfer function.
@@ -81,13 +86,20 @@ impl ColourSpecification {
         let method = body.u8()?;
         let precedence = body.i8()?;
         let approximation = body.u8()?;
+        let mut cie_lab = None;
         let method = match method {
-            1 => ColourMethod::Enumerated(EnumeratedColourSpace(body.u32()?)),
+            1 => {
+                let space = EnumeratedColourSpace(body.u32()?);
+                if space == EnumeratedColourSpace::CIE_LAB {
+                    cie_lab = CieLab::parse(&mut body)?;
+                }
+                ColourMethod::Enumerated(space)
+            }
             2 => ColourMethod::RestrictedIcc(body.rest().to_vec()),
             3 => ColourMethod::AnyIcc(body.rest().to_vec()),
             other => ColourMethod::Other(other),
         };
-        Ok(Self { method, precedence, approximation })
+        Ok(Self { method, precedence, approximation, cie_lab })
     }
 
     /// In a few words: "sRGB", "ICC profile (RGB, 546 bytes)".

@@ -3,8 +3,15 @@
 
 pub mod boxes;
 pub mod channel_definition;
+mod channels;
+pub mod cie_lab;
 pub mod colour;
+mod colour_space;
+mod conversion;
+mod enumerated;
+mod icc;
 pub mod image_header;
+mod packing;
 pub mod palette;
 pub mod placeholder;
 mod reader;
@@ -13,11 +20,13 @@ pub mod resolution;
 
 pub use boxes::BoxInfo;
 pub use channel_definition::{ChannelDefinition, ChannelKind};
+pub use cie_lab::CieLab;
 pub use colour::{ColourMethod, ColourSpecification, EnumeratedColourSpace};
+pub use colour_space::RenderColour;
 pub use image_header::{BitDepth, ImageHeader};
 pub use palette::{ComponentMapping, Palette};
 pub use placeholder::Placeholder;
-pub use rendering::{Alpha, RenderChannel, RenderColour, Rendering};
+pub use rendering::{Alpha, RenderChannel, Rendering};
 pub use resolution::{GridResolution, Resolutions};
 
 use crate::error::ContainerError;

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::geometry::Rect;
 use crate::plan::PlaneWindow;
 use std::borrow::Cow;
+use wavetile_shaders::colour::ColourParameters;
 use wavetile_shaders::pack::{PackChannel, PackParameters};
 
 fn boxed(kind: &[u8; 4], contents: &[u8]) -> Vec<u8> {
@@ -220,12 +221,53 @@ fn of_several_colour_specifications_the_best_that_can_be_shown_counts() {
     assert_eq!(render(&[enumerated(18), preferred], 3).unwrap().colour, RenderColour::Rgb);
     let rendering = render(&[icc(b"GRAY")], 1).unwrap();
     assert_eq!((rendering.colour, rendering.notes.len()), (RenderColour::Grey, 1));
-    assert_eq!(render(&[enumerated(16)], 1).unwrap().colour, RenderColour::Grey);
+    assert!(rendering.notes[0].contains("is not applied ("), "{:?}", rendering.notes);
+    let rendering = render(&[enumerated(16)], 1).unwrap();
+    assert_eq!((rendering.colour, rendering.notes.len()), (RenderColour::Grey, 1));
+    let rendering = render(&[enumerated(19), enumerated(12)], 4).unwrap();
+    assert_eq!((rendering.colour, rendering.colours.len()), (RenderColour::Cmyk, 4));
     assert_eq!(
-        render(&[enumerated(12)], 4).unwrap_err().to_string(),
-        "not supported: rendering CMYK (its components can be decoded as they are)"
+        render(&[enumerated(19)], 3).unwrap_err().to_string(),
+        "not supported: rendering 3 channels of CIEJab (its components can be decoded as they are)"
     );
-    assert!(render(&[icc(b"CMYK")], 4).is_err());
+    assert!(render(&[enumerated(12)], 3).is_err());
+}
+
+#[test]
+fn black_is_the_fourth_colour_and_opacity_may_follow() {
+    let entries: [[u8; 6]; 5] =
+        [[0, 4, 0, 0, 0, 4], [0, 1, 0, 0, 0, 1], [0, 0, 0, 0, 0, 3], [0, 3, 0, 0, 0, 2], [0, 2, 0, 2, 0, 0]];
+    let cdef = boxed(b"cdef", &[&5_u16.to_be_bytes()[..], &entries.concat()].concat());
+    let container = read(&file(&[ihdr(5), enumerated(12), cdef])).unwrap();
+    let rendering = container.rendering(&size(&[PLAIN; 5])).unwrap();
+    assert_eq!(components_of(&rendering), [1, 3, 0, 4]);
+    let planes: Vec<PlaneWindow> = (0..5)
+        .map(|component| PlaneWindow {
+            component,
+            rect: Rect::new(0, 0, 7, 5),
+            offset: component * 35,
+            row: 7,
+        })
+        .collect();
+    let pack = rendering.pack_parameters(&planes, Rect::new(0, 0, 7, 5), PackParameters::RGBA8).unwrap();
+    assert_eq!(pack.channels.map(|channel| channel.plane / 35), [1, 3, 0, 2, 4]);
+    let steps = ColourParameters::PREMULTIPLIED | ColourParameters::AFFINE | ColourParameters::BLACK;
+    assert_eq!(pack.colour.steps, steps);
+}
+
+#[test]
+fn parameters_of_cielab_are_read_and_others_are_not_taken_for_them() {
+    let words = [100_u32, 0, 256, 128, 256, 128, 0x0044_3635].map(u32::to_be_bytes).concat();
+    let colour = boxed(b"colr", &[&[1, 0, 0, 0, 0, 0, 14][..], &words].concat());
+    let container = read(&file(&[ihdr(3), colour])).unwrap();
+    assert_eq!(container.colour[0].cie_lab.unwrap().offsets, [0, 128, 128]);
+    let rendering = container.rendering(&size(&[PLAIN; 3])).unwrap();
+    assert_eq!((rendering.colour, rendering.notes.len()), (RenderColour::CieLab, 0));
+    let unknown = boxed(b"colr", &[&[1, 0, 0, 0, 0, 0, 14][..], &words[..24], b"CT\x13\x88"].concat());
+    let error = read(&file(&[ihdr(3), unknown])).unwrap().rendering(&size(&[PLAIN; 3])).unwrap_err();
+    assert!(error.to_string().contains("CIELab under illuminant 0x43541388"), "{error}");
+    let plain = boxed(b"colr", &[&[1, 0, 0, 0, 0, 0, 16][..], &words].concat());
+    assert_eq!(read(&file(&[ihdr(3), plain])).unwrap().colour[0].cie_lab, None);
 }
 
 #[test]
@@ -250,7 +292,7 @@ fn packing_carries_palette_depth_sign_and_registration() {
     ];
     let pack = rendering.pack_parameters(&planes, rect, PackParameters::RGBA16).unwrap();
     assert_eq!((pack.width, pack.height, pack.format), (4, 5, PackParameters::RGBA16));
-    let [red, green, blue, alpha] = pack.channels;
+    let [red, green, blue, alpha, black] = pack.channels;
     assert_eq!((red.plane, red.row, red.low, red.high, red.table), (200, 5, -2048, 4095, u32::MAX));
     assert_eq!((red.x_numerator, red.x_denominator), (1, 1));
     assert_eq!((green.plane, green.table, green.table_length), (100, 2, 2));
@@ -258,5 +300,6 @@ fn packing_carries_palette_depth_sign_and_registration() {
     assert_eq!((green.x_numerator, green.x_denominator, green.y_denominator), (2, 3, 1));
     assert_eq!((blue.table, blue.low, blue.high), (0, 0, 15));
     assert_eq!((alpha.plane, alpha.x_denominator), (PackChannel::OPAQUE, 1));
+    assert_eq!((black.plane, pack.colour.steps), (PackChannel::OPAQUE, ColourParameters::AFFINE));
     assert!(rendering.pack_parameters(&planes[..1], rect, PackParameters::RGBA8).is_err());
 }

@@ -7,7 +7,7 @@ use wavetile_shaders::pack::PackParameters;
 pub enum TexelFormat {
     /// Red, green, blue, alpha in 8 bits each, scaled to 0..=255. Textures can be viewed as sRGB (not on OpenGL).
     Rgba8,
-    /// The first channel in 16 bits, little-endian, scaled to 0..=65535.
+    /// The first channel (grey or red) in 16 bits, little-endian, scaled to 0..=65535.
     R16,
     /// Red, green, blue, alpha in 16 bits each, little-endian, scaled to 0..=65535.
     Rgba16,

@@ -57,7 +57,7 @@ fn grey_plan(window: Rect, side: u32, gap: u32) -> (Plan, Vec<u32>) {
                     y0,
                     width,
                     height,
-                    channels: [grey, missing, missing, missing],
+                    channels: [grey, missing, missing, missing, missing],
                     ..PackParameters::default()
                 },
                 ..Cell::default()

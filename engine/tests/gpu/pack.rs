@@ -1,9 +1,10 @@
-//! Packing: depths, palettes, up-sampling, missing channels, sYCC.
+//! Packing: depths, palettes, up-sampling, missing channels, colour conversions.
 
 use crate::rig::{Random, executor, plan_on_arena};
 use wavetile_engine::Rect;
 use wavetile_engine::gpu::TexelFormat;
-use wavetile_shaders::pack::{PackChannel, PackParameters};
+use wavetile_shaders::colour::ColourParameters;
+use wavetile_shaders::pack::{self, PackChannel, PackParameters};
 
 /// A plane of its own for each channel: `[width, height]` samples from 0 to `high` less `low`.
 fn channel(plane: u32, [width, height]: [u32; 2], high: u32, low: i32) -> PackChannel {
@@ -44,8 +45,8 @@ const MISSING: PackChannel = PackChannel {
 struct Case {
     name: &'static str,
     rect: Rect,
-    channels: [PackChannel; 4],
-    colour: u32,
+    channels: [PackChannel; 5],
+    colour: ColourParameters,
     tables: Vec<u32>,
     arena: Vec<i32>,
 }
@@ -71,29 +72,8 @@ fn literal(case: &Case, c: usize, x: u32, y: u32, top: u64) -> u64 {
     (u64::from(value).min(high) * top + high / 2) / high
 }
 
-fn literal_texel(case: &Case, x: u32, y: u32, top: u64) -> [u64; 4] {
-    let [red, green, blue, alpha] = [0, 1, 2, 3].map(|c| literal(case, c, x, y, top));
-    if case.colour != PackParameters::COLOUR_SYCC {
-        return [red, green, blue, alpha];
-    }
-    let middle = top.div_ceil(2) as f32;
-    let (luma, blue, red) = (red as f32, green as f32 - middle, blue as f32 - middle);
-    let clamp = |value: f32| value.round_ties_even().clamp(0.0, top as f32) as u64;
-    [
-        clamp(luma + 1.402 * red),
-        clamp(luma - 0.344_136 * blue - 0.714_136 * red),
-        clamp(luma + 1.772 * blue),
-        alpha,
-    ]
-}
-
-fn check(case: &Case) {
-    let Some(executor) = executor(case.name) else { return };
-    let mut plan = plan_on_arena(case.arena.len() as u32);
-    plan.window = case.rect;
-    plan.tables.clone_from(&case.tables);
-    plan.cells[0].rect = case.rect;
-    plan.cells[0].pack = PackParameters {
+fn parameters(case: &Case) -> PackParameters {
+    PackParameters {
         x0: case.rect.x0,
         y0: case.rect.y0,
         width: case.rect.width(),
@@ -101,26 +81,69 @@ fn check(case: &Case) {
         colour: case.colour,
         channels: case.channels,
         ..PackParameters::default()
-    };
+    }
+}
+
+/// What the GPU packs.
+fn packed(case: &Case, format: TexelFormat) -> Option<Vec<u8>> {
+    let executor = executor(case.name)?;
+    let mut plan = plan_on_arena(case.arena.len() as u32);
+    plan.window = case.rect;
+    plan.tables.clone_from(&case.tables);
+    plan.cells[0].rect = case.rect;
+    plan.cells[0].pack = parameters(case);
     let staging: &[u32] = bytemuck::cast_slice(&case.arena);
+    Some(executor.read_texels(&plan, staging, format).unwrap().0)
+}
+
+/// Without a colour conversion, every bit is that of the definition.
+fn check(case: &Case) {
+    assert_eq!(case.colour.steps, 0);
     for format in [TexelFormat::Rgba8, TexelFormat::R16, TexelFormat::Rgba16] {
-        let (found, _) = executor.read_texels(&plan, staging, format).unwrap();
+        let Some(found) = packed(case, format) else { return };
         let mut expected = Vec::new();
         for y in case.rect.y0..case.rect.y1 {
             for x in case.rect.x0..case.rect.x1 {
+                let texel = |top| [0, 1, 2, 3].map(|c| literal(case, c, x, y, top));
                 let words = |values: &[u64]| {
                     values.iter().flat_map(|&v| (v as u16).to_le_bytes()).collect::<Vec<_>>()
                 };
                 match format {
-                    TexelFormat::Rgba8 => expected.extend(literal_texel(case, x, y, 255).map(|v| v as u8)),
+                    TexelFormat::Rgba8 => expected.extend(texel(255).map(|v| v as u8)),
                     TexelFormat::R16 => expected.extend(words(&[literal(case, 0, x, y, 65_535)])),
-                    TexelFormat::Rgba16 => expected.extend(words(&literal_texel(case, x, y, 65_535))),
+                    TexelFormat::Rgba16 => expected.extend(words(&texel(65_535))),
                 }
             }
         }
         assert_eq!(found.len(), expected.len(), "{} {format:?}", case.name);
         if let Some(at) = (0..found.len()).find(|&at| found[at] != expected[at]) {
             panic!("{} {format:?}: byte {at} is {}, expected {}", case.name, found[at], expected[at]);
+        }
+    }
+}
+
+/// With one, the GPU agrees with the CPU's twin to a step of the output: `f32` may round differently.
+fn check_conversion(case: &Case) {
+    for format in [TexelFormat::Rgba8, TexelFormat::R16, TexelFormat::Rgba16] {
+        let Some(found) = packed(case, format) else { return };
+        let row = (case.rect.width() * format.bytes()).div_ceil(4);
+        let p = PackParameters { row, format: format.pack_format(), ..parameters(case) };
+        let mut texels = vec![0; (row * case.rect.height()) as usize];
+        pack::run(&p, &case.tables, bytemuck::cast_slice(&case.arena), &mut texels);
+        let rows = bytemuck::cast_slice::<u32, u8>(&texels).chunks((row * 4) as usize);
+        let expected: Vec<u8> =
+            rows.flat_map(|row| &row[..(case.rect.width() * format.bytes()) as usize]).copied().collect();
+        let values = |bytes: &[u8]| -> Vec<u16> {
+            match format {
+                TexelFormat::Rgba8 => bytes.iter().map(|&v| v.into()).collect(),
+                _ => bytes.chunks(2).map(|v| u16::from_le_bytes([v[0], v[1]])).collect(),
+            }
+        };
+        let (found, expected) = (values(&found), values(&expected));
+        assert_eq!(found.len(), expected.len(), "{} {format:?}", case.name);
+        assert!(expected.iter().any(|value| value != &expected[0]), "{} {format:?} is flat", case.name);
+        if let Some(at) = (0..found.len()).find(|&at| found[at].abs_diff(expected[at]) > 1) {
+            panic!("{} {format:?}: value {at} is {}, expected {}", case.name, found[at], expected[at]);
         }
     }
 }
@@ -136,13 +159,14 @@ fn channels_of_all_depths_are_scaled_exactly() {
             (0..67 * 9).map(|_| (random.word() & high).wrapping_add(low as u32) as i32).collect();
         arena[0] = (high.wrapping_add(low as u32)) as i32;
         arena[1] = low;
-        let channels = [channel(0, size, high, low), MISSING, MISSING, channel(1, [66, 9], high, low)];
+        let channels =
+            [channel(0, size, high, low), MISSING, MISSING, channel(1, [66, 9], high, low), MISSING];
         let rect = Rect::new(0, 0, 67, 9);
         check(&Case {
             name: "depths",
             rect,
             channels,
-            colour: PackParameters::COLOUR_AS_IS,
+            colour: ColourParameters::default(),
             tables: vec![],
             arena,
         });
@@ -152,24 +176,24 @@ fn channels_of_all_depths_are_scaled_exactly() {
 #[test]
 fn palettes_are_looked_up_and_clamped() {
     let mut random = Random::new(12);
-    let mut channels = [channel(0, [65, 64], 255, 0); 4];
+    let mut channels = [channel(0, [65, 64], 255, 0); 5];
     channels[1].table = 0;
     channels[1].table_length = 5;
     channels[2].table = 5;
     channels[2].table_length = 200;
     channels[2].high = 4095;
-    channels[3] = MISSING;
+    channels[3..].fill(MISSING);
     let tables = (0..205).map(|_| random.below(256)).collect();
     let arena = (0..65 * 64).map(|_| random.below(256) as i32).collect();
     let rect = Rect::new(0, 0, 65, 64);
-    check(&Case { name: "palettes", rect, channels, colour: PackParameters::COLOUR_AS_IS, tables, arena });
+    check(&Case { name: "palettes", rect, channels, colour: ColourParameters::default(), tables, arena });
 }
 
 #[test]
-fn sub_sampled_planes_far_from_the_origin_are_found_in_sycc() {
+fn sub_sampled_planes_far_from_the_origin_are_found() {
     let mut random = Random::new(13);
     let rect = Rect::new(4_000_000_001, 3_000_000_000, 4_000_000_072, 3_000_000_033);
-    let mut channels = [channel(0, [71, 33], 255, 0); 4];
+    let mut channels = [channel(0, [71, 33], 255, 0); 5];
     channels[0].x0 = rect.x0;
     channels[0].y0 = rect.y0;
     for c in [1, 2] {
@@ -181,7 +205,71 @@ fn sub_sampled_planes_far_from_the_origin_are_found_in_sycc() {
         channels[c].y_numerator = 2;
         channels[c].y_denominator = 3;
     }
-    channels[3] = MISSING;
+    channels[3..].fill(MISSING);
     let arena = (0..71 * 33 + 2 * 36 * 22).map(|_| random.below(256) as i32).collect();
-    check(&Case { name: "sYCC", rect, channels, colour: PackParameters::COLOUR_SYCC, tables: vec![], arena });
+    check(&Case {
+        name: "far planes",
+        rect,
+        channels,
+        colour: ColourParameters::default(),
+        tables: vec![],
+        arena,
+    });
+}
+
+#[test]
+fn every_step_of_a_colour_conversion_agrees_with_its_twin() {
+    let mut random = Random::new(14);
+    let rect = Rect::new(3, 5, 70, 38);
+    let size = [rect.width(), rect.height()];
+    let area = size[0] * size[1];
+    let depths = [255, 4095, 65_535, 255, 1023];
+    let mut channels = [MISSING; 5];
+    let mut arena = Vec::new();
+    for (c, high) in depths.into_iter().enumerate() {
+        channels[c] = PackChannel { x0: rect.x0, y0: rect.y0, ..channel(c as u32 * area, size, high, 0) };
+        arena.extend((0..area).map(|_| random.below(high + 1) as i32));
+    }
+    let curve = |power: f32| (0..65).map(move |n| (n as f32 / 64.0).powf(power).to_bits());
+    let mut tables: Vec<u32> = curve(1.8).chain(curve(2.2)).chain(curve(1.0)).chain(curve(0.45)).collect();
+    let lattice = tables.len() as u32;
+    tables.extend((0..2 * 5 * 5 * 5 * 5).map(|_| random.word()));
+    let colour = ColourParameters {
+        curve_length: 65,
+        encoding: 3 * 65,
+        encoding_length: 65,
+        lattice,
+        lattice_side: 5,
+        lattice_dimensions: 4,
+        affine: [[1.0, 0.0, 1.402, -0.701], [1.0, -0.344, -0.714, 0.529], [1.0, 1.772, 0.0, -0.886]],
+        matrix: [[0.9, 0.1, 0.0, 0.0], [0.05, 0.9, 0.05, 0.0], [0.0, 0.2, 0.8, 0.01]],
+        ..ColourParameters::default()
+    };
+    let all = [
+        ("affine", ColourParameters::AFFINE),
+        ("black", ColourParameters::AFFINE | ColourParameters::BLACK),
+        ("curves and matrix", ColourParameters::CURVES | ColourParameters::MATRIX),
+        ("lattice", ColourParameters::LATTICE),
+        ("premultiplied", ColourParameters::PREMULTIPLIED | ColourParameters::AFFINE),
+    ];
+    for (name, steps) in all {
+        let colour = ColourParameters { steps, ..colour };
+        check_conversion(&Case {
+            name,
+            rect,
+            channels,
+            colour,
+            tables: tables.clone(),
+            arena: arena.clone(),
+        });
+    }
+    let colour = ColourParameters {
+        steps: ColourParameters::LATTICE,
+        lattice_side: 8,
+        lattice_dimensions: 3,
+        ..colour
+    };
+    channels[3] = MISSING;
+    channels[4] = MISSING;
+    check_conversion(&Case { name: "lattice of three", rect, channels, colour, tables, arena });
 }

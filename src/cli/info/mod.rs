@@ -118,7 +118,7 @@ pub(crate) enum RenderingInfo {
     Picture {
         width: u32,
         height: u32,
-        /// "grey", "RGB" or "sYCC".
+        /// What the channels are: "grey", "RGB", "sYCC", "CMYK" and others.
         colour: &'static str,
         /// "straight", "premultiplied" or none.
         alpha: Option<&'static str>,
