@@ -135,7 +135,6 @@ pub fn build(
     let mut bands = 0u64;
     for index in covered_tiles(header, reach(header, request, request.region)) {
         let PlannedTile { tile, known } = tiles(index)?;
-        gatherer.note_damage(|| bins.damage(codestream, index));
         let mut components = Vec::new();
         for component in needed_components(&tile, request) {
             let tile_component = &tile.components[component as usize];
@@ -155,6 +154,7 @@ pub fn build(
             let blocks = gatherer.component(&mut plan, &tile, known, component, &windows)?;
             components.push(ComponentWork { component, finest, blocks });
         }
+        gatherer.note_damage(|| bins.damage(codestream, index));
         work.push(TileWork { tile, components });
     }
     let coverage = gatherer.finish(&mut plan)?;
