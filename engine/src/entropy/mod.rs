@@ -8,6 +8,7 @@ mod mq;
 mod queue;
 #[cfg(test)]
 pub(crate) mod reference;
+mod simd;
 #[cfg(test)]
 mod tests;
 

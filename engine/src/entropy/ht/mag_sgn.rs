@@ -3,26 +3,32 @@
 use super::clean_up::MAX_QUADS;
 use super::unstuff;
 
-/// Bytes that the largest block may read: 31 bits a sample.
-const BYTES: usize = (MAX_QUADS * 4 * 31 / 8).next_power_of_two();
+/// Bytes that the largest block may read: 31 bits a sample, and those before.
+const BYTES: usize = (MAX_QUADS * 4 * 31 / 8 + 1).next_power_of_two();
 /// Bytes that may be read past those that are asked for.
 const SLACK: usize = 64;
 
 /// Bits that can be read anywhere.
 pub(crate) struct MagSgn {
-    bytes: Box<[u8; BYTES + SLACK]>,
+    bytes: Box<Bytes>,
     /// Bytes that are filled.
     end: usize,
 }
 
+/// All bytes of a [`MagSgn`].
+pub(crate) type Bytes = [u8; BYTES + SLACK];
+
 impl MagSgn {
+    /// The position of the first bit.
+    pub(crate) const START: usize = 8;
+
     pub(super) fn new() -> Self {
         Self { bytes: Box::new([0; _]), end: 0 }
     }
 
     /// Unstuffs another stream.
     pub(super) fn load(&mut self, stream: &[u8]) {
-        let bits = unstuff::forwards(stream, &mut *self.bytes);
+        let bits = Self::START + unstuff::forwards(stream, &mut self.bytes[Self::START / 8..]);
         self.end = bits.div_ceil(8);
         if !bits.is_multiple_of(8) {
             self.bytes[self.end - 1] |= 0xFF << (bits % 8);
@@ -31,7 +37,7 @@ impl MagSgn {
 
     /// All bytes, the bits up to `position` as they are in the stream, or 1 where it has ended.
     #[inline(always)]
-    pub(crate) fn up_to(&mut self, position: usize) -> &[u8; BYTES + SLACK] {
+    pub(crate) fn up_to(&mut self, position: usize) -> &Bytes {
         let end = position.div_ceil(8).min(BYTES);
         if end > self.end {
             self.bytes[self.end..end].fill(0xFF);
@@ -42,9 +48,14 @@ impl MagSgn {
 
     /// At least 57 bits from `position` on, of bytes that [`Self::up_to`] gave.
     #[inline(always)]
-    pub(crate) fn window(bytes: &[u8; BYTES + SLACK], position: usize) -> u64 {
-        let at = position / 8 % BYTES;
-        let bytes = bytes[at..].first_chunk().expect("8 bytes follow the last position");
-        u64::from_le_bytes(*bytes) >> (position % 8)
+    pub(crate) fn window(bytes: &Bytes, position: usize) -> u64 {
+        u64::from_le_bytes(*Self::bytes_at(bytes, position)) >> (position % 8)
+    }
+
+    /// The byte of a position and those that follow, [`SLACK`] at most.
+    #[inline(always)]
+    pub(crate) fn bytes_at<const N: usize>(bytes: &Bytes, position: usize) -> &[u8; N] {
+        const { assert!(N <= SLACK) };
+        bytes[position / 8 % BYTES..].first_chunk().expect("as many follow the last position")
     }
 }

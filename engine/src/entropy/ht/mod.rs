@@ -14,12 +14,12 @@ pub(super) mod tables;
 mod tests;
 mod unstuff;
 
+use super::simd::{self, Level, Packing};
 use super::{BlockOutcome, value, without_roi_shift};
 use crate::codestream::header::CodeBlockStyle;
 use crate::plan::{PlannedBlock, Segment};
 use clean_up::{CleanUp, Lane, MAX_QUADS, Shape};
 use mag_sgn::MagSgn;
-use magnitudes::Samples;
 use refinement::{Bits, Refined};
 
 /// Blocks whose serial halves may be decoded side by side.
@@ -27,15 +27,18 @@ pub(super) const LANES: usize = 2;
 
 /// Working memory, about 150 kB.
 pub(super) struct Scratch {
+    level: Level,
     lanes: Box<[Lane; LANES]>,
     mag_sgn: MagSgn,
-    samples: Box<Samples>,
+    /// Of one block, in rows of whole quads.
+    samples: Box<[u32; 4 * MAX_QUADS]>,
     refinement: Bits,
 }
 
 impl Scratch {
     pub(super) fn new() -> Self {
         Self {
+            level: Level::detect(),
             lanes: Box::new([(); LANES].map(|()| Lane::new())),
             mag_sgn: MagSgn::new(),
             samples: Box::new([0; 4 * MAX_QUADS]),
@@ -90,8 +93,8 @@ pub(super) fn decode(job: Job<'_>, scratch: &mut Scratch) -> BlockOutcome {
     let Some(prepared) = Prepared::new(&job) else {
         return damaged(job.out);
     };
-    let [lane, _] = &mut *scratch.lanes;
-    let [broken] = clean_up::decode([&prepared.clean_up], prepared.shape, std::array::from_mut(lane));
+    let lane = std::array::from_mut(&mut scratch.lanes[0]);
+    let [broken] = simd::clean_up(scratch.level, [&prepared.clean_up], prepared.shape, lane);
     finish(job, &prepared, broken, 0, scratch)
 }
 
@@ -104,7 +107,8 @@ pub(super) fn decode_two(jobs: [Job<'_>; LANES], scratch: &mut Scratch) -> [Bloc
     if one.shape != two.shape {
         return jobs.map(|job| decode(job, scratch));
     }
-    let broken = clean_up::decode([&one.clean_up, &two.clean_up], one.shape, &mut scratch.lanes);
+    let clean_ups = [&one.clean_up, &two.clean_up];
+    let broken = simd::clean_up(scratch.level, clean_ups, one.shape, &mut scratch.lanes);
     let [first, second] = jobs;
     [finish(first, one, broken[0], 0, scratch), finish(second, two, broken[1], 1, scratch)]
 }
@@ -123,19 +127,36 @@ fn finish(
     scratch: &mut Scratch,
 ) -> BlockOutcome {
     let Job { block, out, .. } = job;
-    let Scratch { lanes, mag_sgn, samples, refinement } = scratch;
-    let shape = prepared.shape;
+    let Scratch { level, lanes, mag_sgn, samples, refinement } = scratch;
+    let (shape, lane) = (prepared.shape, &lanes[lane]);
+    let (width, height, stride) = (block.size.width as usize, block.size.height as usize, 2 * shape.stride);
     let plane = u32::from(block.clean_up_plane);
     let most_bits = u32::from(block.bit_planes) - plane + 1;
-    mag_sgn.load(prepared.clean_up.mag_sgn);
-    if broken || !magnitudes::decode(&lanes[lane], shape, most_bits, mag_sgn, samples) {
+    let outcome = |passes_decoded| BlockOutcome { passes_decoded, damaged: prepared.truncated };
+    if broken {
         return damaged(out);
     }
-    let (width, height, stride) = (block.size.width as usize, block.size.height as usize, 2 * shape.stride);
-    let coefficients = &mut samples[..stride * height];
-    for sample in coefficients.iter_mut() {
-        *sample = in_half_units(*sample, plane);
+    mag_sgn.load(prepared.clean_up.mag_sgn);
+    if block.packed_16
+        && most_bits <= Packing::MOST_BITS
+        && block.roi_shift == 0
+        && prepared.refinement.is_none()
+    {
+        let shift = plane as i32 + i32::from(block.fraction) - 1;
+        let packing = Packing { shape, width, height, most_bits, shift };
+        return if simd::pack(*level, packing, lane, mag_sgn, out) { outcome(1) } else { damaged(out) };
     }
+    let coefficients = &mut samples[..stride * 2 * shape.lines];
+    let sound = magnitudes::decode(lane, shape, most_bits, mag_sgn, |line, column, samples| {
+        let samples = samples.map(|sample| in_half_units(sample, plane));
+        let at = 2 * line * stride + 2 * column;
+        (coefficients[at], coefficients[at + 1]) = (samples[0], samples[2]);
+        (coefficients[at + stride], coefficients[at + stride + 1]) = (samples[1], samples[3]);
+    });
+    if !sound {
+        return damaged(out);
+    }
+    let coefficients = &mut coefficients[..stride * height];
     if let Some((segment, passes)) = prepared.refinement {
         let causal = block.style.has(CodeBlockStyle::VERTICALLY_CAUSAL);
         Refined { coefficients, stride, width, height, plane: plane - 1 }.refine(
@@ -146,8 +167,7 @@ fn finish(
         );
     }
     write(block, coefficients, stride, out);
-    let passes_decoded = 1 + prepared.refinement.map_or(0, |(_, passes)| passes);
-    BlockOutcome { passes_decoded, damaged: prepared.truncated }
+    outcome(1 + prepared.refinement.map_or(0, |(_, passes)| passes))
 }
 
 /// The middle of what a sample leaves open, in half units, bit 31 the sign.

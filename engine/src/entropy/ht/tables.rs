@@ -11,7 +11,7 @@ use super::codewords::{FIRST, LATER, Row};
 /// | 8, 10 | a residual follows (both bits) |
 /// | 9 | a sample of the right column is significant |
 /// | 12..16 | significant samples |
-/// | 16..20, 20..24 | samples whose highest bit is known, and that bit |
+/// | 16..20, 20..24 | the highest bit of samples where it is known, and whether it is |
 /// | 24..30 | 1 if a MEL event was taken |
 /// | 30, 31 | the bottom samples are significant |
 pub(super) type Quad = u32;
@@ -35,8 +35,8 @@ pub(super) const EVENTS_SHIFT: u32 = 24;
 pub(super) const BOTTOM: u32 = 3 << 30;
 /// Shifts of the nibbles of a quad.
 pub(crate) const SIGNIFICANT_SHIFT: u32 = 12;
-pub(crate) const KNOWN_SHIFT: u32 = 16;
-pub(crate) const ONES_SHIFT: u32 = 20;
+pub(crate) const ONES_SHIFT: u32 = 16;
+pub(crate) const KNOWN_SHIFT: u32 = 20;
 
 /// Quads by 7 bits of the codeword, [`EVENT`] and [`CONTEXT`].
 pub(super) type Quads = [Quad; 2048];
@@ -54,8 +54,8 @@ const fn quads(rows: &[u32]) -> Quads {
             | if row.residual != 0 { RESIDUAL_OF_FIRST | RESIDUAL_OF_SECOND } else { 0 }
             | if row.significant >> 2 != 0 { WEST } else { 0 }
             | row.significant << SIGNIFICANT_SHIFT
-            | row.known << KNOWN_SHIFT
             | row.ones << ONES_SHIFT
+            | row.known << KNOWN_SHIFT
             | (row.significant >> 1 & 1) << 30
             | (row.significant >> 3) << 31;
         let mut tail = 0;

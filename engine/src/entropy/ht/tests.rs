@@ -4,6 +4,7 @@
 use super::reference::{Known, Source};
 use crate::codestream::code_block::{BlockCoder, Orientation};
 use crate::codestream::header::CodeBlockStyle;
+use crate::entropy::simd::Level;
 use crate::entropy::{BlockOutcome, MAX_BIT_PLANES, Scratch, decode_block, decode_blocks};
 use crate::geometry::Size;
 use crate::plan::{PlannedBlock, Segment};
@@ -163,48 +164,60 @@ impl Case {
     }
 }
 
+/// One for each level of this processor.
+fn scratches() -> Vec<Scratch> {
+    let at = |level| Scratch {
+        high_throughput: Some(super::Scratch { level, ..super::Scratch::new() }),
+        ..Scratch::new()
+    };
+    Level::all().into_iter().map(at).collect()
+}
+
 fn whole(case: &Case) -> BlockOutcome {
     BlockOutcome { passes_decoded: case.segments.iter().map(|s| s.passes).sum(), damaged: false }
 }
 
 #[test]
 fn blocks_of_all_shapes_and_depths_decode_to_what_was_encoded() {
-    let mut random = Random(0x9E37_79B9_7F4A_7C15);
-    let mut scratch = Scratch::new();
-    for round in 0..24 {
-        for size in SIZES {
-            let planes = 1 + random.below(MAX_BIT_PLANES.into());
-            let plane = if round % 3 == 0 { 0 } else { random.below(planes) };
-            let (fraction, packed_16) = (random.below(2) == 1, planes < 15 && random.below(3) > 0);
-            let case = Case::random(&mut random, size, planes, plane).with_output(fraction, packed_16);
-            let (outcome, decoded) = case.decode(&mut scratch);
-            let what =
-                format!("{size:?}, {planes} planes, clean-up in {plane}, {} passes", case.segments.len());
-            assert_eq!(outcome, whole(&case), "{what}");
-            assert_eq!(decoded, case.expected(), "{what}");
+    for mut scratch in scratches() {
+        let mut random = Random(0x9E37_79B9_7F4A_7C15);
+        for round in 0..24 {
+            for size in SIZES {
+                let planes = 1 + random.below(MAX_BIT_PLANES.into());
+                let plane = if round % 3 == 0 { 0 } else { random.below(planes) };
+                let (fraction, packed_16) = (random.below(2) == 1, planes < 15 && random.below(3) > 0);
+                let case = Case::random(&mut random, size, planes, plane).with_output(fraction, packed_16);
+                let (outcome, decoded) = case.decode(&mut scratch);
+                let what =
+                    format!("{size:?}, {planes} planes, clean-up in {plane}, {} passes", case.segments.len());
+                assert_eq!(outcome, whole(&case), "{what}");
+                assert_eq!(decoded, case.expected(), "{what}");
+            }
         }
     }
 }
 
 #[test]
 fn every_count_of_bit_planes_decodes_in_every_layout() {
-    let mut random = Random(0xD1B5_4A32_D192_ED03);
-    let mut scratch = Scratch::new();
-    for planes in 1..=u32::from(MAX_BIT_PLANES) {
-        for plane in [0, 1, 2, planes / 2, planes - 1] {
-            if plane >= planes {
-                continue;
-            }
-            for size in [(16, 8), (32, 32), (19, 5)] {
-                for (fraction, packed_16) in [(false, false), (false, true), (true, false), (true, true)] {
-                    if packed_16 && planes + u32::from(fraction) > 15 {
-                        continue;
+    for mut scratch in scratches() {
+        let mut random = Random(0xD1B5_4A32_D192_ED03);
+        for planes in 1..=u32::from(MAX_BIT_PLANES) {
+            for plane in [0, 1, 2, planes / 2, planes - 1] {
+                if plane >= planes {
+                    continue;
+                }
+                for size in [(16, 8), (32, 32), (19, 5)] {
+                    for (fraction, packed_16) in [(false, false), (false, true), (true, false), (true, true)]
+                    {
+                        if packed_16 && planes + u32::from(fraction) > 15 {
+                            continue;
+                        }
+                        let case =
+                            Case::random(&mut random, size, planes, plane).with_output(fraction, packed_16);
+                        let (outcome, decoded) = case.decode(&mut scratch);
+                        assert_eq!(outcome, whole(&case), "{planes} planes, {plane}, {size:?}");
+                        assert_eq!(decoded, case.expected(), "{planes} planes, {plane}, {size:?}");
                     }
-                    let case =
-                        Case::random(&mut random, size, planes, plane).with_output(fraction, packed_16);
-                    let (outcome, decoded) = case.decode(&mut scratch);
-                    assert_eq!(outcome, whole(&case), "{planes} planes, {plane}, {size:?}");
-                    assert_eq!(decoded, case.expected(), "{planes} planes, {plane}, {size:?}");
                 }
             }
         }
@@ -214,51 +227,53 @@ fn every_count_of_bit_planes_decodes_in_every_layout() {
 #[test]
 fn a_run_of_blocks_decodes_as_they_do_alone() {
     let mut random = Random(0xA076_1D64_78BD_642F);
-    let (mut scratch, mut alone) = (Scratch::new(), Scratch::new());
-    for _ in 0..40 {
-        let mut cases = vec![];
-        let mut size = SIZES[random.below(15) as usize];
-        for _ in 0..1 + random.below(9) {
-            if random.below(3) == 0 {
-                size = SIZES[random.below(15) as usize];
+    let mut alone = Scratch::new();
+    for mut scratch in scratches() {
+        for _ in 0..40 {
+            let mut cases = vec![];
+            let mut size = SIZES[random.below(15) as usize];
+            for _ in 0..1 + random.below(9) {
+                if random.below(3) == 0 {
+                    size = SIZES[random.below(15) as usize];
+                }
+                let planes = 1 + random.below(14);
+                let plane = random.below(planes);
+                let mut case = Case::random(&mut random, size, planes, plane).with_output(true, true);
+                if random.below(6) == 0 {
+                    case.data.iter_mut().for_each(|byte| *byte ^= 0x55);
+                }
+                cases.push(case);
             }
-            let planes = 1 + random.below(14);
-            let plane = random.below(planes);
-            let mut case = Case::random(&mut random, size, planes, plane).with_output(true, true);
-            if random.below(6) == 0 {
-                case.data.iter_mut().for_each(|byte| *byte ^= 0x55);
+            let (mut data, mut segments, mut blocks, mut words) = (vec![], vec![], vec![], vec![]);
+            for case in &cases {
+                let first = segments.len() as u32;
+                segments.extend(case.segments.iter().map(|segment| Segment {
+                    bytes: segment.bytes.start + data.len()..segment.bytes.end + data.len(),
+                    ..segment.clone()
+                }));
+                data.extend_from_slice(&case.data);
+                let staging = words.len()..words.len() + case.block.staging.len();
+                words.resize(staging.end, 0xDEAD_BEEF);
+                blocks.push(PlannedBlock {
+                    segments: first..segments.len() as u32,
+                    staging,
+                    ..case.block.clone()
+                });
             }
-            cases.push(case);
-        }
-        let (mut data, mut segments, mut blocks, mut words) = (vec![], vec![], vec![], vec![]);
-        for case in &cases {
-            let first = segments.len() as u32;
-            segments.extend(case.segments.iter().map(|segment| Segment {
-                bytes: segment.bytes.start + data.len()..segment.bytes.end + data.len(),
-                ..segment.clone()
-            }));
-            data.extend_from_slice(&case.data);
-            let staging = words.len()..words.len() + case.block.staging.len();
-            words.resize(staging.end, 0xDEAD_BEEF);
-            blocks.push(PlannedBlock {
-                segments: first..segments.len() as u32,
-                staging,
-                ..case.block.clone()
-            });
-        }
-        let damaged = decode_blocks(&blocks, &segments, &data, &mut scratch, &mut words);
-        let outcomes: Vec<_> = cases.iter().map(|case| case.decode(&mut alone)).collect();
-        assert_eq!(damaged, outcomes.iter().filter(|(outcome, _)| outcome.damaged).count() as u64);
-        for ((case, block), (_, decoded)) in cases.iter().zip(&blocks).zip(outcomes) {
-            assert_eq!(case.unpack(&words[block.staging.clone()]), decoded);
+            let damaged = decode_blocks(&blocks, &segments, &data, &mut scratch, &mut words);
+            let outcomes: Vec<_> = cases.iter().map(|case| case.decode(&mut alone)).collect();
+            assert_eq!(damaged, outcomes.iter().filter(|(outcome, _)| outcome.damaged).count() as u64);
+            for ((case, block), (_, decoded)) in cases.iter().zip(&blocks).zip(outcomes) {
+                assert_eq!(case.unpack(&words[block.staging.clone()]), decoded);
+            }
         }
     }
 }
 
 #[test]
 fn noise_and_cuts_do_not_leave_their_range() {
+    let mut scratches = scratches();
     let mut random = Random(0xE703_7ED1_A0B4_28DB);
-    let mut scratch = Scratch::new();
     let mut damaged = 0;
     for round in 0..2000 {
         let size = SIZES[round % SIZES.len()];
@@ -286,7 +301,11 @@ fn noise_and_cuts_do_not_leave_their_range() {
                 }
             }
         }
-        let (outcome, decoded) = case.decode(&mut scratch);
+        let mut at_levels = scratches.iter_mut().map(|scratch| case.decode(scratch));
+        let (outcome, decoded) = at_levels.next().unwrap();
+        for other in at_levels {
+            assert_eq!(other, (outcome, decoded.clone()), "round {round}");
+        }
         damaged += u32::from(outcome.damaged);
         let limit = 1 << (planes + u32::from(fraction));
         assert!(decoded.iter().all(|value| (-limit..=limit).contains(value)), "round {round}");
@@ -299,46 +318,48 @@ fn noise_and_cuts_do_not_leave_their_range() {
 
 #[test]
 fn a_region_of_interest_comes_down_and_its_background_stays() {
-    let mut scratch = Scratch::new();
-    // Background magnitudes have 5 bits; the region's are shifted up by 5.
-    let truth = [3, -31, 9 << 5, -(17 << 5), 0, 1 << 5];
-    let mut case = Case::new((3, 2), 10, 0, 1, false, &truth);
-    case.block.roi_shift = 5;
-    for packed_16 in [false, true] {
-        case = case.with_output(false, packed_16);
-        assert_eq!(case.decode(&mut scratch).1, [3, -31, 9, -17, 0, 1]);
-        case = case.with_output(true, packed_16);
-        assert_eq!(case.decode(&mut scratch).1, [7, -63, 19, -35, 0, 3]);
+    for mut scratch in scratches() {
+        // Background magnitudes have 5 bits; the region's are shifted up by 5.
+        let truth = [3, -31, 9 << 5, -(17 << 5), 0, 1 << 5];
+        let mut case = Case::new((3, 2), 10, 0, 1, false, &truth);
+        case.block.roi_shift = 5;
+        for packed_16 in [false, true] {
+            case = case.with_output(false, packed_16);
+            assert_eq!(case.decode(&mut scratch).1, [3, -31, 9, -17, 0, 1]);
+            case = case.with_output(true, packed_16);
+            assert_eq!(case.decode(&mut scratch).1, [7, -63, 19, -35, 0, 3]);
+        }
     }
 }
 
 #[test]
 fn what_a_block_cannot_hold_is_damage() {
-    let mut scratch = Scratch::new();
-    let mut random = Random(0xC2B2_AE3D_27D4_EB4F);
-    let truth: Vec<i32> = (0..64).map(|_| random.below(64) as i32 + 64).collect();
-    let case = |planes| Case::new((8, 8), planes, 2, 3, false, &truth);
-    let nothing = BlockOutcome { passes_decoded: 0, damaged: true };
-    assert_eq!(case(7).decode(&mut scratch), (whole(&case(7)), case(7).expected()));
-    // Fewer bits than it has.
-    assert_eq!(case(6).decode(&mut scratch), (nothing, vec![0; 64]));
-    let mut broken = case(7);
-    broken.block.clean_up_plane = 7;
-    assert_eq!(broken.decode(&mut scratch).0, nothing);
-    let mut broken = case(7);
-    broken.segments[0].bytes.end = broken.data.len() + 1;
-    assert_eq!(broken.decode(&mut scratch).0, nothing);
-    broken.segments[0].bytes.end = 1;
-    assert_eq!(broken.decode(&mut scratch).0, nothing);
-    broken.segments.clear();
-    assert_eq!(broken.decode(&mut scratch).0, nothing);
-    // The refinement is lost, the clean-up pass stays.
-    let mut broken = case(7);
-    broken.segments[1].bytes.end = broken.data.len() + 1;
-    let (outcome, decoded) = broken.decode(&mut scratch);
-    assert_eq!(outcome, BlockOutcome { passes_decoded: 1, damaged: true });
-    assert_eq!(decoded, Case::new((8, 8), 7, 2, 1, false, &truth).expected());
-    let mut broken = case(7);
-    broken.block.size = Size::new(585, 7);
-    assert_eq!(broken.with_output(false, false).decode(&mut scratch).0, nothing);
+    for mut scratch in scratches() {
+        let mut random = Random(0xC2B2_AE3D_27D4_EB4F);
+        let truth: Vec<i32> = (0..64).map(|_| random.below(64) as i32 + 64).collect();
+        let case = |planes| Case::new((8, 8), planes, 2, 3, false, &truth);
+        let nothing = BlockOutcome { passes_decoded: 0, damaged: true };
+        assert_eq!(case(7).decode(&mut scratch), (whole(&case(7)), case(7).expected()));
+        // Fewer bits than it has.
+        assert_eq!(case(6).decode(&mut scratch), (nothing, vec![0; 64]));
+        let mut broken = case(7);
+        broken.block.clean_up_plane = 7;
+        assert_eq!(broken.decode(&mut scratch).0, nothing);
+        let mut broken = case(7);
+        broken.segments[0].bytes.end = broken.data.len() + 1;
+        assert_eq!(broken.decode(&mut scratch).0, nothing);
+        broken.segments[0].bytes.end = 1;
+        assert_eq!(broken.decode(&mut scratch).0, nothing);
+        broken.segments.clear();
+        assert_eq!(broken.decode(&mut scratch).0, nothing);
+        // The refinement is lost, the clean-up pass stays.
+        let mut broken = case(7);
+        broken.segments[1].bytes.end = broken.data.len() + 1;
+        let (outcome, decoded) = broken.decode(&mut scratch);
+        assert_eq!(outcome, BlockOutcome { passes_decoded: 1, damaged: true });
+        assert_eq!(decoded, Case::new((8, 8), 7, 2, 1, false, &truth).expected());
+        let mut broken = case(7);
+        broken.block.size = Size::new(585, 7);
+        assert_eq!(broken.with_output(false, false).decode(&mut scratch).0, nothing);
+    }
 }

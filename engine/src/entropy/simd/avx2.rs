@@ -1,0 +1,271 @@
+//! Kernels for x86-64 with AVX2: 16 samples at a time.
+
+use super::{Packing, for_each_line};
+use crate::entropy::ht::clean_up::{self, CleanUp, Lane, Shape};
+use crate::entropy::ht::mag_sgn::{Bytes, MagSgn};
+use std::arch::x86_64::*;
+
+/// [`clean_up::decode`], compiled for shifts by any register.
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+pub(super) fn clean_up<const N: usize>(
+    blocks: [&CleanUp<'_>; N],
+    shape: Shape,
+    lanes: &mut [Lane; N],
+) -> [bool; N] {
+    clean_up::decode(blocks, shape, lanes)
+}
+
+/// Writes a block's coefficients, as [`super::pack`] says.
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+pub(super) fn pack(packing: Packing, lane: &Lane, mag_sgn: &mut MagSgn, out: &mut [u32]) -> bool {
+    let Packing { shape, most_bits, shift, .. } = packing;
+    let mut state = State::new(shift);
+    let mut position = MagSgn::START;
+    for_each_line(packing, 8, out, |line, top, bottom| {
+        let first = line * shape.stride;
+        let (quads, residuals) = (&lane.quads()[first..], &lane.residuals()[first..]);
+        position = state.measure(quads, residuals, shape.stride, position);
+        if state.longest() > most_bits {
+            return false;
+        }
+        let stream = mag_sgn.up_to(position);
+        let (top, bottom) = (top.as_chunks_mut().0, bottom.as_chunks_mut().0);
+        state.fetch(stream, top, bottom);
+        true
+    }) && state.highest() < most_bits
+}
+
+/// What is passed on from quad to quad.
+struct State {
+    /// Of each quad: bits of its samples, and 16 bits of what the serial half tells, from bit 8 on.
+    quads: [[u32; 8]; 64],
+    /// Of each quad: position of its first bit, less 1.
+    positions: [[u32; 8]; 64],
+    /// Of each column of the row above: 2 m - 1, or 0; from byte [`ABOVE`] on, 2 bytes each.
+    above: [u8; ABOVE + 2 * 1024 + 64],
+    /// The most bits of any sample.
+    longest: __m256i,
+    /// All bits of all samples.
+    all: __m256i,
+    /// Shifts to the left and to the right.
+    shifts: (__m128i, __m128i),
+}
+
+const ABOVE: usize = 16;
+
+impl State {
+    #[target_feature(enable = "avx2")]
+    fn new(shift: i32) -> Self {
+        Self {
+            quads: [[0; 8]; 64],
+            positions: [[0; 8]; 64],
+            above: [0; _],
+            longest: _mm256_setzero_si256(),
+            all: _mm256_setzero_si256(),
+            shifts: (_mm_cvtsi32_si128(shift.max(0)), _mm_cvtsi32_si128(-shift.min(0))),
+        }
+    }
+
+    /// Works out how many bits the samples of each quad of a line have, and where they start. Returns where
+    /// the line ends.
+    #[inline]
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    fn measure(&mut self, quads: &[u32], residuals: &[u8], stride: usize, position: usize) -> usize {
+        let ones_in_nibbles =
+            _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+        let last = _mm256_set1_epi32(7);
+        let mut position = _mm256_set1_epi32(position as i32 - 1);
+        for (at, (jobs, positions)) in
+            (0..stride).step_by(8).zip(self.quads.iter_mut().zip(&mut self.positions))
+        {
+            // Beyond the row there may be the next one.
+            let row = _mm256_cmpgt_epi32(
+                _mm256_set1_epi32((stride - at) as i32),
+                _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7),
+            );
+            let told = _mm256_and_si256(load256(chunk(quads, at)), row);
+            let residual = _mm256_and_si256(_mm256_cvtepu8_epi32(load64(chunk(residuals, at))), row);
+            // Four columns from the one on the left of the quad on, all in the low half.
+            let near = _mm256_or_si256(
+                load256_bytes(chunk(&self.above, ABOVE - 2 + 4 * at)),
+                load256_bytes(chunk(&self.above, ABOVE + 2 + 4 * at)),
+            );
+            let near = _mm256_or_si256(near, _mm256_srli_epi32::<16>(near));
+            let near = _mm256_and_si256(near, _mm256_set1_epi32(0xFFFF));
+            let near = _mm256_or_si256(near, _mm256_set1_epi32(2));
+            // The exponent of a float is the place of the highest bit; what is left is one less.
+            let exponent = _mm256_srli_epi32::<23>(_mm256_castps_si256(_mm256_cvtepi32_ps(near)));
+            let exponent = _mm256_sub_epi32(exponent, _mm256_set1_epi32(128));
+            // Byte 0: significant samples; byte 1: samples whose highest bit is known.
+            let nibbles = _mm256_and_si256(_mm256_srli_epi32::<12>(told), _mm256_set1_epi32(0x0F0F));
+            let counts = _mm256_shuffle_epi8(ones_in_nibbles, nibbles);
+            let several =
+                _mm256_cmpgt_epi32(_mm256_and_si256(counts, _mm256_set1_epi32(0xFF)), _mm256_set1_epi32(1));
+            let bits = _mm256_add_epi32(residual, _mm256_set1_epi32(1));
+            let bits = _mm256_add_epi32(bits, _mm256_and_si256(exponent, several));
+            self.longest = _mm256_max_epi32(self.longest, bits);
+            let job = _mm256_and_si256(told, _mm256_set1_epi32(0x00FF_FF00));
+            store256(jobs, _mm256_or_si256(job, bits));
+            // Significant samples times bits less known bits.
+            let total = _mm256_maddubs_epi16(counts, _mm256_or_si256(bits, _mm256_set1_epi32(0xFF00)));
+            let sum = _mm256_add_epi32(total, _mm256_slli_si256::<4>(total));
+            let sum = _mm256_add_epi32(sum, _mm256_slli_si256::<8>(sum));
+            let low = _mm256_permutevar8x32_epi32(sum, _mm256_set1_epi32(3));
+            let sum = _mm256_add_epi32(sum, _mm256_blend_epi32::<0xF0>(_mm256_setzero_si256(), low));
+            store256(positions, _mm256_add_epi32(position, _mm256_sub_epi32(sum, total)));
+            position = _mm256_add_epi32(position, _mm256_permutevar8x32_epi32(sum, last));
+        }
+        _mm256_extract_epi32::<0>(position) as usize + 1
+    }
+
+    /// Fetches the bits of the samples of a line, 8 columns at a time.
+    #[inline]
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    fn fetch(&mut self, stream: &Bytes, top: &mut [[u32; 4]], bottom: &mut [[u32; 4]]) {
+        // Of each quad, bytes 1 and 2, or byte 0, for each of its samples; of each pair of quads, bytes 0 and 1.
+        let take_told = twice(_mm_setr_epi8(1, 2, 1, 2, 1, 2, 1, 2, 9, 10, 9, 10, 9, 10, 9, 10));
+        let take_bits = twice(_mm_setr_epi8(0, -1, 0, -1, 0, -1, 0, -1, 8, -1, 8, -1, 8, -1, 8, -1));
+        let take_first = twice(_mm_setr_epi8(0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1));
+        // A bit for each sample, in the order top left, bottom left, top right, bottom right.
+        let sample = _mm256_set1_epi64x(0x0080_0040_0020_0010);
+        let highest_one = _mm256_slli_epi16::<4>(sample);
+        let highest_known = _mm256_slli_epi16::<8>(sample);
+        // 2^n in the low or in the high byte, 2^(7 - n).
+        let powers = twice(_mm_setr_epi8(1, 2, 4, 8, 16, 32, 64, -128, 0, 0, 0, 0, 0, 0, 0, 0));
+        let falling = twice(_mm_setr_epi8(-128, 64, 32, 16, 8, 4, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0));
+        // Top row, bottom row.
+        let rows = twice(_mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
+        let one = _mm256_set1_epi16(1);
+        let above = self.above[ABOVE..].as_chunks_mut().0;
+        let quads = self.quads.as_flattened().as_chunks().0;
+        let positions = self.positions.as_flattened().as_chunks().0;
+        for ((((top, bottom), above), quads), positions) in
+            top.iter_mut().zip(bottom).zip(above).zip(quads).zip(positions)
+        {
+            let quads = _mm256_cvtepu32_epi64(load128(quads));
+            let told = _mm256_shuffle_epi8(quads, take_told);
+            let bits = _mm256_shuffle_epi8(quads, take_bits);
+            let has = |bit| _mm256_cmpeq_epi16(_mm256_and_si256(told, bit), bit);
+            let (significant, known, high) = (has(sample), has(highest_known), has(highest_one));
+            let length = _mm256_and_si256(_mm256_add_epi16(bits, known), significant);
+            // Where each sample starts in the 16 bytes of its pair of quads, less 1.
+            let sum = _mm256_add_epi16(length, _mm256_slli_si256::<2>(length));
+            let sum = _mm256_add_epi16(sum, _mm256_slli_si256::<4>(sum));
+            let sum = _mm256_add_epi16(sum, _mm256_slli_si256::<8>(sum));
+            let window = _mm256_set_m128i(
+                load128_bytes(MagSgn::bytes_at(stream, positions[2] as usize)),
+                load128_bytes(MagSgn::bytes_at(stream, positions[0] as usize)),
+            );
+            let start = _mm256_shuffle_epi8(_mm256_cvtepu32_epi64(load128(positions)), take_first);
+            let start = _mm256_and_si256(start, _mm256_set1_epi16(7));
+            let start = _mm256_add_epi16(_mm256_sub_epi16(sum, length), start);
+            // The 16 bits from there on and one more are in 3 bytes: two, shifted down by 1 to 8, and one.
+            let byte = _mm256_srli_epi16::<3>(start);
+            let pair = _mm256_add_epi16(
+                _mm256_mullo_epi16(byte, _mm256_set1_epi16(0x0101)),
+                _mm256_set1_epi16(0x0100),
+            );
+            let third = _mm256_add_epi16(byte, _mm256_set1_epi16(0x8002_u16 as i16));
+            let pair = _mm256_shuffle_epi8(window, pair);
+            let third = _mm256_shuffle_epi8(window, third);
+            let by = _mm256_and_si256(_mm256_slli_epi16::<8>(start), _mm256_set1_epi16(0x0700));
+            let by = _mm256_shuffle_epi8(falling, _mm256_or_si256(by, _mm256_set1_epi16(0x0080)));
+            let field = _mm256_or_si256(_mm256_mulhi_epu16(pair, by), _mm256_mullo_epi16(third, by));
+            // 2^length.
+            let place = _mm256_mullo_epi16(length, _mm256_set1_epi16(0x0101));
+            let place = _mm256_add_epi16(place, _mm256_set1_epi16(0xF800_u16 as i16));
+            let beyond = _mm256_shuffle_epi8(powers, place);
+            let field = _mm256_and_si256(field, _mm256_sub_epi16(beyond, one));
+            let field = _mm256_or_si256(field, _mm256_and_si256(beyond, high));
+            let exact = _mm256_and_si256(_mm256_or_si256(field, one), significant);
+            let exact_rows = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_shuffle_epi8(exact, rows));
+            store128_bytes(above, _mm256_extracti128_si256::<1>(exact_rows));
+            let two = _mm256_and_si256(significant, _mm256_set1_epi16(2));
+            let magnitude = _mm256_add_epi16(exact, two);
+            self.all = _mm256_or_si256(self.all, magnitude);
+            let magnitude = _mm256_sll_epi16(magnitude, self.shifts.0);
+            let magnitude = _mm256_srl_epi16(magnitude, self.shifts.1);
+            let sign = _mm256_or_si256(_mm256_slli_epi16::<15>(field), one);
+            let value = _mm256_shuffle_epi8(_mm256_sign_epi16(magnitude, sign), rows);
+            let value = _mm256_permute4x64_epi64::<0b11_01_10_00>(value);
+            store128(top, _mm256_castsi256_si128(value));
+            store128(bottom, _mm256_extracti128_si256::<1>(value));
+        }
+    }
+
+    #[target_feature(enable = "avx2")]
+    fn longest(&self) -> u32 {
+        let lanes = self.longest;
+        let half = _mm_max_epi32(_mm256_castsi256_si128(lanes), _mm256_extracti128_si256::<1>(lanes));
+        let quarter = _mm_max_epi32(half, _mm_shuffle_epi32::<0b01_00_11_10>(half));
+        _mm_cvtsi128_si32(_mm_max_epi32(quarter, _mm_shuffle_epi32::<0b10_11_00_01>(quarter))) as u32
+    }
+
+    /// The place of the highest bit of all samples.
+    #[target_feature(enable = "avx2")]
+    fn highest(&self) -> u32 {
+        let half = _mm_or_si128(_mm256_castsi256_si128(self.all), _mm256_extracti128_si256::<1>(self.all));
+        let quarter = _mm_or_si128(half, _mm_shuffle_epi32::<0b01_00_11_10>(half));
+        let all = _mm_cvtsi128_si64(quarter) as u64;
+        let all = (all | all >> 32) as u32;
+        (all >> 16 | all & 0xFFFF).checked_ilog2().unwrap_or(0)
+    }
+}
+
+#[target_feature(enable = "avx2")]
+fn twice(lanes: __m128i) -> __m256i {
+    _mm256_broadcastsi128_si256(lanes)
+}
+
+/// `N` items from `at` on.
+#[inline(always)]
+fn chunk<T, const N: usize>(items: &[T], at: usize) -> &[T; N] {
+    items[at..].first_chunk().expect("rows have room behind them")
+}
+
+#[target_feature(enable = "avx2")]
+fn load64(from: &[u8; 8]) -> __m128i {
+    _mm_cvtsi64_si128(i64::from_le_bytes(*from))
+}
+
+#[target_feature(enable = "avx2")]
+fn load128(from: &[u32; 4]) -> __m128i {
+    // SAFETY: 16 bytes can be read, at any alignment.
+    unsafe { _mm_loadu_si128(from.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx2")]
+fn load128_bytes(from: &[u8; 16]) -> __m128i {
+    // SAFETY: 16 bytes can be read, at any alignment.
+    unsafe { _mm_loadu_si128(from.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx2")]
+fn load256(from: &[u32; 8]) -> __m256i {
+    // SAFETY: 32 bytes can be read, at any alignment.
+    unsafe { _mm256_loadu_si256(from.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx2")]
+fn load256_bytes(from: &[u8; 32]) -> __m256i {
+    // SAFETY: 32 bytes can be read, at any alignment.
+    unsafe { _mm256_loadu_si256(from.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx2")]
+fn store128(to: &mut [u32; 4], lanes: __m128i) {
+    // SAFETY: 16 bytes can be written, at any alignment.
+    unsafe { _mm_storeu_si128(to.as_mut_ptr().cast(), lanes) }
+}
+
+#[target_feature(enable = "avx2")]
+fn store128_bytes(to: &mut [u8; 16], lanes: __m128i) {
+    // SAFETY: 16 bytes can be written, at any alignment.
+    unsafe { _mm_storeu_si128(to.as_mut_ptr().cast(), lanes) }
+}
+
+#[target_feature(enable = "avx2")]
+fn store256(to: &mut [u32; 8], lanes: __m256i) {
+    // SAFETY: 32 bytes can be written, at any alignment.
+    unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), lanes) }
+}

@@ -1,0 +1,130 @@
+//! The high-throughput block decoder's two halves, compiled and written for what the processor has.
+//!
+//! All `unsafe` of the engine is here: calls of functions for features that [`Level::detect`] found, and
+//! loads and stores of arrays.
+#![allow(unsafe_code)]
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+mod scalar;
+
+use super::ht::clean_up::{self, CleanUp, Lane, Shape};
+use super::ht::mag_sgn::MagSgn;
+
+/// What the processor has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    /// Nothing that is known of.
+    Scalar,
+    /// AVX2, and what came with it: BMI1, BMI2, LZCNT, POPCNT.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+}
+
+impl Level {
+    /// The most of this processor.
+    pub(super) fn detect() -> Self {
+        *Self::all().last().unwrap_or(&Self::Scalar)
+    }
+
+    /// All levels of this processor, each above the one before.
+    pub(super) fn all() -> Vec<Self> {
+        let mut levels = vec![Self::Scalar];
+        #[cfg(target_arch = "x86_64")]
+        {
+            macro_rules! has {
+                ($($feature:tt)*) => { $(is_x86_feature_detected!($feature))&&* };
+            }
+            if has!("avx2" "bmi1" "bmi2" "lzcnt" "popcnt") {
+                levels.push(Self::Avx2);
+            }
+        }
+        levels
+    }
+}
+
+/// How the samples of a block become coefficients of 16 bits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Packing {
+    pub(super) shape: Shape,
+    /// Columns and rows.
+    pub(super) width: usize,
+    pub(super) height: usize,
+    /// Bits of a sample, sign included, 1 to [`Packing::MOST_BITS`].
+    pub(super) most_bits: u32,
+    /// Twice the magnitude plus 1 is shifted by this, to the left, or by 1 to the right.
+    pub(super) shift: i32,
+}
+
+impl Packing {
+    /// Bits of a sample that fit all kernels.
+    pub(super) const MOST_BITS: u32 = 15;
+}
+
+/// The serial half of the clean-up pass, [`clean_up::decode`].
+pub(super) fn clean_up<const N: usize>(
+    level: Level,
+    blocks: [&CleanUp<'_>; N],
+    shape: Shape,
+    lanes: &mut [Lane; N],
+) -> [bool; N] {
+    match level {
+        Level::Scalar => clean_up::decode(blocks, shape, lanes),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the level has what the function is compiled for.
+        Level::Avx2 => unsafe { avx2::clean_up(blocks, shape, lanes) },
+    }
+}
+
+/// The parallel half: signs and magnitudes of a block as pairs of `i16` in `out`, rows of `ceil(width / 2)` words.
+/// `false`: a sample has more bits than it may have; what `out` holds then is of no use.
+pub(super) fn pack(
+    level: Level,
+    packing: Packing,
+    lane: &Lane,
+    mag_sgn: &mut MagSgn,
+    out: &mut [u32],
+) -> bool {
+    match level {
+        Level::Scalar => scalar::pack(packing, lane, mag_sgn, out),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the level has what the function is compiled for.
+        Level::Avx2 => unsafe { avx2::pack(packing, lane, mag_sgn, out) },
+    }
+}
+
+/// Calls `decode` for each line, with room for its two rows of a multiple of `columns` columns, and has what
+/// it writes in `out`. Ends early with `false` if `decode` does.
+#[inline(always)]
+fn for_each_line(
+    packing: Packing,
+    columns: usize,
+    out: &mut [u32],
+    mut decode: impl FnMut(usize, &mut [u32], &mut [u32]) -> bool,
+) -> bool {
+    let Packing { width, height, .. } = packing;
+    let row = width.div_ceil(2);
+    let whole = width.is_multiple_of(columns);
+    let mut spare = [[0; 512 + 16]; 2];
+    for (line, rows) in out.chunks_mut(2 * row).enumerate() {
+        if whole && 2 * line + 1 < height {
+            let (top, bottom) = rows.split_at_mut(row);
+            if !decode(line, top, bottom) {
+                return false;
+            }
+            continue;
+        }
+        let padded = width.next_multiple_of(columns) / 2;
+        let [top, bottom] = &mut spare;
+        if !decode(line, &mut top[..padded], &mut bottom[..padded]) {
+            return false;
+        }
+        for (words, decoded) in rows.chunks_mut(row).zip(&spare) {
+            words.copy_from_slice(&decoded[..row]);
+            if let Some(last) = words.last_mut().filter(|_| width % 2 == 1) {
+                *last &= 0xFFFF;
+            }
+        }
+    }
+    true
+}

@@ -1,0 +1,30 @@
+//! The twin of the kernels, for processors without them.
+
+use super::Packing;
+use crate::entropy::ht::clean_up::Lane;
+use crate::entropy::ht::mag_sgn::MagSgn;
+use crate::entropy::ht::magnitudes;
+
+/// Writes a block's coefficients, as [`super::pack`] says.
+pub(super) fn pack(packing: Packing, lane: &Lane, mag_sgn: &mut MagSgn, out: &mut [u32]) -> bool {
+    let Packing { shape, width, height, most_bits, shift } = packing;
+    let row = width.div_ceil(2);
+    let value = |sample: u32| {
+        let magnitude = match sample {
+            0 => 0,
+            _ if shift < 0 => sample >> 1,
+            _ => (sample | 1) << shift,
+        };
+        if sample & 1 == 1 { magnitude.wrapping_neg() } else { magnitude }
+    };
+    magnitudes::decode(lane, shape, most_bits, mag_sgn, |line, column, samples| {
+        let [top_left, bottom_left, top_right, bottom_right] = samples.map(value);
+        let right = if 2 * column + 1 < width { 16 } else { u32::BITS };
+        let word = |left: u32, sample: u32| left & 0xFFFF | sample.checked_shl(right).unwrap_or(0);
+        let at = 2 * line * row + column;
+        out[at] = word(top_left, top_right);
+        if 2 * line + 1 < height {
+            out[at + row] = word(bottom_left, bottom_right);
+        }
+    })
+}
