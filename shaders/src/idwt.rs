@@ -1,5 +1,7 @@
 //! One level of the inverse wavelet transform of one tile-component (T.800 F.3): what both kernels take.
 
+use crate::idwt_53::Reversible53;
+use crate::idwt_97::Irreversible97;
 use bytemuck::{Pod, Zeroable};
 
 /// The four sub-band windows of one level and the window they give.
@@ -42,11 +44,22 @@ pub struct IdwtJob {
     pub out: u32,
     /// Words in an output row.
     pub out_row: u32,
+    /// [`Self::IRREVERSIBLE`] or 0.
+    pub flags: u32,
     /// Zero.
-    pub padding: [u32; 2],
+    pub padding: u32,
 }
 
 impl IdwtJob {
+    /// 9/7 on `f32`; otherwise 5/3 on `i32`.
+    pub const IRREVERSIBLE: u32 = 1;
+
+    /// The wavelet is 9/7.
+    #[must_use]
+    pub const fn is_irreversible(&self) -> bool {
+        self.flags & Self::IRREVERSIBLE != 0
+    }
+
     /// Whether the output window is inside the input window and nowhere reversed.
     #[must_use]
     pub const fn is_consistent(&self) -> bool {
@@ -56,6 +69,21 @@ impl IdwtJob {
             && self.y0 <= self.out_y0
             && self.out_y0 <= self.out_y1
             && self.out_y1 <= self.y1
+    }
+}
+
+/// Makes the job's output window from its four band windows. 5/3 arithmetic wraps, so that damaged data gives the
+/// same samples on every executor.
+///
+/// A job whose windows are reversed or not inside one another does nothing.
+///
+/// # Panics
+/// If a window of the job is not inside `arena`.
+pub fn run(job: &IdwtJob, arena: &mut [u32], scratch: &mut Scratch) {
+    if job.is_irreversible() {
+        run_kernel::<Irreversible97>(job, arena, scratch);
+    } else {
+        run_kernel::<Reversible53>(job, arena, scratch);
     }
 }
 
@@ -154,7 +182,7 @@ pub(crate) fn extend<S: Copy>(
 }
 
 /// 2D_SR (F.3.2) of the job's output window: horizontal, then vertical synthesis.
-pub(crate) fn run<K: Kernel>(job: &IdwtJob, arena: &mut [u32], scratch: &mut Scratch) {
+fn run_kernel<K: Kernel>(job: &IdwtJob, arena: &mut [u32], scratch: &mut Scratch) {
     if !job.is_consistent() || job.out_x0 == job.out_x1 || job.out_y0 == job.out_y1 {
         return;
     }

@@ -1,11 +1,11 @@
-// One level of the inverse wavelet transform (T.800 F.3): what the kernels idwt_53.wgsl and idwt_97.wgsl share.
-// They define `alias Sample`, APRON, and the functions called here and not defined here.
+// One level of the inverse wavelet transform (T.800 F.3), of jobs with either wavelet. What the wavelets differ in is
+// in idwt_53.wgsl (integers that wrap) and idwt_97.wgsl (f32, bit-cast); samples are kept as words.
 //
 // A workgroup makes TILE x TILE samples of one job's output. It loads the interleaved sub-band samples of the
 // tile and of an apron around it, extended symmetrically at the edges of the input window (F.3.7), does the
 // horizontal synthesis into a second array, and the vertical synthesis from there into the arena.
 //
-// Bindings: 0 and 2 see dispatch.wgsl. 1 jobs: array<IdwtJob>. 3 arena: array<Sample>.
+// Bindings: 0 and 2 see dispatch.wgsl. 1 jobs: array<IdwtJob>. 3 arena: array<u32>.
 // Dispatch shape: one workgroup for each tile; tiles start at the even coordinates at or before the first sample
 // of the output window, and run in rows.
 
@@ -24,15 +24,25 @@ struct IdwtJob {
     hh: u32,
     out: u32,
     out_row: u32,
-    padding: array<u32, 2>,
+    flags: u32,
+    padding: u32,
 }
 
+const IRREVERSIBLE: u32 = 1u;
+
+// Which wavelets the jobs use: a pipeline for one of them is spared the other's code.
+override WITH_53: bool = true;
+override WITH_97: bool = true;
+
 @group(0) @binding(1) var<storage, read> jobs: array<IdwtJob>;
-@group(0) @binding(3) var<storage, read_write> arena: array<Sample>;
+@group(0) @binding(3) var<storage, read_write> arena: array<u32>;
 
 const TILE: u32 = 32u;
-// Tile and apron.
-const REACH: u32 = TILE + 2u * APRON;
+// Even numbers of samples that cover the filters' reaches.
+const APRON_53: u32 = 2u;
+const APRON_97: u32 = 4u;
+// Tile and apron, at most.
+const REACH: u32 = TILE + 2u * APRON_97;
 // Row lengths are odd, so that the samples of a column lie in different memory banks.
 const INPUT_ROW: u32 = REACH + 1u;
 const MIDDLE_ROW: u32 = TILE + 1u;
@@ -41,9 +51,9 @@ const RUN_X: u32 = 8u;
 const RUN_Y: u32 = 4u;
 
 // Sub-band samples, interleaved.
-var<workgroup> input: array<Sample, INPUT_ROW * REACH>;
+var<workgroup> input: array<u32, INPUT_ROW * REACH>;
 // The same rows after horizontal synthesis, without the apron's columns.
-var<workgroup> middle: array<Sample, MIDDLE_ROW * REACH>;
+var<workgroup> middle: array<u32, MIDDLE_ROW * REACH>;
 
 // F.3.7, counted from the first of `length` samples. The remainder is taken of unsigned values: not all backends
 // give the one of negative values that WGSL asks for.
@@ -66,7 +76,7 @@ fn low_count(begin: u32, end: u32) -> u32 {
 }
 
 // The sub-band sample at (x, y), counted from the first sample of the input window.
-fn interleaved(job: IdwtJob, x: u32, y: u32) -> Sample {
+fn interleaved(job: IdwtJob, x: u32, y: u32) -> u32 {
     let from_even_x = x + (job.x0 & 1u);
     let from_even_y = y + (job.y0 & 1u);
     let high_x = from_even_x & 1u;
@@ -83,6 +93,17 @@ fn interleaved(job: IdwtJob, x: u32, y: u32) -> Sample {
     return arena[band + row * width + column];
 }
 
+// F.3.6: the only sample of its row or column.
+fn alone(word: u32, at: u32, irreversible: bool) -> u32 {
+    if ((at & 1u) == 0u) {
+        return word;
+    }
+    if (irreversible) {
+        return bitcast<u32>(bitcast<f32>(word) * 0.5);
+    }
+    return bitcast<u32>(bitcast<i32>(word) >> 1u);
+}
+
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) id: vec3<u32>,
@@ -95,6 +116,9 @@ fn main(
     }
     let found = find_job(workgroup);
     let job = jobs[found];
+    let irreversible = WITH_97 && (!WITH_53 || (job.flags & IRREVERSIBLE) != 0u);
+    let apron = select(APRON_53, APRON_97, irreversible);
+    let reach = TILE + 2u * apron;
     let tile = workgroup - starts[found];
     let begin = vec2(job.out_x0 & ~1u, job.out_y0 & ~1u);
     let tiles_wide = (job.out_x1 - begin.x + TILE - 1u) / TILE;
@@ -102,25 +126,34 @@ fn main(
 
     // Differences wrap: coordinates may use all 32 bits, windows are small.
     let length = vec2<i32>(vec2(job.x1 - job.x0, job.y1 - job.y0));
-    let corner = bitcast<vec2<i32>>(origin - vec2(job.x0, job.y0)) - i32(APRON);
-    for (var i = invocation; i < REACH * REACH; i += 256u) {
-        let y = i / REACH;
-        let x = i - y * REACH;
-        let sample = interleaved(job, mirror(corner.x + i32(x), length.x), mirror(corner.y + i32(y), length.y));
-        input[y * INPUT_ROW + x] = scale_column(sample, x & 1u, length.x);
+    let corner = bitcast<vec2<i32>>(origin - vec2(job.x0, job.y0)) - i32(apron);
+    for (var i = invocation; i < reach * reach; i += 256u) {
+        let y = i / reach;
+        let x = i - y * reach;
+        var word = interleaved(job, mirror(corner.x + i32(x), length.x), mirror(corner.y + i32(y), length.y));
+        if (irreversible) {
+            word = scale_97(word, x & 1u, length.x);
+        }
+        input[y * INPUT_ROW + x] = word;
     }
     workgroupBarrier();
 
     const RUNS: u32 = TILE / RUN_X;
-    for (var i = invocation; i < RUNS * REACH; i += 256u) {
-        let y = i % REACH;
-        let first = i / REACH * RUN_X;
+    for (var i = invocation; i < RUNS * reach; i += 256u) {
+        let y = i % reach;
+        let first = i / reach * RUN_X;
         if (length.x == 1) {
             for (var x = first; x < first + RUN_X; x++) {
-                middle[y * MIDDLE_ROW + x] = scale_row(alone(input[y * INPUT_ROW + x], job.x0), y & 1u, length.y);
+                var word = alone(input[y * INPUT_ROW + x], job.x0, irreversible);
+                if (irreversible) {
+                    word = scale_97(word, y & 1u, length.y);
+                }
+                middle[y * MIDDLE_ROW + x] = word;
             }
+        } else if (irreversible) {
+            horizontal_97(y, first, length.y);
         } else {
-            horizontal(y, first, length.y);
+            horizontal_53(y, first);
         }
     }
     workgroupBarrier();
@@ -139,8 +172,10 @@ fn main(
     let run_end = min(RUN_Y, job.out_y1 - begin.y - row);
     let out = job.out + column - skipped.x + (row - skipped.y) * job.out_row;
     if (length.y == 1) {
-        arena[out + run_begin * job.out_row] = alone(middle[(first + APRON) * MIDDLE_ROW + x], job.y0);
+        arena[out + run_begin * job.out_row] = alone(middle[(first + apron) * MIDDLE_ROW + x], job.y0, irreversible);
+    } else if (irreversible) {
+        vertical_97(x, first, run_begin, run_end, out, job.out_row);
     } else {
-        vertical(x, first, run_begin, run_end, out, job.out_row);
+        vertical_53(x, first, run_begin, run_end, out, job.out_row);
     }
 }

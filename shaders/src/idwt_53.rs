@@ -1,19 +1,9 @@
 //! The reversible 5/3 inverse wavelet transform of one level (T.800 F.3.8.1).
 
-use crate::idwt::{self, Columns, IdwtJob, Kernel, Scratch, extend};
+use crate::idwt::{Columns, Kernel, extend};
 
-/// Makes the job's output window from its four band windows, all `i32`. Arithmetic wraps, so that
-/// damaged data gives the same samples on every executor.
-///
-/// A job whose windows are reversed or not inside one another does nothing.
-///
-/// # Panics
-/// If a window of the job is not inside `arena`.
-pub fn run(job: &IdwtJob, arena: &mut [u32], scratch: &mut Scratch) {
-    idwt::run::<Reversible53>(job, arena, scratch);
-}
-
-struct Reversible53;
+/// The filter of 5/3, on `i32` that wraps.
+pub(crate) struct Reversible53;
 
 /// F-5: undoes the update of a low-pass sample.
 #[inline(always)]

@@ -1,31 +1,22 @@
 //! The irreversible 9/7 inverse wavelet transform of one level (T.800 F.3.8.2).
 
-use crate::idwt::{self, Columns, IdwtJob, Kernel, Scratch, extend};
+use crate::idwt::{Columns, Kernel, extend};
 
 /// "alpha" of Table F.4.
-pub const ALPHA: f32 = -1.586_134_342_059_924_f64 as f32;
+const ALPHA: f32 = -1.586_134_342_059_924_f64 as f32;
 /// "beta" of Table F.4.
-pub const BETA: f32 = -0.052_980_118_572_961_f64 as f32;
+const BETA: f32 = -0.052_980_118_572_961_f64 as f32;
 /// "gamma" of Table F.4.
-pub const GAMMA: f32 = 0.882_911_075_530_934_f64 as f32;
+const GAMMA: f32 = 0.882_911_075_530_934_f64 as f32;
 /// "delta" of Table F.4.
-pub const DELTA: f32 = 0.443_506_852_043_971_f64 as f32;
+const DELTA: f32 = 0.443_506_852_043_971_f64 as f32;
 /// "K" of Table F.4: scales low-pass samples.
-pub const K: f32 = 1.230_174_104_914_001_f64 as f32;
+const K: f32 = 1.230_174_104_914_001_f64 as f32;
 /// `1 / K`: scales high-pass samples.
-pub const INVERSE_K: f32 = 0.812_893_066_115_961_f64 as f32;
+const INVERSE_K: f32 = 0.812_893_066_115_961_f64 as f32;
 
-/// Makes the job's output window from its four band windows, all `f32`.
-///
-/// A job whose windows are reversed or not inside one another does nothing.
-///
-/// # Panics
-/// If a window of the job is not inside `arena`.
-pub fn run(job: &IdwtJob, arena: &mut [u32], scratch: &mut Scratch) {
-    idwt::run::<Irreversible97>(job, arena, scratch);
-}
-
-struct Irreversible97;
+/// The filter of 9/7, on `f32`.
+pub(crate) struct Irreversible97;
 
 /// One lifting step, not fused: the same roundings as the shader's.
 #[inline(always)]

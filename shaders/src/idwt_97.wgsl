@@ -1,10 +1,5 @@
-// The irreversible 9/7 inverse wavelet transform of one level (T.800 F.3.8.2), on f32.
-// Bindings and dispatch shape: idwt.wgsl. Roundings are those of idwt_97.rs, unless the driver fuses a product
-// with a sum.
-
-alias Sample = f32;
-// Even number of samples that covers the filter's reach (4).
-const APRON: u32 = 4u;
+// The irreversible 9/7 part of idwt.wgsl (T.800 F.3.8.2), on f32. Roundings are those of idwt_97.rs, unless the
+// driver fuses a product with a sum.
 
 // Table F.4.
 const ALPHA: f32 = -1.586134342059924;
@@ -14,40 +9,37 @@ const DELTA: f32 = 0.443506852043971;
 const K: f32 = 1.230174104914001;
 const INVERSE_K: f32 = 0.812893066115961;
 
-fn scale(sample: Sample, high: u32, length: i32) -> Sample {
-    return select(sample * select(K, INVERSE_K, high == 1u), sample, length == 1);
+// The scaling of a low-pass or high-pass sample, unless it is alone.
+fn scale_97(word: u32, high: u32, length: i32) -> u32 {
+    let sample = bitcast<f32>(word);
+    return bitcast<u32>(select(sample * select(K, INVERSE_K, high == 1u), sample, length == 1));
 }
 
-fn scale_column(sample: Sample, high: u32, length: i32) -> Sample {
-    return scale(sample, high, length);
+fn input_97(at: u32) -> f32 {
+    return bitcast<f32>(input[at]);
 }
 
-fn scale_row(sample: Sample, high: u32, length: i32) -> Sample {
-    return scale(sample, high, length);
+fn middle_97(at: u32) -> f32 {
+    return bitcast<f32>(middle[at]);
 }
 
-// F.3.6: the only sample of its row or column.
-fn alone(sample: Sample, at: u32) -> Sample {
-    return select(sample, sample * 0.5, (at & 1u) == 1u);
-}
-
-fn lift(sample: Sample, factor: f32, before: Sample, after: Sample) -> Sample {
+fn lift(sample: f32, factor: f32, before: f32, after: f32) -> f32 {
     return sample - factor * (before + after);
 }
 
 // The last results of each lifting step, as the synthesis goes along a row or column.
 struct Lifting {
-    high_input: Sample,
-    low_1: Sample,
-    high_1: Sample,
-    low_2: Sample,
+    high_input: f32,
+    low_1: f32,
+    high_1: f32,
+    low_2: f32,
     // Finished: the even sample one pair behind the input, and the odd one before it.
-    odd: Sample,
-    even: Sample,
+    odd: f32,
+    even: f32,
 }
 
 // Takes the pair's low-pass and high-pass sample.
-fn advance(state: Lifting, low_input: Sample, high_input: Sample) -> Lifting {
+fn advance(state: Lifting, low_input: f32, high_input: f32) -> Lifting {
     var next: Lifting;
     next.high_input = high_input;
     next.low_1 = lift(low_input, DELTA, state.high_input, high_input);
@@ -59,36 +51,36 @@ fn advance(state: Lifting, low_input: Sample, high_input: Sample) -> Lifting {
 }
 
 // Columns first..first + RUN_X of row y. The first three pairs only fill the pipeline.
-fn horizontal(y: u32, first: u32, height: i32) {
+fn horizontal_97(y: u32, first: u32, height: i32) {
     let read = y * INPUT_ROW + first;
     let write = y * MIDDLE_ROW + first;
     var state: Lifting;
-    state.high_input = input[read + 1u];
-    for (var i = 2u; i < RUN_X + 2u * APRON; i += 2u) {
-        state = advance(state, input[read + i], input[read + i + 1u]);
-        if (i >= APRON + 4u) {
-            middle[write + i - APRON - 3u] = scale_row(state.odd, y & 1u, height);
+    state.high_input = input_97(read + 1u);
+    for (var i = 2u; i < RUN_X + 2u * APRON_97; i += 2u) {
+        state = advance(state, input_97(read + i), input_97(read + i + 1u));
+        if (i >= APRON_97 + 4u) {
+            middle[write + i - APRON_97 - 3u] = scale_97(bitcast<u32>(state.odd), y & 1u, height);
         }
-        if (i >= APRON + 2u && i < RUN_X + APRON + 2u) {
-            middle[write + i - APRON - 2u] = scale_row(state.even, y & 1u, height);
+        if (i >= APRON_97 + 2u && i < RUN_X + APRON_97 + 2u) {
+            middle[write + i - APRON_97 - 2u] = scale_97(bitcast<u32>(state.even), y & 1u, height);
         }
     }
 }
 
 // Rows first..first + RUN_Y of column x; the rows begin..end of the run go to arena word out and on.
-fn vertical(x: u32, first: u32, begin: u32, end: u32, out: u32, out_row: u32) {
+fn vertical_97(x: u32, first: u32, begin: u32, end: u32, out: u32, out_row: u32) {
     let read = first * MIDDLE_ROW + x;
     var state: Lifting;
-    state.high_input = middle[read + MIDDLE_ROW];
-    for (var i = 2u; i < RUN_Y + 2u * APRON; i += 2u) {
-        state = advance(state, middle[read + i * MIDDLE_ROW], middle[read + (i + 1u) * MIDDLE_ROW]);
+    state.high_input = middle_97(read + MIDDLE_ROW);
+    for (var i = 2u; i < RUN_Y + 2u * APRON_97; i += 2u) {
+        state = advance(state, middle_97(read + i * MIDDLE_ROW), middle_97(read + (i + 1u) * MIDDLE_ROW));
         // The row of the finished even sample; wraps, and is then not inside begin..end, while the pipeline fills.
-        let row = i - APRON - 2u;
+        let row = i - APRON_97 - 2u;
         if (row - 1u >= begin && row - 1u < end) {
-            arena[out + (row - 1u) * out_row] = state.odd;
+            arena[out + (row - 1u) * out_row] = bitcast<u32>(state.odd);
         }
         if (row >= begin && row < end) {
-            arena[out + row * out_row] = state.even;
+            arena[out + row * out_row] = bitcast<u32>(state.even);
         }
     }
 }

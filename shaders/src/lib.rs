@@ -3,7 +3,7 @@
 //! | step | module | what it does |
 //! |---|---|---|
 //! | 1 | [`dequantise`] | coefficients of code-blocks, 16 or 32 bits each, to `i32` or `f32` samples of sub-bands |
-//! | 2 | [`idwt`] with [`idwt_53`], [`idwt_97`] | one inverse wavelet level, coarsest first |
+//! | 2 | [`idwt`] | one inverse wavelet level, coarsest first |
 //! | 3 | [`component_transform`] | RCT or ICT, DC level shift, rounding and clamping to finished `i32` samples |
 //! | 4 | [`pack`] with [`colour`] | palette, up-sampling, colour spaces and depth to texels |
 //!
@@ -22,8 +22,8 @@ pub mod component_transform;
 pub mod dequantise;
 pub mod dispatch;
 pub mod idwt;
-pub mod idwt_53;
-pub mod idwt_97;
+mod idwt_53;
+mod idwt_97;
 pub mod pack;
 pub mod wgsl;
 

@@ -2,12 +2,14 @@
 
 /// [`dequantise`](crate::dequantise): jobs of [`DequantiseJob`](crate::dequantise::DequantiseJob).
 pub const DEQUANTISE: &str = concat!(include_str!("dispatch.wgsl"), include_str!("dequantise.wgsl"));
-/// 5/3 levels: jobs of [`IdwtJob`](crate::idwt::IdwtJob).
-pub const IDWT_53: &str =
-    concat!(include_str!("dispatch.wgsl"), include_str!("idwt.wgsl"), include_str!("idwt_53.wgsl"));
-/// 9/7 levels: jobs of [`IdwtJob`](crate::idwt::IdwtJob).
-pub const IDWT_97: &str =
-    concat!(include_str!("dispatch.wgsl"), include_str!("idwt.wgsl"), include_str!("idwt_97.wgsl"));
+/// [`idwt`](crate::idwt): jobs of [`IdwtJob`](crate::idwt::IdwtJob). The constants `WITH_53` and `WITH_97` tell which
+/// wavelets the jobs have: both, if they are not set.
+pub const IDWT: &str = concat!(
+    include_str!("dispatch.wgsl"),
+    include_str!("idwt.wgsl"),
+    include_str!("idwt_53.wgsl"),
+    include_str!("idwt_97.wgsl")
+);
 /// [`component_transform`](crate::component_transform): jobs of
 /// [`ComponentTransformJob`](crate::component_transform::ComponentTransformJob).
 pub const COMPONENT_TRANSFORM: &str =

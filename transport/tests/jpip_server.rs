@@ -11,10 +11,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use wavetile_engine::Size;
+use wavetile_engine::codestream::header::MainHeader;
+use wavetile_engine::codestream::tile::Tile;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId, PrecinctId};
 use wavetile_engine::plan::coverage::{GridWindow, covered_precincts};
 use wavetile_engine::view_window::ViewWindow;
-use wavetile_transport::jpip::{MessageReader, Picture, Reply, Server, ServerOptions, eor};
+use wavetile_transport::jpip::picture::BinLength;
+use wavetile_transport::jpip::{MessageEvent, MessageReader, Picture, Reply, Server, ServerOptions, eor};
 
 const WHOLE: &str = "fsiz=200,150&type=jpp-stream";
 
@@ -79,7 +82,7 @@ fn a_region_brings_its_tiles_and_precincts_and_an_empty_one_nothing() {
     let received = receive(ask(&mut server(), "fsiz=200,150&roff=200,0&rsiz=9,9"), &mut DataBinCache::new());
     assert_eq!((received.messages.len(), received.end), (2, Some(eor::WINDOW_DONE)));
     let received = receive(ask(&mut server(), "fsiz=200,150&stream=1-"), &mut DataBinCache::new());
-    assert_eq!((received.messages.len(), received.end), (2, Some(eor::WINDOW_DONE)));
+    assert_eq!((received.messages.len(), received.end), (1, Some(eor::WINDOW_DONE)));
 }
 
 #[test]
@@ -547,4 +550,91 @@ fn what_a_client_holds_of_a_whole_picture_takes_little_memory_though_components_
     let mut reply = ask(&mut server, "fsiz=1500,1100&cnew=http&len=1000000000");
     while reply.body.poll_chunk(1 << 20).is_some() {}
     assert!(server.model_memory() < 1000, "{}", server.model_memory());
+}
+
+/// A file of three codestreams, the second half as wide as the others.
+struct Stack(Synthetic);
+
+impl Picture for Stack {
+    fn header(&self) -> &MainHeader {
+        self.0.header()
+    }
+
+    fn tile(&self, tile: u32) -> wavetile_engine::Result<Arc<Tile>> {
+        self.0.tile(tile)
+    }
+
+    fn bin_len(&self, id: DataBinId) -> wavetile_engine::Result<Option<BinLength>> {
+        self.0.bin_len(id)
+    }
+
+    fn read_bin(&self, id: DataBinId, range: std::ops::Range<u64>) -> wavetile_engine::Result<Vec<u8>> {
+        self.0.read_bin(id, range)
+    }
+
+    fn packet_ends(&self, precinct: PrecinctId) -> wavetile_engine::Result<Vec<u64>> {
+        self.0.packet_ends(precinct)
+    }
+
+    fn codestream_count(&self) -> u32 {
+        3
+    }
+
+    fn codestream(&self, number: u32) -> wavetile_engine::Result<Option<Arc<dyn Picture>>> {
+        let width = if number == 1 { 100 } else { 200 };
+        Ok((number < 3).then(|| Arc::new(Synthetic::sized(width, 150, 128)) as Arc<dyn Picture>))
+    }
+}
+
+/// Codestreams of the precincts, headers and metadata of a response, in order and without repeats; its end.
+fn codestreams(reply: Reply) -> (Vec<u32>, Vec<u32>, Vec<u32>, Option<u8>) {
+    let (mut precincts, mut headers, mut metadata, mut end) = (vec![], vec![], vec![], None);
+    let bytes = pull(reply);
+    let mut reader = MessageReader::new();
+    reader
+        .push(&bytes, |event| match event {
+            MessageEvent::Data { codestream, id, .. } => match id {
+                DataBinId::Precinct(_) => precincts.push(codestream),
+                DataBinId::Metadata(_) => metadata.push(codestream),
+                _ => headers.push(codestream),
+            },
+            MessageEvent::EndOfResponse { reason, .. } => end = Some(reason),
+        })
+        .unwrap();
+    for list in [&mut precincts, &mut headers, &mut metadata] {
+        list.dedup();
+    }
+    (precincts, headers, metadata, end)
+}
+
+#[test]
+fn codestreams_come_as_asked_for_and_are_remembered_one_by_one() {
+    let mut server = server_of(vec![(NAME, Arc::new(Stack(Synthetic::new())))], ServerOptions::default());
+    let mut ask = |query: &str| codestreams(ask(&mut server, query));
+    let whole = "fsiz=200,150";
+    assert_eq!(ask(whole), (vec![0], vec![0], vec![0], Some(eor::WINDOW_DONE)));
+    let last_two = (vec![1, 2], vec![1, 2], vec![0], Some(eor::WINDOW_DONE));
+    assert_eq!(ask(&format!("{whole}&stream=1-")), last_two);
+    assert_eq!(ask(&format!("{whole}&stream=0-9:2")).0, [0, 2]);
+    let all = (vec![0, 1, 2], vec![0, 1, 2], vec![0], Some(eor::IMAGE_DONE));
+    assert_eq!(ask(&format!("{whole}&stream=0-2")), all);
+    assert_eq!(ask("stream=0-").1, [0, 1, 2]);
+    // What is held of one codestream says nothing of another.
+    let held = ask(&format!("{whole}&stream=0-&model=[1]Hm,H*,P*,[2;0]Hm"));
+    assert_eq!((held.0, held.1), (vec![0, 2], vec![0, 2]));
+    assert_eq!(ask(&format!("{whole}&stream=0-&model=Hm,H*,P*,M0")).0, []);
+}
+
+#[test]
+fn a_session_remembers_each_codestream() {
+    let mut server = server_of(vec![(NAME, Arc::new(Stack(Synthetic::new())))], ServerOptions::default());
+    let reply = ask(&mut server, "fsiz=200,150&stream=0-1&cnew=http");
+    let cid = channel(&reply);
+    assert_eq!(codestreams(reply).0, [0, 1]);
+    let mut ask = |query: &str| {
+        codestreams(server.handle_request(PEER, "/jpip", &format!("cid={cid}&{query}"), Duration::ZERO)).0
+    };
+    assert_eq!(ask("fsiz=200,150&stream=0-"), [2]);
+    assert_eq!(ask("fsiz=200,150&stream=0-"), []);
+    assert_eq!(ask("fsiz=200,150&stream=0-&model=[1]-P*"), [1]);
 }

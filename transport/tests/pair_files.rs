@@ -11,21 +11,27 @@ use wavetile_engine::data_bin::{DataBinCache, DataBinId, DataBins, PrecinctId};
 use wavetile_engine::source::{FileSource, IndexedFile};
 use wavetile_engine::view_window::{ViewWindow, frame_size};
 use wavetile_engine::{Limits, Size};
+use wavetile_transport::jpip::fields::NumberRange;
 use wavetile_transport::jpip::{ClientOptions, Event, ServerOptions, eor};
 
-/// Every data-bin that a codestream can have, and metadata-bin 0.
-fn ids(file: &IndexedFile) -> Vec<DataBinId> {
-    let header = file.header();
-    let components = header.size.components.len() as u32;
-    let mut ids = vec![DataBinId::Metadata(0), DataBinId::MainHeader];
-    for index in 0..header.tile_count() {
-        ids.push(DataBinId::TileHeader(index));
-        let Ok(tile) = file.tile(index) else { continue };
-        for (component, geometry) in tile.components.iter().enumerate() {
-            ids.extend((0..geometry.precincts).map(|precinct| {
-                let id = PrecinctId { tile: index, component: component as u32, precinct };
-                DataBinId::Precinct(id.in_class_id(components, header.tile_count()).unwrap())
-            }));
+/// Every data-bin that the codestreams of a file can have, and metadata-bin 0.
+fn ids(file: &IndexedFile) -> Vec<(u32, DataBinId)> {
+    let mut ids = vec![(0, DataBinId::Metadata(0))];
+    for number in 0..file.codestream_count() {
+        let codestream = file.codestream(number).unwrap().unwrap();
+        let header = codestream.header();
+        let components = header.size.components.len() as u32;
+        ids.push((number, DataBinId::MainHeader));
+        for index in 0..header.tile_count() {
+            ids.push((number, DataBinId::TileHeader(index)));
+            let Ok(tile) = codestream.tile(index) else { continue };
+            for (component, geometry) in tile.components.iter().enumerate() {
+                ids.extend((0..geometry.precincts).map(|precinct| {
+                    let id = PrecinctId { tile: index, component: component as u32, precinct };
+                    let id = id.in_class_id(components, header.tile_count()).unwrap();
+                    (number, DataBinId::Precinct(id))
+                }));
+            }
         }
     }
     ids
@@ -34,9 +40,9 @@ fn ids(file: &IndexedFile) -> Vec<DataBinId> {
 /// How many bins are complete; panics if one differs or is missing.
 fn compare(cache: &DataBinCache, file: &IndexedFile, name: &str) -> usize {
     let mut complete = 0;
-    for id in ids(file) {
-        let Ok(Some(expected)) = file.bin(0, id) else { continue };
-        match cache.bin(0, id).unwrap() {
+    for (codestream, id) in ids(file) {
+        let Ok(Some(expected)) = file.bin(codestream, id) else { continue };
+        match cache.bin(codestream, id).unwrap() {
             Some(found) => {
                 assert_eq!(found.complete, expected.complete, "{name}: {id:?}");
                 assert!(expected.bytes.starts_with(&found.bytes), "{name}: {id:?}");
@@ -56,8 +62,15 @@ fn fetch(path: &Path, file: &Arc<IndexedFile>, client: ClientOptions, link: Link
     let name = path.display().to_string();
     let server = server_of(vec![(NAME, file.clone())], ServerOptions::default());
     let mut link = Link::with_server(server, client, link);
-    let whole = ViewWindow::whole(frame_size(&file.header().size, 0));
+    // No codestream of the file is larger.
+    let sizes = (0..file.codestream_count())
+        .map(|number| frame_size(&file.codestream(number).unwrap().unwrap().header().size, 0));
+    let largest = sizes.reduce(|a, b| Size::new(a.width.max(b.width), a.height.max(b.height)));
+    let whole = ViewWindow::whole(largest.unwrap());
     let small = ViewWindow { layers: Some(1), ..ViewWindow::whole(frame_size(&file.header().size, 2)) };
+    if file.codestream_count() > 1 {
+        link.client.set_codestreams(vec![NumberRange::ALL]);
+    }
     for window in [None, Some(small), Some(whole)] {
         link.client.set_window(window);
         link.run();
@@ -153,7 +166,9 @@ fn malformed_files_are_served_as_far_as_they_go_and_responses_end() {
 fn shared_files_arrive_whole() {
     let Some(shared) = shared("shared_files_arrive_whole") else { return };
     let (mut files, mut bins) = (0, 0);
-    for directory in ["interop", "testdata/conformance", "testdata/files", "testdata/streaming"] {
+    for directory in
+        ["interop", "testdata/conformance", "testdata/files", "testdata/jpx", "testdata/streaming"]
+    {
         for path in pictures(&shared.join(directory)) {
             // Those that cannot be opened cannot be served.
             let Ok(file) = open(&path) else { continue };

@@ -31,6 +31,35 @@ pub struct PacketId {
 #[derive(Clone, Debug)]
 pub struct Packets<'a> {
     geometry: Geometry<'a>,
+    order: PacketOrder,
+}
+
+impl<'a> Packets<'a> {
+    /// All packets of `tile`; `components` as in the header of its codestream.
+    #[must_use]
+    pub fn new(tile: &'a Tile, components: &'a [ComponentSize]) -> Self {
+        Self { geometry: Geometry { tile, components }, order: PacketOrder::new(tile) }
+    }
+
+    /// Whether the iterator ended because progression order changes repeat each other without end.
+    #[must_use]
+    pub fn gave_up(&self) -> bool {
+        self.order.patience == 0
+    }
+}
+
+impl Iterator for Packets<'_> {
+    type Item = PacketId;
+
+    fn next(&mut self) -> Option<PacketId> {
+        self.order.next(self.geometry.tile, self.geometry.components)
+    }
+}
+
+/// How far the packets of a tile have been named: what [`Packets`] is made of, for those who keep the tile
+/// elsewhere.
+#[derive(Clone, Debug)]
+pub(super) struct PacketOrder {
     volumes: Vec<ProgressionChange>,
     next_volume: usize,
     volume: Option<Volume>,
@@ -39,10 +68,8 @@ pub struct Packets<'a> {
     patience: u64,
 }
 
-impl<'a> Packets<'a> {
-    /// All packets of `tile`; `components` as in the header of its codestream.
-    #[must_use]
-    pub fn new(tile: &'a Tile, components: &'a [ComponentSize]) -> Self {
+impl PacketOrder {
+    pub(super) fn new(tile: &Tile) -> Self {
         let style = &tile.parameters.style;
         let mut volumes = tile.parameters.progression_changes.clone();
         if volumes.is_empty() {
@@ -59,47 +86,14 @@ impl<'a> Packets<'a> {
             volume.layer_end = volume.layer_end.min(style.layers);
         }
         let sent = (volumes.len() > 1).then(HashMap::new);
-        Self {
-            geometry: Geometry { tile, components },
-            volumes,
-            next_volume: 0,
-            volume: None,
-            sent,
-            patience: PATIENCE,
-        }
+        Self { volumes, next_volume: 0, volume: None, sent, patience: PATIENCE }
     }
 
-    /// Whether the iterator ended because progression order changes repeat each other without end.
-    #[must_use]
-    pub fn gave_up(&self) -> bool {
-        self.patience == 0
-    }
-
-    fn next_anywhere(&mut self) -> Option<PacketId> {
-        loop {
-            if let Some(packet) = self.volume.as_mut().and_then(|volume| volume.next(self.geometry)) {
-                return Some(packet);
-            }
-            let change = self.volumes.get(self.next_volume)?;
-            self.next_volume += 1;
-            let volume = Volume::new(self.geometry.tile, change);
-            if self.volumes.len() > 1 {
-                self.patience = self.patience.saturating_sub(1 + volume.grids.len() as u64 / 16);
-            }
-            self.volume = Some(volume);
-            if self.patience == 0 {
-                return None;
-            }
-        }
-    }
-}
-
-impl Iterator for Packets<'_> {
-    type Item = PacketId;
-
-    fn next(&mut self) -> Option<PacketId> {
+    /// The next packet; `tile` and `components` are the same in all calls.
+    pub(super) fn next(&mut self, tile: &Tile, components: &[ComponentSize]) -> Option<PacketId> {
+        let geometry = Geometry { tile, components };
         while self.patience > 0 {
-            let packet = self.next_anywhere()?;
+            let packet = self.next_anywhere(geometry)?;
             let Some(sent) = &mut self.sent else { return Some(packet) };
             let layers = sent.entry((packet.component, packet.resolution, packet.precinct)).or_default();
             if *layers == packet.layer {
@@ -110,6 +104,24 @@ impl Iterator for Packets<'_> {
             self.patience -= 1;
         }
         None
+    }
+
+    fn next_anywhere(&mut self, geometry: Geometry<'_>) -> Option<PacketId> {
+        loop {
+            if let Some(packet) = self.volume.as_mut().and_then(|volume| volume.next(geometry)) {
+                return Some(packet);
+            }
+            let change = self.volumes.get(self.next_volume)?;
+            self.next_volume += 1;
+            let volume = Volume::new(geometry.tile, change);
+            if self.volumes.len() > 1 {
+                self.patience = self.patience.saturating_sub(1 + volume.grids.len() as u64 / 16);
+            }
+            self.volume = Some(volume);
+            if self.patience == 0 {
+                return None;
+            }
+        }
     }
 }
 

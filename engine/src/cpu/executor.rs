@@ -3,7 +3,7 @@
 use crate::plan::{Cell, Plan};
 use crate::runner::ParallelRunner;
 use std::sync::{Mutex, PoisonError};
-use wavetile_shaders::{component_transform, dequantise, idwt, idwt_53, idwt_97};
+use wavetile_shaders::{component_transform, dequantise, idwt};
 
 /// Runs plans with the shaders' CPU twins.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,10 +48,7 @@ fn run_cell(plan: &Plan, staging: &[u32], cell: &Cell, worker: &mut Worker) {
         let coefficients = &staging[plan.blocks[block as usize].staging.clone()];
         dequantise::run(&dequantise::DequantiseJob { source: 0, ..*job }, coefficients, arena);
     }
-    for level in &cell.levels {
-        level.reversible.iter().for_each(|job| idwt_53::run(job, arena, scratch));
-        level.irreversible.iter().for_each(|job| idwt_97::run(job, arena, scratch));
-    }
+    cell.levels.iter().flatten().for_each(|job| idwt::run(job, arena, scratch));
     cell.transform.iter().for_each(|job| component_transform::run(job, arena));
 }
 
@@ -63,7 +60,7 @@ mod tests {
     use crate::codestream::code_block::{BlockCoder, Orientation};
     use crate::codestream::header::CodeBlockStyle;
     use crate::geometry::{Rect, Size};
-    use crate::plan::{Level, PlannedBlock};
+    use crate::plan::PlannedBlock;
     use crate::runner::Serial;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use wavetile_shaders::component_transform::ComponentTransformJob;
@@ -131,7 +128,7 @@ mod tests {
                 blocks: vec![index as u32],
                 upload_words: 4,
                 dequantise: vec![dequantise],
-                levels: vec![Level { reversible: vec![level], irreversible: Vec::new() }],
+                levels: vec![vec![level]],
                 transform: vec![transform],
                 ..Cell::default()
             });

@@ -233,8 +233,7 @@ fn steps<'a>(
     let mut steps = Vec::new();
     add_jobs(&mut steps, tables, &pipelines.dequantise, &cell.dequantise, &[Binding::Coefficients])?;
     for level in &cell.levels {
-        add_jobs(&mut steps, tables, &pipelines.idwt_53, &level.reversible, &[])?;
-        add_jobs(&mut steps, tables, &pipelines.idwt_97, &level.irreversible, &[])?;
+        add_jobs(&mut steps, tables, pipelines.idwt(level), level, &[])?;
     }
     add_jobs(&mut steps, tables, &pipelines.component_transform, &cell.transform, &[])?;
     let Some(format) = format else { return Ok((steps, 0)) };

@@ -2,14 +2,16 @@
 
 use super::context::Context;
 use crate::error::DeviceError;
+use wavetile_shaders::idwt::IdwtJob;
 use wavetile_shaders::wgsl;
 
 /// One pipeline for each shader.
 #[derive(Debug)]
 pub(super) struct Pipelines {
     pub(super) dequantise: wgpu::ComputePipeline,
-    pub(super) idwt_53: wgpu::ComputePipeline,
-    pub(super) idwt_97: wgpu::ComputePipeline,
+    idwt_53: wgpu::ComputePipeline,
+    idwt_97: wgpu::ComputePipeline,
+    idwt_both: wgpu::ComputePipeline,
     pub(super) component_transform: wgpu::ComputePipeline,
     pub(super) pack: wgpu::ComputePipeline,
 }
@@ -19,17 +21,30 @@ impl Pipelines {
         context.guarded("building pipelines", || {
             let device = context.device();
             Ok(Self {
-                dequantise: build(device, "dequantise", wgsl::DEQUANTISE),
-                idwt_53: build(device, "idwt_53", wgsl::IDWT_53),
-                idwt_97: build(device, "idwt_97", wgsl::IDWT_97),
-                component_transform: build(device, "component_transform", wgsl::COMPONENT_TRANSFORM),
-                pack: build(device, "pack", wgsl::PACK),
+                dequantise: build(device, "dequantise", wgsl::DEQUANTISE, &[]),
+                idwt_53: build(device, "idwt_53", wgsl::IDWT, &[("WITH_97", 0.0)]),
+                idwt_97: build(device, "idwt_97", wgsl::IDWT, &[("WITH_53", 0.0)]),
+                idwt_both: build(device, "idwt", wgsl::IDWT, &[]),
+                component_transform: build(device, "component_transform", wgsl::COMPONENT_TRANSFORM, &[]),
+                pack: build(device, "pack", wgsl::PACK, &[]),
             })
         })
     }
+
+    /// The pipeline for the jobs of one level.
+    pub(super) fn idwt(&self, jobs: &[IdwtJob]) -> &wgpu::ComputePipeline {
+        let irreversible = jobs.iter().filter(|job| job.is_irreversible()).count();
+        if irreversible == 0 {
+            &self.idwt_53
+        } else if irreversible == jobs.len() {
+            &self.idwt_97
+        } else {
+            &self.idwt_both
+        }
+    }
 }
 
-fn build(device: &wgpu::Device, label: &str, text: &str) -> wgpu::ComputePipeline {
+fn build(device: &wgpu::Device, label: &str, text: &str, constants: &[(&str, f64)]) -> wgpu::ComputePipeline {
     let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
         label: Some(label),
         source: wgpu::ShaderSource::Wgsl(text.into()),
@@ -42,7 +57,7 @@ fn build(device: &wgpu::Device, label: &str, text: &str) -> wgpu::ComputePipelin
         // The kernels write all workgroup memory before they read it.
         compilation_options: wgpu::PipelineCompilationOptions {
             zero_initialize_workgroup_memory: false,
-            ..Default::default()
+            constants,
         },
         cache: None,
     })

@@ -4,7 +4,7 @@ use super::builder::{
     ComponentWork, OutputGrid, PlanRequest, TileWork, component_windows, transforms_components,
 };
 use super::support::band_window;
-use super::{Cell, Level, Plan, PlaneWindow};
+use super::{Cell, Plan, PlaneWindow};
 use crate::codestream::header::{MainHeader, WaveletTransform};
 use crate::codestream::tile::Tile;
 use crate::error::{CodestreamError, LimitError, Result};
@@ -173,22 +173,19 @@ impl<'a> CellBuilder<'a> {
                 hh: highs[2],
                 out: out.offset,
                 out_row: out.row,
-                padding: [0; 2],
+                flags: match transform {
+                    WaveletTransform::Reversible53 => 0,
+                    WaveletTransform::Irreversible97 => IdwtJob::IRREVERSIBLE,
+                },
+                padding: 0,
             };
-            self.level(index - 1, transform).push(job);
+            if self.cell.levels.len() < index {
+                self.cell.levels.resize_with(index, Vec::new);
+            }
+            self.cell.levels[index - 1].push(job);
             low = out;
         }
         Ok(low)
-    }
-
-    fn level(&mut self, index: usize, transform: WaveletTransform) -> &mut Vec<IdwtJob> {
-        if self.cell.levels.len() <= index {
-            self.cell.levels.resize_with(index + 1, Level::default);
-        }
-        match transform {
-            WaveletTransform::Reversible53 => &mut self.cell.levels[index].reversible,
-            WaveletTransform::Irreversible97 => &mut self.cell.levels[index].irreversible,
-        }
     }
 
     fn dequantise(

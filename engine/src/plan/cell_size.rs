@@ -56,8 +56,7 @@ impl CellSize {
         // Rows of texels are at most 8 bytes a pixel, and padded for texture copies.
         let texels = (u64::from(cell.rect.width()) * 8).next_multiple_of(256) * u64::from(cell.rect.height());
         let jobs = bytes(&cell.dequantise) + bytes(&cell.transform);
-        let levels: u64 =
-            cell.levels.iter().map(|level| bytes(&level.reversible) + bytes(&level.irreversible)).sum();
+        let levels: u64 = cell.levels.iter().map(|jobs| bytes(jobs)).sum();
         [u64::from(cell.arena_words) * 4, cell.upload_words * 4, texels, jobs + levels]
             .iter()
             .all(|&bytes| bytes <= self.buffer_bytes)

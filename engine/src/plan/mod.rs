@@ -105,36 +105,14 @@ pub struct Cell {
     pub upload_words: u64,
     /// `source` counts from the first word of this cell's coefficients, laid out as above.
     pub dequantise: Vec<DequantiseJob>,
-    /// Inverse wavelet levels in order, coarsest first.
-    pub levels: Vec<Level>,
+    /// Inverse wavelet levels in order, coarsest first; the jobs of one do not depend on each other.
+    pub levels: Vec<Vec<IdwtJob>>,
     /// The last step of every tile and component.
     pub transform: Vec<ComponentTransformJob>,
     /// Where the finished components lie in the arena.
     pub planes: Vec<PlaneWindow>,
     /// How they become texels; `row` and `format` are set by the executor's caller.
     pub pack: PackParameters,
-}
-
-impl Cell {
-    /// Bytes of its lists, but for those of the code-blocks.
-    pub(crate) fn job_bytes(&self) -> u64 {
-        let levels: usize =
-            self.levels.iter().map(|level| level.reversible.len() + level.irreversible.len()).sum();
-        let lists = levels * size_of::<IdwtJob>()
-            + self.levels.len() * size_of::<Level>()
-            + self.transform.len() * size_of::<ComponentTransformJob>()
-            + self.planes.len() * size_of::<PlaneWindow>();
-        (lists + size_of::<Self>()) as u64
-    }
-}
-
-/// The jobs of one wavelet level: they do not depend on each other.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Level {
-    /// 5/3, on `i32`.
-    pub reversible: Vec<IdwtJob>,
-    /// 9/7, on `f32`.
-    pub irreversible: Vec<IdwtJob>,
 }
 
 /// A finished component in the arena: `i32` samples.

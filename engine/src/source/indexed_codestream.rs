@@ -3,22 +3,21 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::ByteSource;
 use super::composition::Composition;
 use crate::codestream::header::{MainHeader, main_header_length};
 use crate::codestream::marker::{self, MarkerSegments};
-use crate::codestream::packet_index::{IndexInput, PacketIndex, PartData};
+use crate::codestream::packet_index::{IndexInput, PacketFinder, PacketIndex, PartData};
 use crate::codestream::tile::Tile;
 use crate::codestream::tile_part::{TilePartHeader, TileParts};
 use crate::data_bin::{BinView, DataBinId, PrecinctId};
 use crate::error::{CodestreamError, Error, Result};
 use crate::limits::Limits;
 
-/// A codestream in a file. Tiles are indexed when they are first asked for, each once, whichever thread
-/// asks; different tiles at the same time.
+/// A codestream in a file. The packets of a tile are looked for when they are first asked for, no further than
+/// it takes to find them; each once, whichever thread asks; those of different tiles at the same time.
 pub struct IndexedCodestream {
     source: Arc<dyn ByteSource>,
     limits: Limits,
@@ -30,14 +29,12 @@ pub struct IndexedCodestream {
     packet_lengths: Option<Vec<Range<usize>>>,
     packed_headers: Option<Vec<Range<usize>>>,
     tiles: Mutex<HashMap<u32, Arc<TileEntry>>>,
-    /// Resolution levels of the tiles in `tiles`.
-    resolutions: AtomicU64,
 }
 
 #[derive(Default)]
 struct TileEntry {
     head: Slot<TileHead>,
-    packets: Slot<PacketIndex>,
+    packets: Mutex<Option<PacketFinder>>,
 }
 
 /// A value that is made once. Failures to read are not kept.
@@ -63,7 +60,7 @@ impl<T> Slot<T> {
     }
 }
 
-/// The value is only ever replaced whole, so it is sound even if a thread panicked.
+/// No value is left half changed where a thread could panic.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -99,7 +96,6 @@ impl IndexedCodestream {
             limits: limits.clone(),
             source,
             tiles: Mutex::default(),
-            resolutions: AtomicU64::new(0),
         })
     }
 
@@ -123,16 +119,15 @@ impl IndexedCodestream {
         self.head(tile)?.tile.clone()
     }
 
-    /// Where the packets of a tile lie.
+    /// Where all packets of a tile lie. Made anew by each call: data-bins need but a part of it.
     ///
     /// # Errors
     /// As for [`tile`](Self::tile); or packet headers must be read, but use a block coder that is not
     /// supported or exceed the limits.
-    pub fn packet_index(&self, tile: u32) -> Result<Arc<PacketIndex>> {
-        let entry = self.entry(tile)?;
+    pub fn packet_index(&self, tile: u32) -> Result<PacketIndex> {
         let head = self.head(tile)?;
         let geometry = head.tile.clone()?;
-        entry.packets.get(|| self.index(&head, &geometry, true))
+        PacketIndex::build(&self.input(&head, &geometry))
     }
 
     /// The same index, but made without PLT and PLM.
@@ -140,22 +135,45 @@ impl IndexedCodestream {
     pub(crate) fn packet_index_from_headers(&self, tile: u32) -> Result<PacketIndex> {
         let head = self.head(tile)?;
         let geometry = head.tile.clone()?;
-        self.index(&head, &geometry, false)
+        let mut parts = head.parts.clone();
+        parts.iter_mut().for_each(|part| part.lengths = None);
+        PacketIndex::build(&IndexInput { parts: &parts, ..self.input(&head, &geometry) })
     }
 
-    fn index(&self, head: &TileHead, tile: &Tile, use_lengths: bool) -> Result<PacketIndex> {
-        let mut parts = Cow::Borrowed(&head.parts);
-        if !use_lengths {
-            parts.to_mut().iter_mut().for_each(|part| part.lengths = None);
-        }
-        PacketIndex::build(IndexInput {
+    fn input<'a>(&'a self, head: &'a TileHead, tile: &'a Tile) -> IndexInput<'a> {
+        IndexInput {
             source: &*self.source,
             tile,
             components: &self.header.size.components,
-            parts: &parts,
-            packed: head.packed.clone(),
+            parts: &head.parts,
+            packed: head.packed.as_deref(),
             limits: &self.limits,
-        })
+        }
+    }
+
+    /// Shows the packets found so far, those of a precinct among them, to `look`; and PPM or PPT.
+    fn with_packets<T>(&self, id: PrecinctId, look: impl FnOnce(&PacketFinder, &[u8]) -> T) -> Result<T> {
+        let entry = self.entry(id.tile)?;
+        let head = self.head(id.tile)?;
+        let tile = head.tile.clone()?;
+        let input = self.input(&head, &tile);
+        let mut packets = lock(&entry.packets);
+        let finder = packets.get_or_insert_with(|| PacketFinder::new(&input));
+        finder.find(&input, id.component, id.precinct)?;
+        Ok(look(finder, head.packed.as_deref().unwrap_or_default()))
+    }
+
+    /// Why packets of a tile are missing, if it is not for want of bytes, as far as they were looked for.
+    #[must_use]
+    pub fn damage(&self, tile: u32) -> Option<CodestreamError> {
+        let entry = self.entry(tile).ok()?;
+        lock(&entry.packets).as_ref()?.damage().cloned()
+    }
+
+    /// Packets of a tile that were looked for.
+    #[cfg(test)]
+    pub(crate) fn packets_found(&self, tile: u32) -> usize {
+        lock(&self.entry(tile).expect("a tile").packets).as_ref().map_or(0, PacketFinder::found)
     }
 
     /// Number of bytes of a data-bin that the file has; `None` if the codestream has no such bin.
@@ -199,16 +217,17 @@ impl IndexedCodestream {
     /// # Errors
     /// As for [`packet_index`](Self::packet_index).
     pub fn packet_ends(&self, id: PrecinctId) -> Result<Vec<u64>> {
-        let index = self.packet_index(id.tile)?;
-        let whole = index.whole_packets(id.component, id.precinct);
-        let mut end = 0;
-        let packets = index.packets(id.component, id.precinct).take(whole.into());
-        Ok(packets
-            .map(|packet| {
-                end += packet.packed_header.len() as u64 + (packet.range.end - packet.range.start);
-                end
-            })
-            .collect())
+        self.with_packets(id, |finder, packed| {
+            let whole = finder.whole_packets(id.component, id.precinct);
+            let mut end = 0;
+            let packets = finder.packets(packed, id.component, id.precinct).take(whole.into());
+            packets
+                .map(|packet| {
+                    end += packet.packed_header.len() as u64 + (packet.range.end - packet.range.start);
+                    end
+                })
+                .collect()
+        })
     }
 
     /// Shows a data-bin and whether it is complete to `look`.
@@ -241,24 +260,16 @@ impl IndexedCodestream {
                 if id.precinct >= precincts {
                     return Ok(None);
                 }
-                let index = self.packet_index(id.tile)?;
-                for packet in index.packets(id.component, id.precinct) {
-                    bin.push_bytes(packet.packed_header);
-                    bin.push_file(packet.range);
-                }
-                look(&bin, index.is_complete(id.component, id.precinct)).map(Some)
+                let complete = self.with_packets(id, |finder, packed| {
+                    for packet in finder.packets(packed, id.component, id.precinct) {
+                        bin.push_bytes(packet.packed_header.to_vec());
+                        bin.push_file(packet.range);
+                    }
+                    finder.is_complete(id.component, id.precinct)
+                })?;
+                look(&bin, complete).map(Some)
             }
             DataBinId::Tile(_) | DataBinId::Metadata(_) => Ok(None),
-        }
-    }
-
-    /// Forgets all other tiles if, with the resolution levels that `tile` adds, they would be too many. Whoever works
-    /// with one of them keeps it, and it is made again when it is asked for.
-    fn make_room(&self, tile: u32, added: u64) {
-        let held = self.resolutions.fetch_add(added, Ordering::Relaxed);
-        if held > 0 && held.saturating_add(added) > self.limits.max_code_blocks / 2 {
-            lock(&self.tiles).retain(|&other, _| other == tile);
-            self.resolutions.store(added, Ordering::Relaxed);
         }
     }
 
@@ -304,11 +315,7 @@ impl IndexedCodestream {
             });
         }
         let parameters = self.header.tile_parameters(tile, &bin);
-        let geometry = parameters.and_then(|parameters| {
-            parameters.check_limits(&self.limits)?;
-            Tile::new(&self.header, tile, parameters)
-        });
-        self.make_room(tile, geometry.as_ref().map_or(0, Tile::resolution_count));
+        let geometry = parameters.and_then(|parameters| Tile::new(&self.header, tile, parameters));
         Ok(TileHead { bin, complete, tile: geometry.map(Arc::new), parts, packed })
     }
 }

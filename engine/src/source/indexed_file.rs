@@ -143,7 +143,7 @@ impl DataBins for IndexedFile {
 
     fn damage(&self, codestream: u32, tile: u32) -> Option<CodestreamError> {
         let codestream = self.codestream(codestream).ok()??;
-        codestream.packet_index(tile).ok()?.damage.clone()
+        codestream.damage(tile)
     }
 }
 

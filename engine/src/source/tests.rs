@@ -115,6 +115,62 @@ fn packet_lengths_agree_with_packet_headers() {
     }
 }
 
+#[test]
+fn packets_are_looked_for_in_any_order_and_no_further_than_asked() {
+    for name in [
+        "testdata/files/byte_tlm_plt.jp2",
+        "testdata/files/gray-64x64-tp-layers-53.j2k",
+        "testdata/conformance/part4/p1_03.j2k",
+        "testdata/conformance/part4/p0_07.j2k",
+        "testdata/conformance/part4/p1_06.j2k",
+        "interop/one3.j2c",
+    ] {
+        let Some(path) = shared("packets_are_looked_for", name) else { return };
+        let bytes = std::fs::read(path).unwrap();
+        let whole = in_memory(&bytes);
+        let stream = whole.codestream(0).unwrap().unwrap();
+        let indices: Vec<_> =
+            (0..stream.header().tile_count()).map(|t| stream.packet_index(t).unwrap()).collect();
+        let mut ids: Vec<_> = (0..stream.header().tile_count())
+            .flat_map(|t| precincts(&stream.tile(t).unwrap()).collect::<Vec<_>>())
+            .collect();
+        for round in 0..3 {
+            let file = in_memory(&bytes);
+            let lazy = file.codestream(0).unwrap().unwrap();
+            for id in &ids {
+                let index = &indices[id.tile as usize];
+                let mut expected = Vec::new();
+                for packet in index.packets(id.component, id.precinct) {
+                    expected.extend(packet.packed_header);
+                    expected.extend(&bytes[packet.range.start as usize..packet.range.end as usize]);
+                }
+                let bin = bin_id(stream.header(), *id);
+                assert_eq!(file.read_bin(bin, 0..u64::MAX).unwrap(), expected, "{name}, {id:?}");
+                assert_eq!(file.packet_ends(*id).unwrap(), whole.packet_ends(*id).unwrap(), "{name}, {id:?}");
+            }
+            for (tile, index) in (0u32..).zip(&indices) {
+                assert_eq!(lazy.packets_found(tile) as u64, index.statistics.packets, "{name}");
+            }
+            // Backwards, then shuffled.
+            let length = ids.len();
+            ids = match round {
+                0 => ids.into_iter().rev().collect(),
+                _ => (0..length).map(|i| ids[i * 7919 % length]).collect(),
+            };
+        }
+        let first = in_memory(&bytes);
+        let lazy = first.codestream(0).unwrap().unwrap();
+        let id = PrecinctId { tile: 0, component: 0, precinct: 0 };
+        let layers = usize::from(lazy.tile(0).unwrap().parameters.style.layers);
+        assert_eq!(first.packet_ends(id).unwrap().len(), layers);
+        let found = lazy.packets_found(0);
+        assert!(found >= layers && found as u64 <= indices[0].statistics.packets, "{name}: {found}");
+        if name.ends_with("one3.j2c") {
+            assert_eq!(found, layers, "{name} has the coarsest resolution of the first component first");
+        }
+    }
+}
+
 /// All data-bins of the first codestream, with their bytes.
 fn bins(file: &IndexedFile) -> Vec<(DataBinId, Vec<u8>, bool)> {
     let stream = file.codestream(0).unwrap().unwrap();

@@ -2,7 +2,6 @@
 
 use crate::rig::{Random, assert_same_words, executor, plan_on_arena, run_on_arena};
 use std::ops::Range;
-use wavetile_engine::plan::Level;
 use wavetile_shaders::idwt::IdwtJob;
 
 /// Input window and output window of a job, both on absolute coordinates.
@@ -57,7 +56,8 @@ fn shapes(random: &mut Random) -> Vec<Shape> {
 }
 
 /// Lays all jobs' bands and outputs one after another; gives the jobs and the words they take.
-fn lay_out(shapes: &[Shape]) -> (Vec<IdwtJob>, u32) {
+/// Jobs for `shapes` with the flags of `flags`, taken in turns.
+fn lay_out(shapes: &[Shape], flags: &[u32]) -> (Vec<IdwtJob>, u32) {
     let mut end = 0;
     let mut take = |words: u32| {
         end += words;
@@ -65,7 +65,8 @@ fn lay_out(shapes: &[Shape]) -> (Vec<IdwtJob>, u32) {
     };
     let jobs = shapes
         .iter()
-        .map(|Shape { input: [x, y], output: [out_x, out_y] }| {
+        .zip(flags.iter().cycle())
+        .map(|(Shape { input: [x, y], output: [out_x, out_y] }, &flags)| {
             let low = |range: &Range<u32>| range.end.div_ceil(2) - range.start.div_ceil(2);
             let high = |range: &Range<u32>| range.end / 2 - range.start / 2;
             // One word more: rows with gaps.
@@ -85,7 +86,8 @@ fn lay_out(shapes: &[Shape]) -> (Vec<IdwtJob>, u32) {
                 hh: take(high(x) * high(y)),
                 out: take(out_row * (out_y.end - out_y.start)),
                 out_row,
-                padding: [0; 2],
+                flags,
+                padding: 0,
             }
         })
         .collect();
@@ -182,12 +184,12 @@ fn literal_97(first: u32, line: &mut [u32]) {
 fn levels_of_5_3_are_bit_exact_for_windows_of_all_shapes() {
     let Some(executor) = executor("levels_of_5_3_are_bit_exact_for_windows_of_all_shapes") else { return };
     let mut random = Random::new(53);
-    let (jobs, words) = lay_out(&shapes(&mut random));
+    let (jobs, words) = lay_out(&shapes(&mut random), &[0]);
     for mask in [0xff_u32, u32::MAX] {
         // Small values, and values that overflow.
         let staging: Vec<u32> = (0..words).map(|_| (random.word() & mask).wrapping_sub(mask / 2)).collect();
         let mut plan = plan_on_arena(words);
-        plan.cells[0].levels = vec![Level { reversible: jobs.clone(), irreversible: Vec::new() }];
+        plan.cells[0].levels = vec![jobs.clone()];
         let found = run_on_arena(executor, &plan, &staging);
         let mut expected = staging;
         jobs.iter().for_each(|job| literal(job, &mut expected, literal_53));
@@ -208,10 +210,10 @@ fn levels_of_9_7_are_those_of_the_formulas_for_windows_of_all_shapes() {
         return;
     };
     let mut random = Random::new(97);
-    let (jobs, words) = lay_out(&shapes(&mut random));
+    let (jobs, words) = lay_out(&shapes(&mut random), &[IdwtJob::IRREVERSIBLE]);
     let staging: Vec<u32> = (0..words).map(|_| random.float(1000.0).to_bits()).collect();
     let mut plan = plan_on_arena(words);
-    plan.cells[0].levels = vec![Level { reversible: Vec::new(), irreversible: jobs.clone() }];
+    plan.cells[0].levels = vec![jobs.clone()];
     let found = run_on_arena(executor, &plan, &staging);
     let mut expected = staging;
     jobs.iter().for_each(|job| literal(job, &mut expected, literal_97));
@@ -221,6 +223,39 @@ fn levels_of_9_7_are_those_of_the_formulas_for_windows_of_all_shapes() {
     // Drivers may fuse a product with a sum: each of the eight lifting steps then rounds once less.
     let difference = relative_difference(&found, &expected);
     assert!(difference <= 8.0 * f32::EPSILON, "relative difference {difference:e}");
+}
+
+#[test]
+fn a_level_with_both_wavelets_is_one_dispatch() {
+    let Some(executor) = executor("a_level_with_both_wavelets_is_one_dispatch") else { return };
+    let mut random = Random::new(5397);
+    let (jobs, words) = lay_out(&shapes(&mut random), &[0, IdwtJob::IRREVERSIBLE, IdwtJob::IRREVERSIBLE]);
+    // Any word is an integer to 5/3.
+    let staging: Vec<u32> = (0..words).map(|_| random.float(1000.0).to_bits()).collect();
+    let mut plan = plan_on_arena(words);
+    plan.cells[0].levels = vec![jobs.clone()];
+    let mut found = Vec::new();
+    let take = &mut |_: &_, _: &_, samples: &[i32]| found.extend(samples.iter().map(|&sample| sample as u32));
+    let statistics = executor.read_planes(&plan, &staging, take).unwrap();
+    assert_eq!(statistics.dispatches, 2, "dequantise and the level");
+    let mut expected = staging;
+    for job in &jobs {
+        literal(job, &mut expected, if job.is_irreversible() { literal_97 } else { literal_53 });
+    }
+    if executor.context().adapter_info().device_type == wgpu::DeviceType::Cpu {
+        assert_same_words("both", &found, &expected);
+    }
+    let samples = |job: &IdwtJob, words: &[u32]| {
+        words[job.out as usize..][..(job.out_row * (job.out_y1 - job.out_y0)) as usize].to_vec()
+    };
+    for job in jobs {
+        let (found, expected) = (samples(&job, &found), samples(&job, &expected));
+        if job.is_irreversible() {
+            assert!(found.is_empty() || relative_difference(&found, &expected) <= 8.0 * f32::EPSILON);
+        } else {
+            assert_same_words("5/3 beside 9/7", &found, &expected);
+        }
+    }
 }
 
 #[test]

@@ -96,10 +96,10 @@ impl Statement {
         Self { codestreams: None, subtract: true, bins, extent: Extent::Whole }
     }
 
-    /// Whether it is about codestream `number`, in a request whose only codestream is 0.
+    /// Whether it is about codestream `number`; `asked`: the request asks for that codestream.
     #[must_use]
-    pub fn is_about(&self, number: u64) -> bool {
-        self.codestreams.as_ref().map_or(number == 0, |ranges| ranges.iter().any(|range| range.holds(number)))
+    pub fn is_about(&self, number: u64, asked: bool) -> bool {
+        self.codestreams.as_ref().map_or(asked, |ranges| ranges.iter().any(|range| range.holds(number)))
     }
 
     fn parse(text: &str) -> Result<Self, FieldError> {
@@ -153,7 +153,7 @@ impl fmt::Display for CacheModel {
             if statement.codestreams != *bracket
                 && let Some(ranges) = &statement.codestreams
             {
-                let ranges: Vec<String> = ranges.iter().map(NumberRange::to_string).collect();
+                let ranges: Vec<String> = ranges.iter().map(|range| range.without_star()).collect();
                 write!(f, "[{}]", ranges.join(";"))?;
             }
             bracket = &statement.codestreams;
@@ -214,7 +214,8 @@ mod tests {
     fn brackets_hold_until_the_next_and_choose_codestreams() {
         let model = CacheModel::parse("P9,[1-2]P1,P2,[3-]Hm").unwrap();
         let about = |codestream| {
-            let about = model.statements.iter().filter(|statement| statement.is_about(codestream));
+            let about =
+                model.statements.iter().filter(|statement| statement.is_about(codestream, codestream == 0));
             about.map(Statement::to_string).collect::<Vec<_>>().join(",")
         };
         assert_eq!(about(0), "P9");

@@ -3,10 +3,12 @@
 use super::cache_model::CacheModel;
 use super::client_events::{ClientError, ClientOptions, Ending, Event, Outgoing, Progress};
 use super::client_holdings;
+use super::fields::NumberRange;
 use super::message::eor;
 use super::message_reader::{MessageEvent, MessageReader};
 use super::request::{CloseChannels, Request, SERVICE_PATH};
 use super::response::{self, NewChannel};
+use super::view_window_fields::StreamRange;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -19,6 +21,8 @@ pub struct Client {
     options: ClientOptions,
     bins: Arc<RwLock<DataBinCache>>,
     window: Option<ViewWindow>,
+    /// Codestreams that the window is of.
+    codestreams: Vec<NumberRange>,
     /// Number of the window.
     number: u64,
     want: Want,
@@ -103,6 +107,7 @@ impl Client {
             options,
             bins: Arc::default(),
             window: None,
+            codestreams: vec![NumberRange::one(0)],
             number: 0,
             want: Want::Window,
             target_id: None,
@@ -136,6 +141,18 @@ impl Client {
     pub fn set_window(&mut self, window: Option<ViewWindow>) -> u64 {
         if window != self.window {
             self.window = window;
+            self.number += 1;
+            self.want = Want::Window;
+        }
+        self.number
+    }
+
+    /// Changes which codestreams of a file (JPX) the window is of; at first the first one, number 0. Returns the
+    /// number of the window, as [`set_window`](Self::set_window). Where codestreams differ in size, each is asked
+    /// for the window as the server fits it to it.
+    pub fn set_codestreams(&mut self, codestreams: Vec<NumberRange>) -> u64 {
+        if codestreams != self.codestreams {
+            self.codestreams = codestreams;
             self.number += 1;
             self.want = Want::Window;
         }
@@ -375,14 +392,15 @@ impl Client {
     fn send_window(&mut self) -> Outgoing {
         let opens_channel = self.options.sessions && !self.refused_session && self.channel.is_none();
         let correction = self.channel.as_ref().is_some_and(ChannelOfClient::owes_correction);
-        let mut statements = if correction { client_holdings::nothing() } else { Vec::new() };
+        let first_only = self.codestreams == [NumberRange::one(0)];
+        let mut statements = if correction { client_holdings::nothing(first_only) } else { Vec::new() };
         if correction || self.channel.is_none() {
             let bins = self.bins.read().unwrap_or_else(PoisonError::into_inner);
-            statements.extend(client_holdings::statements(&bins, self.options.model_length));
+            statements.extend(client_holdings::statements(&bins, first_only, self.options.model_length));
         }
         let mut request = Request {
             types: vec!["jpp-stream".to_owned()],
-            streams: super::view_window_fields::streams("0").unwrap_or_default(),
+            streams: self.codestreams.iter().map(|&range| StreamRange { range, step: 1 }).collect(),
             length: self.options.length,
             window: self.window.clone(),
             model: CacheModel { statements },

@@ -1,11 +1,11 @@
 //! What a client tells a server of the data-bins that it holds (`model`, T.808 C.8).
 
-use super::cache_model::{BinSelector, Extent, Statement};
+use super::cache_model::{BinSelector, CacheModel, Extent, Statement};
 use super::fields::NumberRange;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId};
 
-/// Takes back whatever the server believes.
-pub(super) fn nothing() -> Vec<Statement> {
+/// Takes back whatever the server believes: of codestream 0 and the metadata, or of all.
+pub(super) fn nothing(first_only: bool) -> Vec<Statement> {
     let all = NumberRange::ALL;
     let bins = [
         BinSelector::MainHeader,
@@ -13,40 +13,54 @@ pub(super) fn nothing() -> Vec<Statement> {
         BinSelector::Precincts(all),
         BinSelector::Metadata(all),
     ];
-    bins.map(Statement::lacks).into()
+    let codestreams = (!first_only).then(|| vec![NumberRange { from: 0, to: None }]);
+    bins.map(|bins| Statement { codestreams: codestreams.clone(), ..Statement::lacks(bins) }).into()
 }
 
-/// Statements for what `cache` holds of codestream 0 and the metadata, at most `room` bytes of text. What
-/// finds no room will be sent again: single bins are left out before runs of them.
-pub(super) fn statements(cache: &DataBinCache, room: usize) -> Vec<Statement> {
-    let mut ids: Vec<DataBinId> =
-        cache.ids().filter(|(codestream, _)| *codestream == 0).map(|(_, id)| id).collect();
+/// Statements for what `cache` holds, at most `room` bytes of text: of codestream 0 and the metadata alone, as many
+/// servers know no other, or of all. What finds no room will be sent again: single bins are left out before runs
+/// of them.
+pub(super) fn statements(cache: &DataBinCache, first_only: bool, room: usize) -> Vec<Statement> {
+    let mut ids: Vec<(u32, DataBinId)> =
+        cache.ids().filter(|(codestream, _)| *codestream == 0 || !first_only).collect();
     ids.sort_unstable();
-    let mut runs: Vec<(DataBinId, u64)> = Vec::new();
-    let mut partial: Vec<(DataBinId, u64)> = Vec::new();
-    for id in ids {
-        if !cache.is_complete(0, id) {
-            partial.push((id, cache.contiguous_len(0, id)));
+    let mut runs: Vec<(u32, DataBinId, u64)> = Vec::new();
+    let mut partial: Vec<(u32, DataBinId, u64)> = Vec::new();
+    for (codestream, id) in ids {
+        if !cache.is_complete(codestream, id) {
+            partial.push((codestream, id, cache.contiguous_len(codestream, id)));
             continue;
         }
         match runs.last_mut() {
-            Some((first, count)) if follows(*first, *count, id) => *count += 1,
-            _ => runs.push((id, 1)),
+            Some((of, first, count)) if *of == codestream && follows(*first, *count, id) => *count += 1,
+            _ => runs.push((codestream, id, 1)),
         }
     }
-    partial.retain(|(_, bytes)| *bytes > 0);
-    runs.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    partial.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
-    let runs = runs.into_iter().filter_map(|(first, count)| Some(Statement::has(select(first, count)?)));
-    let partial = partial.into_iter().filter_map(|(id, bytes)| {
-        Some(Statement { extent: Extent::Bytes(bytes), ..Statement::has(select(id, 1)?) })
+    partial.retain(|(.., bytes)| *bytes > 0);
+    runs.sort_by_key(|(.., count)| std::cmp::Reverse(*count));
+    partial.sort_by_key(|(.., bytes)| std::cmp::Reverse(*bytes));
+    let about = |codestream: u32, bins| Statement {
+        codestreams: (!first_only).then(|| vec![NumberRange::one(codestream.into())]),
+        ..Statement::has(bins)
+    };
+    let runs = runs.into_iter().filter_map(|(codestream, first, count)| {
+        Some((codestream, about(codestream, select(first, count)?)))
+    });
+    let partial = partial.into_iter().filter_map(|(codestream, id, bytes)| {
+        let extent = Extent::Bytes(bytes);
+        Some((codestream, Statement { extent, ..about(codestream, select(id, 1)?) }))
     });
     let mut used = 0;
-    let fitting = runs.chain(partial).take_while(|statement| {
-        used += statement.to_string().len() + 1;
-        used <= room
-    });
-    fitting.collect()
+    let mut fitting: Vec<(u32, Statement)> = runs
+        .chain(partial)
+        .take_while(|(_, statement)| {
+            used += CacheModel { statements: vec![statement.clone()] }.to_string().len() + 1;
+            used <= room
+        })
+        .collect();
+    // A bracket holds for all that follows it.
+    fitting.sort_by_key(|(codestream, _)| *codestream);
+    fitting.into_iter().map(|(_, statement)| statement).collect()
 }
 
 /// Whether `id` is the `count`th after `first`.
@@ -73,7 +87,6 @@ fn select(first: DataBinId, count: u64) -> Option<BinSelector> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::cache_model::CacheModel;
     use super::*;
 
     fn cache() -> DataBinCache {
@@ -90,7 +103,16 @@ mod tests {
     }
 
     fn text(room: usize) -> String {
-        CacheModel { statements: statements(&cache(), room) }.to_string()
+        CacheModel { statements: statements(&cache(), true, room) }.to_string()
+    }
+
+    #[test]
+    fn other_codestreams_are_named_in_brackets() {
+        let all = CacheModel { statements: statements(&cache(), false, 100) }.to_string();
+        assert_eq!(all, "[0]P7-9,Hm,P20,M0,P10:4,[1]P12");
+        assert!(statements(&cache(), false, 5).is_empty());
+        let nothing = CacheModel { statements: nothing(false) }.to_string();
+        assert_eq!(nothing, "[0-]-Hm,-H*,-P*,-M*");
     }
 
     #[test]

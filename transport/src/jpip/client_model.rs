@@ -5,7 +5,7 @@ use super::fields::NumberRange;
 use super::held::{Held, HeldMap};
 use wavetile_engine::data_bin::DataBinId;
 
-/// The state of all data-bins of codestream 0 and of the metadata.
+/// The state of all data-bins of one codestream, and of the metadata if it is the first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ClientModel {
     main_header: Held,
@@ -39,11 +39,17 @@ impl ClientModel {
         }
     }
 
-    /// Applies what the client itself says about codestream 0. Statements that add are left out unless
-    /// `additive`: those of a late request may be out of date.
-    pub(super) fn apply(&mut self, model: &CacheModel, additive: bool) {
+    /// Applies what the client itself says about codestream `number`; `asked`: its request asks for that
+    /// codestream. Statements that add are left out unless `additive`: those of a late request may be out of
+    /// date.
+    pub(super) fn apply(&mut self, model: &CacheModel, number: u32, asked: bool, additive: bool) {
         for statement in &model.statements {
-            if !statement.is_about(0) || !(additive || statement.subtract) {
+            let about = match statement.bins {
+                // The metadata is that of the file.
+                BinSelector::Metadata(_) => number == 0,
+                _ => statement.is_about(number.into(), asked),
+            };
+            if !about || !(additive || statement.subtract) {
                 continue;
             }
             let (extent, subtract) = (statement.extent, statement.subtract);
@@ -97,7 +103,7 @@ mod tests {
     fn said(texts: &[&str]) -> ClientModel {
         let mut model = ClientModel::default();
         for text in texts {
-            model.apply(&CacheModel::parse(text).unwrap(), true);
+            model.apply(&CacheModel::parse(text).unwrap(), 0, true, true);
         }
         model
     }
@@ -126,7 +132,22 @@ mod tests {
     #[test]
     fn a_late_request_only_takes_away() {
         let mut model = said(&["P5"]);
-        model.apply(&CacheModel::parse("P6,-P5").unwrap(), false);
+        model.apply(&CacheModel::parse("P6,-P5").unwrap(), 0, true, false);
         assert_eq!(model, ClientModel::default());
+    }
+
+    #[test]
+    fn each_codestream_takes_what_is_said_of_it_and_the_first_the_metadata() {
+        let statements = CacheModel::parse("P1,[1]P2,M0").unwrap();
+        let model = |number, asked| {
+            let mut model = ClientModel::default();
+            model.apply(&statements, number, asked, true);
+            [DataBinId::Precinct(1), DataBinId::Precinct(2), DataBinId::Metadata(0)]
+                .map(|id| model.held(id) == Held::All)
+        };
+        assert_eq!(model(0, true), [true, false, true]);
+        assert_eq!(model(1, true), [true, true, false]);
+        assert_eq!(model(1, false), [false, true, false]);
+        assert_eq!(model(2, false), [false; 3]);
     }
 }

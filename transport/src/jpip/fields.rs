@@ -39,6 +39,11 @@ impl NumberRange {
         Self { from: number, to: Some(number) }
     }
 
+    /// In a form for places where `*` has no meaning.
+    pub(super) fn without_star(self) -> String {
+        if self == Self::ALL { "0-".to_owned() } else { self.to_string() }
+    }
+
     /// Whether `number` lies inside.
     #[must_use]
     pub fn holds(self, number: u64) -> bool {

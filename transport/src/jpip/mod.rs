@@ -12,6 +12,7 @@ pub mod fields;
 mod held;
 pub mod message;
 pub mod message_reader;
+mod part;
 pub mod picture;
 pub mod request;
 pub mod response;

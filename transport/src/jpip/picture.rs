@@ -6,9 +6,9 @@ use wavetile_engine::Result;
 use wavetile_engine::codestream::header::MainHeader;
 use wavetile_engine::codestream::tile::Tile;
 use wavetile_engine::data_bin::{DataBinId, PrecinctId};
-use wavetile_engine::source::IndexedFile;
+use wavetile_engine::source::{IndexedCodestream, IndexedFile};
 
-/// A picture that can be served: one codestream, cut into data-bins.
+/// A picture that can be served: one codestream, cut into data-bins; and the way to the others of its file.
 pub trait Picture: Send + Sync {
     /// The main header.
     fn header(&self) -> &MainHeader;
@@ -38,6 +38,21 @@ pub trait Picture: Send + Sync {
     /// # Errors
     /// The codestream is damaged, or the file cannot be read.
     fn packet_ends(&self, precinct: PrecinctId) -> Result<Vec<u64>>;
+
+    /// Codestreams of the file, this one included.
+    fn codestream_count(&self) -> u32 {
+        1
+    }
+
+    /// Another codestream of the file, which has no metadata of its own; `None` if there are fewer. It is not
+    /// asked for number 0, which is this one.
+    ///
+    /// # Errors
+    /// That codestream is damaged, or the file cannot be read.
+    fn codestream(&self, number: u32) -> Result<Option<Arc<dyn Picture>>> {
+        let _ = number;
+        Ok(None)
+    }
 }
 
 /// How much there is of a data-bin.
@@ -65,6 +80,37 @@ impl Picture for IndexedFile {
             (_, Some(codestream)) => codestream.is_bin_complete(id)?.unwrap_or(false),
         };
         Ok(Some(BinLength { bytes, complete }))
+    }
+
+    fn read_bin(&self, id: DataBinId, range: Range<u64>) -> Result<Vec<u8>> {
+        self.read_bin(id, range)
+    }
+
+    fn packet_ends(&self, precinct: PrecinctId) -> Result<Vec<u64>> {
+        self.packet_ends(precinct)
+    }
+
+    fn codestream_count(&self) -> u32 {
+        self.codestream_count()
+    }
+
+    fn codestream(&self, number: u32) -> Result<Option<Arc<dyn Picture>>> {
+        Ok(self.codestream(number)?.map(|codestream| codestream as Arc<dyn Picture>))
+    }
+}
+
+impl Picture for IndexedCodestream {
+    fn header(&self) -> &MainHeader {
+        self.header()
+    }
+
+    fn tile(&self, tile: u32) -> Result<Arc<Tile>> {
+        self.tile(tile)
+    }
+
+    fn bin_len(&self, id: DataBinId) -> Result<Option<BinLength>> {
+        let Some(bytes) = self.bin_len(id)? else { return Ok(None) };
+        Ok(Some(BinLength { bytes, complete: self.is_bin_complete(id)?.unwrap_or(false) }))
     }
 
     fn read_bin(&self, id: DataBinId, range: Range<u64>) -> Result<Vec<u8>> {

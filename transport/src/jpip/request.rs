@@ -1,6 +1,6 @@
 //! Requests (T.808 Annex C): the fields of a query string, read and written.
 
-use super::cache_model::CacheModel;
+use super::cache_model::{BinSelector, CacheModel, Statement};
 use super::fields::{FieldError, decode, encode, encode_path, number};
 use super::view_window_fields::{self, StreamRange, ViewWindowFields};
 use wavetile_engine::view_window::ViewWindow;
@@ -132,14 +132,28 @@ impl Request {
         fields.join("&")
     }
 
-    /// Whether codestream `number` is asked for.
-    #[must_use]
-    pub fn wants_codestream(&self, number: u64) -> bool {
-        if self.streams.is_empty() {
-            number == 0
-        } else {
-            self.streams.iter().any(|range| range.holds(number))
+    /// The codestreams that are asked for, of `count` that there are, ascending.
+    pub fn codestreams(&self, count: u32) -> impl Iterator<Item = u32> + Send + use<> {
+        let streams = self.streams.clone();
+        (0..count).filter(move |&number| wants(&streams, number))
+    }
+
+    /// The codestreams, of `count`, that the cache model is about; `None` if it would take too long to tell.
+    pub(super) fn modelled_codestreams(&self, count: u32) -> Option<Vec<u32>> {
+        let statements = &self.model.statements;
+        if u64::from(count).saturating_mul(statements.len() as u64) > MOST_COMPARED {
+            return None;
         }
+        let is_about = |statement: &Statement, number: u32| match statement.bins {
+            BinSelector::Metadata(_) => number == 0,
+            _ => statement.is_about(number.into(), wants(&self.streams, number)),
+        };
+        Some((0..count).filter(|&number| statements.iter().any(|one| is_about(one, number))).collect())
+    }
+
+    /// Whether codestream `number` is asked for.
+    pub(super) fn wants_codestream(&self, number: u32) -> bool {
+        wants(&self.streams, number)
     }
 
     /// Whether the client takes JPP-streams.
@@ -184,6 +198,14 @@ impl Request {
     }
 }
 
+/// Pairs of codestreams and statements that are looked at.
+const MOST_COMPARED: u64 = 1 << 22;
+
+/// Without a `stream` field, codestream 0.
+fn wants(streams: &[StreamRange], number: u32) -> bool {
+    if streams.is_empty() { number == 0 } else { streams.iter().any(|range| range.holds(number.into())) }
+}
+
 fn token(field: &'static str, value: String) -> Result<String, FieldError> {
     if value.is_empty() { Err(FieldError::new(field, &value, "empty")) } else { Ok(value) }
 }
@@ -195,14 +217,12 @@ fn list(value: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::cache_model::Statement;
     use super::super::fields::NumberRange;
     use super::*;
     use proptest::prelude::*;
     use wavetile_engine::geometry::Size;
 
     fn full() -> Request {
-        use super::super::cache_model::BinSelector;
         Request {
             target: None,
             target_id: Some("0".into()),

@@ -30,6 +30,7 @@ pub(super) struct Selection {
 }
 
 enum Stage {
+    OnlyMetadata,
     Metadata,
     MainHeader,
     TileHeaders(Tiles),
@@ -51,15 +52,26 @@ struct Pass {
 }
 
 impl Selection {
-    /// What `window` needs, up to a number of layers; `None` = headers and metadata only.
-    pub(super) fn new(picture: Arc<dyn Picture>, window: Option<(GridWindow, u16)>) -> Self {
-        Self { picture, window, stage: Stage::Metadata }
+    /// Nothing but the metadata.
+    pub(super) fn metadata(picture: Arc<dyn Picture>) -> Self {
+        Self { picture, window: None, stage: Stage::OnlyMetadata }
+    }
+
+    /// What `window` needs, up to a number of layers; `None` = headers only. `metadata`: begin with the
+    /// metadata.
+    pub(super) fn new(picture: Arc<dyn Picture>, window: Option<(GridWindow, u16)>, metadata: bool) -> Self {
+        let stage = if metadata { Stage::Metadata } else { Stage::MainHeader };
+        Self { picture, window, stage }
     }
 
     /// The next item; `None` when everything was named.
     pub(super) fn next(&mut self) -> Option<Item> {
         loop {
             match &mut self.stage {
+                Stage::OnlyMetadata => {
+                    self.stage = Stage::Done;
+                    return Some(Item::Whole(DataBinId::Metadata(0)));
+                }
                 Stage::Metadata => {
                     self.stage = Stage::MainHeader;
                     return Some(Item::Whole(DataBinId::Metadata(0)));

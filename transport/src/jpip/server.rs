@@ -1,21 +1,20 @@
 //! The JPIP server: requests in, replies with pulled bodies out. No socket, no clock, no random source of
 //! its own.
 
-use super::body::{Body, Knowledge, Stream};
+use super::body::{Body, Stream};
+use super::cache_model::CacheModel;
 use super::catalogue::{Catalogue, Offered, TargetError};
 use super::client_model::ClientModel;
 use super::message::{MessageWriter, eor};
+use super::part::{Source, Wanted};
 use super::request::{CloseChannels, Request, SERVICE_PATH};
 use super::response::{NewChannel, ResponseHead};
-use super::selection::Selection;
 use super::session::{Channel, ChannelState, Session, SessionState, Turn};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use wavetile_engine::plan::coverage::GridWindow;
-use wavetile_engine::view_window::{ResolvedWindow, ViewWindow};
 
 /// Limits and habits of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -338,47 +337,41 @@ impl Server {
     ) -> Body {
         // What a client says of another state of the picture is of no use.
         let same = request.target_id.as_ref().is_none_or(|id| id == "0" || *id == offered.target_id);
-        let (turn, knowledge) =
-            match channel.and_then(|channel| self.take_turn(channel, request, offered, same)) {
-                Some((turn, knowledge)) => (Some(turn), knowledge),
-                None => {
-                    let mut model = ClientModel::default();
-                    if same {
-                        model.apply(&request.model, true);
-                    }
-                    (None, Knowledge::Request(model))
-                }
-            };
-        let header = offered.picture.header();
-        let mut done = eor::WINDOW_DONE;
-        let mut selected = None;
-        if let Some(asked) = request.window.as_ref().filter(|_| request.wants_codestream(0)) {
-            let layers = header.tile_parameters.style.layers;
-            let used = asked.resolve(header);
-            head.put_window(asked, &used, layers);
-            if is_whole(asked, &used, layers) {
-                done = eor::IMAGE_DONE;
+        let count = offered.picture.codestream_count();
+        let (turn, source) = match channel.and_then(|channel| self.take_turn(channel, request, offered, same))
+        {
+            Some((turn, source)) => (Some(turn), source),
+            None => {
+                let said = if same { request.model.clone() } else { CacheModel::default() };
+                (None, Source::Request(said))
             }
-            let grid =
-                GridWindow { region: used.grid_region, reduce: used.reduce, components: used.components };
-            selected = Some((grid, asked.layers.unwrap_or(u16::MAX)));
+        };
+        let wanted = Wanted { file: offered.picture.clone(), window: request.window.clone(), source };
+        let mut rest = Box::new(request.codestreams(count).peekable());
+        // A broken codestream must not keep the client from those after it.
+        let first = rest.peek().and_then(|&number| wanted.part(number).ok().flatten());
+        if let (Some(first), Some(asked)) = (&first, &request.window) {
+            let header = first.header();
+            head.put_window(asked, &asked.resolve(header), header.tile_parameters.style.layers);
         }
+        let part = match rest.next_if_eq(&0).and(first) {
+            Some(part) => part,
+            None => wanted.metadata(),
+        };
         if request.length == Some(0) {
             return Body::end(eor::BYTE_LIMIT);
         }
+        let whole = (0..count).all(|number| request.wants_codestream(number));
         Body::stream(Stream {
-            picture: offered.picture.clone(),
-            selection: Selection::new(offered.picture.clone(), selected),
-            knowledge,
+            wanted,
+            part,
+            rest,
+            whole,
             turn,
             budget: request.length.unwrap_or(self.options.default_length),
             most_payload: self.options.message_payload.max(1),
-            done,
             writer: MessageWriter::new(),
             piece: None,
-            skipped: 0,
-            layer: 0,
-            more_layers: false,
         })
     }
 
@@ -390,7 +383,7 @@ impl Server {
         request: &Request,
         offered: &Offered,
         same: bool,
-    ) -> Option<(Turn, Knowledge)> {
+    ) -> Option<(Turn, Source)> {
         let channel = self.channels.get_mut(channel)?;
         let session = self.sessions.get(&channel.session)?.state.clone();
         let late = request.request_id.is_some_and(|id| channel.newest_id.is_some_and(|newest| id < newest));
@@ -402,10 +395,21 @@ impl Server {
         };
         // Only after the turn: no older response may note anything behind this.
         if same && !request.model.is_empty() {
-            session.change(&offered.target_id, |model| model.apply(&request.model, !late));
+            match request.modelled_codestreams(offered.picture.codestream_count()) {
+                Some(numbers) => {
+                    for number in numbers {
+                        let asked = request.wants_codestream(number);
+                        let change =
+                            |model: &mut ClientModel| model.apply(&request.model, number, asked, !late);
+                        session.change(&(offered.target_id.clone(), number), change);
+                    }
+                }
+                // What it says is lost, but it may have said that it lacks something.
+                None => session.forget(),
+            }
         }
         let turn = Turn { channel: channel.state.clone(), number };
-        Some((turn, Knowledge::Session { session, target_id: offered.target_id.clone() }))
+        Some((turn, Source::Session { session, target_id: offered.target_id.clone() }))
     }
 }
 
@@ -413,12 +417,4 @@ fn put_request_id(head: &mut ResponseHead, request: &Request) {
     if let Some(id) = request.request_id {
         head.put("JPIP-qid", id.to_string());
     }
-}
-
-/// Whether a window asks for everything there is of the codestream.
-fn is_whole(asked: &ViewWindow, used: &ResolvedWindow, layers: u16) -> bool {
-    used.reduce == 0
-        && used.region.size() == used.frame_size
-        && used.components.is_none()
-        && asked.layers.is_none_or(|asked| asked >= layers)
 }

@@ -49,11 +49,13 @@ impl Turn {
     }
 }
 
+/// A codestream of a picture: its target-id and its number.
+pub(super) type Name = (String, u32);
+
 /// What the responses of a session share.
 #[derive(Debug)]
 pub(super) struct SessionState {
-    /// By target-id.
-    models: Mutex<Vec<(String, ClientModel)>>,
+    models: Mutex<Vec<(Name, ClientModel)>>,
     /// Most bytes of memory for all models.
     most_memory: usize,
 }
@@ -64,28 +66,28 @@ impl SessionState {
     }
 
     /// How much of a data-bin the client holds.
-    pub(super) fn held(&self, target_id: &str, id: DataBinId) -> Held {
+    pub(super) fn held(&self, name: &Name, id: DataBinId) -> Held {
         let models = self.lock();
-        let model = models.iter().find(|(known, _)| known == target_id);
+        let model = models.iter().find(|(known, _)| known == name);
         model.map_or(Held::Nothing, |(_, model)| model.held(id))
     }
 
     /// Notes what was handed out of `id`, and of the `follow` identifiers after it, unless a newer request
     /// of the channel has come: its cache model may already tell that these bytes are lost.
-    pub(super) fn note(&self, target_id: &str, id: DataBinId, follow: u64, held: Held, turn: Option<&Turn>) {
-        self.change(target_id, |model| {
+    pub(super) fn note(&self, name: &Name, id: DataBinId, follow: u64, held: Held, turn: Option<&Turn>) {
+        self.change(name, |model| {
             if turn.is_none_or(Turn::is_newest) {
                 model.note(id, follow, held);
             }
         });
     }
 
-    /// Changes the model of one picture. If the models get too large, all of them are forgotten: the
+    /// Changes the model of one codestream. If the models get too large, all of them are forgotten: the
     /// client is then sent again what it has, which costs bandwidth and nothing else.
-    pub(super) fn change(&self, target_id: &str, change: impl FnOnce(&mut ClientModel)) {
+    pub(super) fn change(&self, name: &Name, change: impl FnOnce(&mut ClientModel)) {
         let mut models = self.lock();
-        let index = models.iter().position(|(known, _)| known == target_id).unwrap_or_else(|| {
-            models.push((target_id.to_owned(), ClientModel::default()));
+        let index = models.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
+            models.push((name.clone(), ClientModel::default()));
             models.len() - 1
         });
         change(&mut models[index].1);
@@ -95,19 +97,24 @@ impl SessionState {
         }
     }
 
+    /// Forgets all models.
+    pub(super) fn forget(&self) {
+        *self.lock() = Vec::new();
+    }
+
     /// Bytes of memory that the models take.
     pub(super) fn memory(&self) -> usize {
         memory(&self.lock())
     }
 
     /// The models stay usable whatever a thread that panicked left behind: they are only a belief.
-    fn lock(&self) -> MutexGuard<'_, Vec<(String, ClientModel)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<(Name, ClientModel)>> {
         self.models.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn memory(models: &[(String, ClientModel)]) -> usize {
-    models.iter().map(|(name, model)| name.len() + size_of::<(String, ClientModel)>() + model.memory()).sum()
+fn memory(models: &[(Name, ClientModel)]) -> usize {
+    models.iter().map(|(name, model)| name.0.len() + size_of::<(Name, ClientModel)>() + model.memory()).sum()
 }
 
 #[cfg(test)]
@@ -119,11 +126,14 @@ mod tests {
         let session = SessionState::new(1 << 16);
         let channel = Arc::new(ChannelState::default());
         let turn = Turn { channel: channel.clone(), number: 0 };
-        session.note("t", DataBinId::Precinct(1), 0, Held::Layers(1), Some(&turn));
+        let name = |target: &str, codestream| (target.to_owned(), codestream);
+        session.note(&name("t", 0), DataBinId::Precinct(1), 0, Held::Layers(1), Some(&turn));
         channel.newest.store(1, Ordering::Release);
-        session.note("t", DataBinId::Precinct(2), 0, Held::Layers(1), Some(&turn));
-        assert_eq!(session.held("t", DataBinId::Precinct(1)), Held::Layers(1));
-        assert_eq!(session.held("t", DataBinId::Precinct(2)), Held::Nothing);
-        assert_eq!(session.held("another", DataBinId::Precinct(1)), Held::Nothing);
+        session.note(&name("t", 0), DataBinId::Precinct(2), 0, Held::Layers(1), Some(&turn));
+        assert_eq!(session.held(&name("t", 0), DataBinId::Precinct(1)), Held::Layers(1));
+        assert_eq!(session.held(&name("t", 0), DataBinId::Precinct(2)), Held::Nothing);
+        for other in [name("another", 0), name("t", 1)] {
+            assert_eq!(session.held(&other, DataBinId::Precinct(1)), Held::Nothing);
+        }
     }
 }

@@ -99,8 +99,8 @@ impl StreamRange {
 impl std::fmt::Display for StreamRange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.step {
-            1 => write!(f, "{}", self.range),
-            step => write!(f, "{}:{step}", self.range),
+            1 => f.write_str(&self.range.without_star()),
+            step => write!(f, "{}:{step}", self.range.without_star()),
         }
     }
 }

@@ -1,0 +1,288 @@
+//! One codestream's share of a response: what of its window the client lacks, piece by piece.
+
+use super::cache_model::CacheModel;
+use super::client_model::ClientModel;
+use super::held::Held;
+use super::picture::{BinLength, Picture};
+use super::selection::{Item, Selection};
+use super::session::{Name, SessionState, Turn};
+use std::sync::Arc;
+use wavetile_engine::codestream::header::MainHeader;
+use wavetile_engine::data_bin::{DataBinId, PrecinctId};
+use wavetile_engine::plan::coverage::GridWindow;
+use wavetile_engine::view_window::{ResolvedWindow, ViewWindow};
+use wavetile_engine::{Error, Result};
+
+/// What a response sends of a file.
+pub(super) struct Wanted {
+    /// The first codestream; it leads to the others.
+    pub(super) file: Arc<dyn Picture>,
+    /// `None` = headers and metadata only.
+    pub(super) window: Option<ViewWindow>,
+    pub(super) source: Source,
+}
+
+/// Where a response learns what the client holds.
+pub(super) enum Source {
+    /// What it said itself, in this request.
+    Request(CacheModel),
+    /// What its session says of the picture with this target-id.
+    Session { session: Arc<SessionState>, target_id: String },
+}
+
+impl Wanted {
+    /// The part of codestream `number`; `None` if there is no such.
+    ///
+    /// # Errors
+    /// The codestream is damaged, or the file cannot be read.
+    pub(super) fn part(&self, number: u32) -> Result<Option<Part>> {
+        let picture = match number {
+            0 => self.file.clone(),
+            _ => match self.file.codestream(number)? {
+                Some(picture) => picture,
+                None => return Ok(None),
+            },
+        };
+        let header = picture.header();
+        let mut whole = false;
+        let selected = self.window.as_ref().map(|asked| {
+            let used = asked.resolve(header);
+            whole = is_whole(asked, &used, header.tile_parameters.style.layers);
+            let grid =
+                GridWindow { region: used.grid_region, reduce: used.reduce, components: used.components };
+            (grid, asked.layers.unwrap_or(u16::MAX))
+        });
+        Ok(Some(self.make(number, picture, selected, whole)))
+    }
+
+    /// The metadata of the file alone.
+    pub(super) fn metadata(&self) -> Part {
+        let selection = Selection::metadata(self.file.clone());
+        Part { selection, ..self.make(0, self.file.clone(), None, true) }
+    }
+
+    fn make(
+        &self,
+        number: u32,
+        picture: Arc<dyn Picture>,
+        selected: Option<(GridWindow, u16)>,
+        whole: bool,
+    ) -> Part {
+        let knowledge = match &self.source {
+            Source::Request(said) => {
+                let mut model = ClientModel::default();
+                model.apply(said, number, true, true);
+                Knowledge::Request(model)
+            }
+            Source::Session { session, target_id } => {
+                Knowledge::Session { session: session.clone(), name: (target_id.clone(), number) }
+            }
+        };
+        Part {
+            codestream: number,
+            selection: Selection::new(picture.clone(), selected, number == 0),
+            picture,
+            whole,
+            knowledge,
+            skipped: 0,
+            layer: 0,
+            more_layers: false,
+        }
+    }
+}
+
+/// Whether a window asks for everything there is of the codestream.
+fn is_whole(asked: &ViewWindow, used: &ResolvedWindow, layers: u16) -> bool {
+    used.reduce == 0
+        && used.region.size() == used.frame_size
+        && used.components.is_none()
+        && asked.layers.is_none_or(|asked| asked >= layers)
+}
+
+/// What a response knows of the client.
+enum Knowledge {
+    Request(ClientModel),
+    Session { session: Arc<SessionState>, name: Name },
+}
+
+/// One codestream, as far as a response sends it.
+pub(super) struct Part {
+    pub(super) codestream: u32,
+    picture: Arc<dyn Picture>,
+    selection: Selection,
+    /// The window is all of the codestream.
+    pub(super) whole: bool,
+    knowledge: Knowledge,
+    /// Items looked at since the last piece.
+    skipped: u64,
+    /// Layer of the last packet looked at.
+    layer: u16,
+    /// Some precinct has packets beyond `layer` that the client may lack.
+    more_layers: bool,
+}
+
+/// Bytes of one data-bin that are to be sent.
+pub(super) struct Piece {
+    pub(super) id: DataBinId,
+    pub(super) at: u64,
+    pub(super) end: u64,
+    /// `end` is the end of the data-bin.
+    pub(super) last: bool,
+    /// Where the packets of a precinct end.
+    packet_ends: Vec<u64>,
+}
+
+/// What a search for more to send found.
+pub(super) enum Found {
+    Piece(Piece),
+    Nothing,
+    /// Nothing yet, though a lot was looked at.
+    TooFar,
+}
+
+/// Packets in a row that may be looked at in vain: a request for a huge picture that claims to hold all of
+/// it must not cost seconds.
+const MOST_SKIPPED: u64 = 1 << 21;
+
+impl Part {
+    /// The next bytes that the client lacks.
+    pub(super) fn next_piece(&mut self) -> Result<Found> {
+        while let Some(item) = self.selection.next() {
+            self.skipped += 1;
+            if self.skipped > MOST_SKIPPED {
+                return Ok(Found::TooFar);
+            }
+            let piece = match item {
+                Item::Whole(id) => self.whole(id),
+                Item::Packet { layer, .. } if self.is_beyond(layer) => break,
+                Item::Packet { precinct, layer, layers } => self.packet(precinct, layer, layers),
+            };
+            match piece {
+                Ok(Some(piece)) => {
+                    self.skipped = 0;
+                    return Ok(Found::Piece(piece));
+                }
+                Ok(None) => (),
+                // A damaged part must not keep the client from the rest.
+                Err(error @ Error::Io(_)) => return Err(error),
+                Err(error) => tracing::warn!(%error, "{item:?} cannot be served"),
+            }
+        }
+        Ok(Found::Nothing)
+    }
+
+    fn held(&self, id: DataBinId) -> Held {
+        match &self.knowledge {
+            Knowledge::Request(model) => model.held(id),
+            Knowledge::Session { session, name } => session.held(name, id),
+        }
+    }
+
+    fn whole(&self, id: DataBinId) -> Result<Option<Piece>> {
+        let start = match self.held(id) {
+            Held::All => return Ok(None),
+            Held::Bytes(bytes) => bytes,
+            Held::Nothing | Held::Layers(_) => 0,
+        };
+        let found = match self.picture.bin_len(id)? {
+            None if id == DataBinId::Metadata(0) => Some(BinLength { bytes: 0, complete: true }),
+            found => found,
+        };
+        let Some(BinLength { bytes: end, complete }) = found else { return Ok(None) };
+        let piece = Piece { id, at: start.min(end), end, last: complete, packet_ends: Vec::new() };
+        Ok(if piece.at < end || complete { Some(piece) } else { None })
+    }
+
+    /// Whether no precinct of the window has a packet left to send in `layer`.
+    fn is_beyond(&mut self, layer: u16) -> bool {
+        if layer == self.layer {
+            return false;
+        }
+        self.layer = layer;
+        !std::mem::take(&mut self.more_layers)
+    }
+
+    fn packet(&mut self, precinct: PrecinctId, layer: u16, layers: u16) -> Result<Option<Piece>> {
+        let header = self.picture.header();
+        let components = header.size.components.len() as u32;
+        let Some(id) = precinct.in_class_id(components, header.tile_count()) else { return Ok(None) };
+        let id = DataBinId::Precinct(id);
+        let held = self.held(id);
+        if held == Held::All {
+            return Ok(None);
+        }
+        if matches!(held, Held::Layers(held) if held > layer) {
+            self.more_layers = true;
+            return Ok(None);
+        }
+        let ends = self.picture.packet_ends(precinct)?;
+        let Some(&end) = ends.get(usize::from(layer)) else { return Ok(None) };
+        self.more_layers |= ends.len() > usize::from(layer) + 1;
+        let end_of = |layers: u16| layers.checked_sub(1).map_or(0, |last| ends[usize::from(last)]);
+        let held_bytes = match held {
+            Held::Bytes(bytes) => bytes,
+            Held::Layers(held) => end_of(held),
+            Held::Nothing | Held::All => 0,
+        };
+        let last = layer + 1 == layers;
+        // Lower layers were sent earlier in this response, or were held.
+        let at = held_bytes.max(end_of(layer)).min(end);
+        // A client that has all bytes, but not the word that they are all, gets that.
+        let owed = last && held_bytes >= end;
+        let piece = Piece { id, at, end, last, packet_ends: ends };
+        Ok(if at < end || owed { Some(piece) } else { None })
+    }
+
+    /// The main header.
+    pub(super) fn header(&self) -> &MainHeader {
+        self.picture.header()
+    }
+
+    /// Bytes of a piece.
+    pub(super) fn read(&self, piece: &Piece, length: u64) -> Result<Vec<u8>> {
+        piece.read(self.picture.as_ref(), length)
+    }
+
+    /// Notes that everything up to `piece.at` was handed out.
+    pub(super) fn note(&self, piece: &Piece, turn: Option<&Turn>) {
+        if let Knowledge::Session { session, name } = &self.knowledge {
+            let follow = absent_after(self.picture.as_ref(), piece.id);
+            session.note(name, piece.id, follow, piece.held(), turn);
+        }
+    }
+}
+
+/// How many identifiers after a precinct's name none: where components or tiles differ in size. They are
+/// noted along with it, so that what is held stays a few long runs.
+fn absent_after(picture: &dyn Picture, id: DataBinId) -> u64 {
+    let DataBinId::Precinct(id) = id else { return 0 };
+    let header = picture.header();
+    let (components, tiles) = (header.size.components.len() as u32, header.tile_count());
+    let is_absent = |id: u64| {
+        let next = PrecinctId::from_in_class_id(id, components, tiles)?;
+        let tile = picture.tile(next.tile).ok()?;
+        (tile.components.get(next.component as usize)?.precincts <= next.precinct).then_some(())
+    };
+    let following = (1..=MOST_ABSENT).take_while(|&step| id.checked_add(step).and_then(is_absent).is_some());
+    following.count() as u64
+}
+
+/// Longest gap that is bridged.
+const MOST_ABSENT: u64 = 256;
+
+impl Piece {
+    fn read(&self, picture: &dyn Picture, length: u64) -> Result<Vec<u8>> {
+        if length == 0 { Ok(Vec::new()) } else { picture.read_bin(self.id, self.at..self.at + length) }
+    }
+
+    /// What the client holds once everything up to `at` has reached it.
+    fn held(&self) -> Held {
+        if self.at == self.end && self.last {
+            return Held::All;
+        }
+        if let Some(layers) = self.packet_ends.iter().rposition(|&end| end == self.at) {
+            return Held::Layers(layers as u16 + 1);
+        }
+        Held::Bytes(self.at)
+    }
+}
