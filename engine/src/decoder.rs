@@ -4,7 +4,7 @@ use crate::cpu::executor::CpuExecutor;
 use crate::cpu::parts::{Parts, Place};
 use crate::data_bin::DataBins;
 use crate::entropy::decode_plan;
-use crate::error::{LimitError, Result};
+use crate::error::{MemoryError, Result};
 use crate::geometry::{Rect, Size};
 use crate::image::{DecodeRequest, Image};
 #[cfg(feature = "gpu")]
@@ -269,7 +269,7 @@ impl Decoder {
             return Ok((Picture { size, format, bytes }, report));
         }
         let row_bytes = size.width as usize * format.bytes() as usize;
-        let mut bytes = zeroed(row_bytes * size.height as usize, "bytes of a picture")?;
+        let mut bytes = zeroed(row_bytes * size.height as usize, "the picture")?;
         let texel = format.bytes() as usize;
         let places: Vec<Place> =
             plan.cells.iter().map(|cell| Place::new(cell.rect, plan.window, texel)).collect();
@@ -323,7 +323,7 @@ impl Decoder {
     /// Decodes all code-blocks of a plan into its staging words.
     fn entropy(&self, plan: &Plan, coverage: Coverage) -> Result<(Vec<u32>, Report)> {
         let words = plan.staging_words;
-        let mut staging = zeroed(words, "bytes of coefficients in a request")?;
+        let mut staging = zeroed(words, "the coefficients")?;
         let damaged_blocks = decode_plan(plan, &*self.runner, &mut staging);
         let report =
             Report { coverage, damaged_blocks, coefficient_bytes: words as u64 * 4, ..Report::default() };
@@ -334,8 +334,8 @@ impl Decoder {
 /// An array of zeros, or an error where there is no memory for it. Pages are touched by who writes to them first:
 /// by the workers, not here.
 fn zeroed<T: Zeroable>(length: usize, what: &'static str) -> Result<Vec<T>> {
-    let wanted = (length as u64).saturating_mul(size_of::<T>() as u64);
-    Ok(bytemuck::allocation::try_zeroed_vec(length).map_err(|()| LimitError { what, wanted, limit: 0 })?)
+    let bytes = (length as u64).saturating_mul(size_of::<T>() as u64);
+    Ok(bytemuck::allocation::try_zeroed_vec(length).map_err(|()| MemoryError { what, bytes })?)
 }
 
 /// Copies the samples of one cell's plane to where they belong.
@@ -367,7 +367,7 @@ fn empty_components(image: &Image, request: &DecodeRequest) -> Result<Vec<Compon
         .map(|(index, rect)| {
             let size = image.header().size.components[index as usize];
             let area = usize::try_from(rect.area()).unwrap_or(usize::MAX);
-            let samples = zeroed(area, "bytes of samples of a component")?;
+            let samples = zeroed(area, "the samples of a component")?;
             Ok(Component { index, rect, depth: size.depth, signed: size.signed, samples })
         })
         .collect()

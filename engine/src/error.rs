@@ -14,6 +14,9 @@ pub enum Error {
     /// Sound, but larger than [`Limits`](crate::Limits) allow. Raise the limit to go on.
     #[error(transparent)]
     Limit(#[from] LimitError),
+    /// Within the limits, but the system has not got the memory.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
     /// The caller asked for something that the picture does not have.
     #[error(transparent)]
     Request(#[from] RequestError),
@@ -148,6 +151,16 @@ pub struct LimitError {
     pub wanted: u64,
     /// What is allowed.
     pub limit: u64,
+}
+
+/// Memory that the system refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the system has no {bytes} bytes of memory left for {what}: ask for a region or a reduced size")]
+pub struct MemoryError {
+    /// What it was for, in words.
+    pub what: &'static str,
+    /// How much was wanted.
+    pub bytes: u64,
 }
 
 /// A request that does not fit the picture.

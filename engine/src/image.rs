@@ -136,6 +136,7 @@ impl Image {
         let known = bin.as_ref().is_some_and(|bin| bin.complete);
         let bytes: &[u8] = bin.as_ref().filter(|_| known).map_or(&[], |bin| &bin.bytes);
         let parameters = self.header.tile_parameters(index, bytes)?;
+        parameters.check_limits(&self.limits)?;
         Ok(PlannedTile { tile: Arc::new(Tile::new(&self.header, index, parameters)?), known })
     }
 
@@ -157,7 +158,7 @@ impl Image {
         let region = self.region(request)?;
         let components = self.components(request, target)?;
         self.check_depths(&components)?;
-        self.check_output(request, target)?;
+        let output_bytes = self.output_bytes(request, target)?;
         let mut ascending = components.clone();
         ascending.sort_unstable();
         ascending.dedup();
@@ -169,6 +170,7 @@ impl Image {
             component_transform: !request.without_component_transform,
             widen: matches!(target, Target::Rendered(_)),
             cells,
+            output_bytes,
         };
         let tiles = |index| self.tile(bins, index);
         let (mut plan, coverage) =
@@ -214,9 +216,9 @@ impl Image {
         }
     }
 
-    /// Bounds the result before any of its cells is laid out: a header may claim any size.
-    fn check_output(&self, request: &DecodeRequest, target: Target) -> Result<()> {
-        let bytes = match target {
+    /// Bytes of the result: a header may claim any size.
+    fn output_bytes(&self, request: &DecodeRequest, target: Target) -> Result<u64> {
+        Ok(match target {
             Target::Components => {
                 let areas = self.component_rects(request)?.into_iter().map(|(_, rect)| rect.area());
                 areas.fold(0, u64::saturating_add).saturating_mul(4)
@@ -229,8 +231,7 @@ impl Image {
                 };
                 self.rendered_size(request)?.area().saturating_mul(texel)
             }
-        };
-        Ok(Limits::check("bytes of output of a request", bytes, self.limits.max_bytes)?)
+        })
     }
 
     fn check_depths(&self, components: &[u32]) -> Result<()> {

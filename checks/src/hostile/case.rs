@@ -142,13 +142,13 @@ pub(crate) fn all(files: &[SuiteFile], extent: Extent, seed: u64) -> Vec<Vec<Cas
     batches
 }
 
-/// A file at random. Long ones are an eighth as likely as the others: their time is spent better on many short
+/// A file at random. Long ones are a sixteenth as likely as the others: their time is spent better on many short
 /// ones, in which each byte counts.
 fn choose(files: &[&SuiteFile], kind: Kind, numbers: &mut Numbers) -> usize {
     loop {
         let index = numbers.below(files.len() as u64) as usize;
         let long = files[index].length > 1 << 16;
-        if !long || (kind == Kind::Flip && numbers.below(8) == 0) {
+        if !long || (kind == Kind::Flip && numbers.below(16) == 0) {
             return index;
         }
     }

@@ -17,6 +17,8 @@ use wavetile_transport::jpip::{MessageEvent, MessageReader};
 
 /// Samples beyond which only a region and an overview are decoded.
 const LARGE: u64 = 1 << 24;
+/// Samples beyond which only a region is drawn: all else was done for the components already.
+const DRAWN: u64 = 1 << 19;
 /// Side of that region on the reference grid, in units of the finest component.
 const REGION: u32 = 256;
 /// Codestreams of a file that are opened.
@@ -58,8 +60,8 @@ impl Ordeal {
         }
         let outcome = match &input {
             Input::File(bytes) => match self.file(bytes, &Limits::strict()) {
-                // Too large for those limits: the others have to hold as well.
-                Err(Error::Limit(_)) => self.file(bytes, &Limits::default()),
+                // It claims more than those limits allow. What it may cost is another matter.
+                Err(Error::Limit(_)) => self.file(bytes, &any_claim()),
                 outcome => outcome,
             },
             Input::Stream(bytes) => self.stream(bytes),
@@ -110,9 +112,10 @@ impl Ordeal {
             if last_plans.get(index) == self.last_plans.last() {
                 continue;
             }
+            let drawn = if samples(image, &request) > DRAWN { middle(image) } else { request.clone() };
             let components = self.cpu.components(image, bins, &request).map(|(components, _)| components);
             let picture =
-                self.cpu.render(image, bins, &request, TexelFormat::Rgba8).map(|(picture, _)| picture);
+                self.cpu.render(image, bins, &drawn, TexelFormat::Rgba8).map(|(picture, _)| picture);
             if let Some(gpu) = &self.gpu {
                 let exact = image.header().tile_parameters.components.iter();
                 let exact = exact.into_iter().all(|c| c.coding.transform == WaveletTransform::Reversible53);
@@ -120,7 +123,7 @@ impl Ordeal {
                 if let Some(how) = differing_components(&components, &others, exact) {
                     return Ok(Outcome::Disagreement(how));
                 }
-                let other = gpu.render(image, bins, &request, TexelFormat::Rgba8).map(|(picture, _)| picture);
+                let other = gpu.render(image, bins, &drawn, TexelFormat::Rgba8).map(|(picture, _)| picture);
                 if let Some(how) = differing_pictures(&picture, &other, exact) {
                     return Ok(Outcome::Disagreement(how));
                 }
@@ -132,30 +135,49 @@ impl Ordeal {
     }
 }
 
+/// Whatever a header claims, at the cost that [`Limits::strict`] allow.
+fn any_claim() -> Limits {
+    let any = Limits::default();
+    Limits {
+        max_dimension: any.max_dimension,
+        max_tiles: any.max_tiles,
+        max_components: any.max_components,
+        ..Limits::strict()
+    }
+}
+
 /// What is asked for: all, or where that is a lot, a region in the middle and the smallest overview.
 fn requests(image: &Image) -> Vec<DecodeRequest> {
     let whole = DecodeRequest::default();
-    let samples = |request: &DecodeRequest| {
-        let rects = image.component_rects(request).unwrap_or_default();
-        rects.iter().map(|(_, rect)| rect.area()).fold(0, u64::saturating_add)
-    };
-    if samples(&whole) <= LARGE {
+    if samples(image, &whole) <= LARGE {
         return vec![whole];
     }
+    let overview = DecodeRequest { reduce: image.levels(), ..whole };
+    if samples(image, &overview) <= LARGE { vec![middle(image), overview] } else { vec![middle(image)] }
+}
+
+/// Samples of all components.
+fn samples(image: &Image, request: &DecodeRequest) -> u64 {
+    let rects = image.component_rects(request).unwrap_or_default();
+    rects.iter().map(|(_, rect)| rect.area()).fold(0, u64::saturating_add)
+}
+
+/// A region in the middle.
+fn middle(image: &Image) -> DecodeRequest {
     let area = image.area();
     let finest = |of: fn(u8, u8) -> u8| {
         let sizes = image.header().size.components.iter();
         sizes.map(|size| u32::from(of(size.dx, size.dy))).min().unwrap_or(1)
     };
-    let (width, height) = (REGION * finest(|dx, _| dx), REGION * finest(|_, dy| dy));
-    let (x0, y0) = (area.x0 + area.width() / 2, area.y0 + area.height() / 2);
-    let middle = Rect::new(x0, y0, x0.saturating_add(width), y0.saturating_add(height));
-    let mut requests = vec![DecodeRequest { region: Some(middle), ..whole.clone() }];
-    let overview = DecodeRequest { reduce: image.levels(), ..whole };
-    if samples(&overview) <= LARGE {
-        requests.push(overview);
+    // Of very many components, less.
+    let mut side = REGION;
+    while u64::from(side * side) * image.header().size.components.len() as u64 > LARGE {
+        side /= 2;
     }
-    requests
+    let (width, height) = (side * finest(|dx, _| dx), side * finest(|_, dy| dy));
+    let (x0, y0) = (area.x0 + area.width() / 2, area.y0 + area.height() / 2);
+    let region = Rect::new(x0, y0, x0.saturating_add(width), y0.saturating_add(height));
+    DecodeRequest { region: Some(region), ..DecodeRequest::default() }
 }
 
 /// A number that tells plans apart: their blocks and compressed bytes; all else follows from these and the headers.

@@ -33,6 +33,9 @@ pub struct Precinct {
     /// Where the body of the last packet whose header was read ends in the bin.
     body_end: u64,
     failure: Option<CodestreamError>,
+    /// Code-blocks that packet headers were about so far; those of the precinct count from the start.
+    work: u64,
+    limits: Limits,
 }
 
 /// The code-blocks of a precinct in one sub-band.
@@ -160,6 +163,8 @@ impl Precinct {
             whole: 0,
             body_end: 0,
             failure: None,
+            work: blocks,
+            limits: limits.clone(),
         })
     }
 
@@ -168,7 +173,8 @@ impl Precinct {
     /// whose header is whole but whose body is not, the code-blocks that are whole contribute.
     ///
     /// # Errors
-    /// [`CodestreamError::BadPacket`]; what was read before it stays, and every later call repeats it.
+    /// [`CodestreamError::BadPacket`]; what was read before it stays, and every later call repeats it. [`LimitError`]
+    /// beyond [`Limits::max_code_blocks_per_byte`].
     pub fn read(&mut self, bin: &[u8], complete: bool) -> Result<()> {
         let held = bin.len() as u64;
         loop {
@@ -181,6 +187,7 @@ impl Precinct {
             if self.layers == self.layer_count {
                 return Ok(());
             }
+            self.limits.check_work(self.work, held)?;
             let first = self.contributions.len();
             let bytes = &bin[self.body_end as usize..];
             let Some(header) = self.next_header(bytes, complete, true)? else { return Ok(()) };
@@ -202,6 +209,12 @@ impl Precinct {
     #[must_use]
     pub fn block_count(&self) -> u32 {
         self.state.blocks.len() as u32
+    }
+
+    /// Code-blocks that the packet headers read so far were about: of each that is not of an empty packet, all
+    /// code-blocks of the precinct. Those count once more for being there.
+    pub(crate) const fn work(&self) -> u64 {
+        self.work
     }
 
     /// How a code-block is coded. Meaningful once the code-block has a contribution.
@@ -268,6 +281,7 @@ impl Precinct {
         let mut bits = BitReader::new(&bytes[start..]);
         let mut body_length = 0;
         let ended = if bits.bit()? {
+            self.work += self.state.blocks.len() as u64;
             self.saved.clone_from(&self.state);
             self.read_blocks(&mut bits, keep)
                 .and_then(|length| {

@@ -4,6 +4,7 @@ use super::header::{MainHeader, TileParameters};
 use super::tile_component::TileComponent;
 use crate::error::{CodestreamError, Result};
 use crate::geometry::Rect;
+use crate::limits::Limits;
 
 /// The geometry of one tile. Costs one small record for each component and resolution level; precincts and
 /// code-blocks are worked out when asked for.
@@ -43,6 +44,23 @@ impl Tile {
             })
             .collect::<Result<_>>()?;
         Ok(Self { index, rect, parameters, components })
+    }
+
+    /// Resolution levels of all components.
+    #[must_use]
+    pub fn resolution_count(&self) -> u64 {
+        self.components.iter().map(|component| component.resolutions.len() as u64).sum()
+    }
+}
+
+impl TileParameters {
+    /// Whether a tile with these parameters may be made.
+    ///
+    /// # Errors
+    /// [`LimitError`](crate::error::LimitError) beyond [`Limits::max_resolutions_per_tile`].
+    pub fn check_limits(&self, limits: &Limits) -> Result<()> {
+        let levels = self.components.iter().map(|component| u64::from(component.coding.levels) + 1).sum();
+        Ok(Limits::check("the resolution levels of a tile", levels, limits.max_resolutions_per_tile)?)
     }
 }
 

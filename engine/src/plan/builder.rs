@@ -9,7 +9,7 @@ use crate::codestream::tile::Tile;
 use crate::data_bin::DataBins;
 use crate::error::{CodestreamError, Error, RequestError, Result};
 use crate::geometry::Rect;
-use crate::limits::Limits;
+use crate::limits::{Budget, Limits};
 use std::sync::Arc;
 
 /// What to plan for.
@@ -29,6 +29,8 @@ pub struct PlanRequest {
     pub widen: bool,
     /// How the output is cut.
     pub cells: CellSize,
+    /// Bytes that the result takes.
+    pub output_bytes: u64,
 }
 
 /// One tile as far as its header is known.
@@ -130,16 +132,20 @@ pub fn build(
 ) -> Result<(Plan, Coverage)> {
     let grid = OutputGrid::new(header, &request.components, request.reduce);
     let mut plan = Plan { window: grid.rect(request.region), ..Plan::default() };
-    let mut gatherer = Gatherer::new(bins, codestream, header, request.layers, limits);
+    let mut budget = Budget::new(limits);
+    budget.take("bytes of a request, with its output,", request.output_bytes)?;
+    let mut gatherer = Gatherer::new(bins, codestream, header, request.layers, limits, budget);
     let mut work = Vec::new();
     let mut bands = 0u64;
     for index in covered_tiles(header, reach(header, request, request.region)) {
         let PlannedTile { tile, known } = tiles(index)?;
+        let records = tile.resolution_count();
+        bands += records;
+        Limits::check("resolution levels of tiles in a request", bands, limits.max_code_blocks)?;
+        gatherer.budget.take("bytes of a request, with its tiles,", records * RESOLUTION_BYTES)?;
         let mut components = Vec::new();
         for component in needed_components(&tile, request) {
             let tile_component = &tile.components[component as usize];
-            bands += tile_component.resolutions.len() as u64;
-            Limits::check("resolutions of tile-components in a request", bands, limits.max_code_blocks)?;
             let finest = wanted_resolution(tile_component, request.reduce).ok_or_else(|| {
                 RequestError::TooFewLevels {
                     reduce: request.reduce,
@@ -157,8 +163,11 @@ pub fn build(
         gatherer.note_damage(|| bins.damage(codestream, index));
         work.push(TileWork { tile, components });
     }
-    let coverage = gatherer.finish(&mut plan)?;
+    let (coverage, mut budget) = gatherer.finish(&mut plan);
     plan.cells = cells(header, &grid, request, &plan, &work, limits)?;
+    budget.take("bytes of a request, with its jobs,", plan.cells.iter().map(Cell::job_bytes).sum())?;
+    let samples = plan.cells.iter().map(|cell| u64::from(cell.arena_words) * 4).max().unwrap_or(0);
+    budget.fits("bytes of a request, with the samples of a cell,", samples)?;
     Ok((plan, coverage))
 }
 
@@ -171,14 +180,17 @@ fn cells(
     work: &[TileWork],
     limits: &Limits,
 ) -> Result<Vec<Cell>> {
+    let mut size = request.cells;
+    if size.buffer_bytes <= CellSize::CPU.buffer_bytes {
+        // Each of many workers has a cell.
+        size.buffer_bytes = size.buffer_bytes.min(limits.max_bytes / 16);
+    }
     // Three more: the component transform may need components that were not asked for.
-    let mut side = request.cells.first_side(plan.window.size(), request.components.len() as u64 + 3);
+    let mut side = size.first_side(plan.window.size(), request.components.len() as u64 + 3);
     loop {
         let smaller = CellSize::smaller_side(side, plan.window.size());
         match (cells_of_side(header, grid, request, plan, work, limits, side), smaller) {
-            (Ok(cells), Some(smaller)) if !cells.iter().all(|cell| request.cells.holds(cell)) => {
-                side = smaller
-            }
+            (Ok(cells), Some(smaller)) if !cells.iter().all(|cell| size.holds(cell)) => side = smaller,
             (Err(Error::Limit(_)), Some(smaller)) => side = smaller,
             (result, _) => return result,
         }
@@ -207,6 +219,10 @@ fn cells_of_side(
     }
     Ok(cells)
 }
+
+/// What one resolution level of a tile-component takes, in the plan and in an indexed file: its geometry with that of
+/// its bands, and its parameters.
+const RESOLUTION_BYTES: u64 = 512;
 
 /// Windows of all resolutions of one tile-component; empty ones if `output` is.
 pub(super) fn component_windows(

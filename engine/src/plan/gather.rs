@@ -13,7 +13,8 @@ use crate::data_bin::{DataBinId, DataBins, PrecinctId};
 use crate::entropy::MAX_BIT_PLANES;
 use crate::error::{CodestreamError, Error, Result};
 use crate::geometry::{Rect, Size};
-use crate::limits::Limits;
+use crate::limits::{Budget, Limits};
+use wavetile_shaders::dequantise::DequantiseJob;
 
 /// The coded blocks of one sub-band: (row, column) of the code-block grid, plan index, rectangle. In that order
 /// once all are found.
@@ -65,8 +66,13 @@ pub(super) struct Gatherer<'a> {
     layers: u16,
     limits: &'a Limits,
     coverage: Coverage,
+    /// What the request holds so far.
+    pub(super) budget: Budget,
     /// Precincts looked at.
     precincts: u64,
+    /// Code-blocks that the packet headers read are about, and the bytes of those packets.
+    work: u64,
+    bytes: u64,
     /// Indices of a precinct's contributions, grouped by block.
     order: Vec<u32>,
     starts: Vec<u32>,
@@ -79,11 +85,26 @@ impl<'a> Gatherer<'a> {
         header: &MainHeader,
         layers: u16,
         limits: &'a Limits,
+        budget: Budget,
     ) -> Self {
         let counts = (header.size.components.len() as u32, header.tile_count());
         let coverage = Coverage::default();
         let (order, starts) = (Vec::new(), Vec::new());
-        Self { bins, codestream, counts, layers, limits, coverage, precincts: 0, order, starts }
+        let (precincts, work, bytes) = (0, 0, 0);
+        Self {
+            bins,
+            codestream,
+            counts,
+            layers,
+            limits,
+            coverage,
+            budget,
+            precincts,
+            work,
+            bytes,
+            order,
+            starts,
+        }
     }
 
     /// Adds the blocks that one tile-component's windows need.
@@ -131,6 +152,9 @@ impl<'a> Gatherer<'a> {
                     }
                     outcome => outcome?,
                 }
+                self.work += precinct.work();
+                self.bytes += bin.bytes.len() as u64;
+                self.limits.check_work(self.work, self.bytes)?;
                 self.coverage.holes += u64::from(index == 0 && precinct.layers == 0);
                 self.coverage.resolutions[index].0 += u64::from(precinct.layers.min(layers));
                 self.precinct(
@@ -280,6 +304,7 @@ impl<'a> Gatherer<'a> {
         bin: &[u8],
     ) -> Result<std::ops::Range<u32>> {
         let first = plan.segments.len() as u32;
+        let held = plan.data.len();
         let mut current = None;
         for &index in &self.order[contributions] {
             let contribution = &precinct.contributions()[index as usize];
@@ -300,12 +325,10 @@ impl<'a> Gatherer<'a> {
             }
         }
         close(plan, current.is_some());
-        Limits::check(
-            "bytes of compressed data in a request",
-            plan.data.len() as u64,
-            self.limits.max_bytes,
-        )?;
-        Ok(first..plan.segments.len() as u32)
+        let segments = first..plan.segments.len() as u32;
+        let bytes = plan.data.len() - held + segments.len() * size_of::<Segment>();
+        self.budget.take("bytes of a request, with its compressed data,", bytes as u64)?;
+        Ok(segments)
     }
 
     fn block(
@@ -348,11 +371,8 @@ impl<'a> Gatherer<'a> {
         let row = if packed_16 { size.width.div_ceil(2) } else { size.width };
         let start = plan.staging_words;
         plan.staging_words += (row * size.height) as usize;
-        Limits::check(
-            "bytes of coefficients in a request",
-            plan.staging_words as u64 * 4,
-            self.limits.max_bytes,
-        )?;
+        let bytes = u64::from(row * size.height) * 4 + BLOCK_BYTES;
+        self.budget.take("bytes of a request, with its coefficients,", bytes)?;
         Limits::check("code-blocks in a request", plan.blocks.len() as u64 + 1, self.limits.max_code_blocks)?;
         plan.blocks.push(PlannedBlock {
             size,
@@ -370,12 +390,17 @@ impl<'a> Gatherer<'a> {
         Ok(plan.blocks.len() as u32 - 1)
     }
 
-    pub(super) fn finish(mut self, plan: &mut Plan) -> Result<Coverage> {
+    pub(super) fn finish(mut self, plan: &mut Plan) -> (Coverage, Budget) {
         self.coverage.blocks_coded = plan.blocks.len() as u64;
         plan.data.shrink_to_fit();
-        Ok(self.coverage)
+        (self.coverage, self.budget)
     }
 }
+
+/// What a plan holds of a code-block beside its data: the block, its place, and its jobs in up to four cells.
+const BLOCK_BYTES: u64 = (size_of::<PlannedBlock>()
+    + size_of::<((u32, u32), u32, Rect)>()
+    + 4 * (size_of::<DequantiseJob>() + size_of::<u32>())) as u64;
 
 /// What a precinct tells of a coded block.
 struct Block {

@@ -115,6 +115,19 @@ pub struct Cell {
     pub pack: PackParameters,
 }
 
+impl Cell {
+    /// Bytes of its lists, but for those of the code-blocks.
+    pub(crate) fn job_bytes(&self) -> u64 {
+        let levels: usize = self.levels.iter().map(Vec::len).sum();
+        let lists = levels * size_of::<IdwtJob>()
+            + self.levels.len() * size_of::<Vec<IdwtJob>>()
+            + self.transform.len() * size_of::<ComponentTransformJob>()
+            + self.planes.len() * size_of::<PlaneWindow>()
+            + self.clear.len() * size_of::<Range<u32>>();
+        (lists + size_of::<Self>()) as u64
+    }
+}
+
 /// A finished component in the arena: `i32` samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlaneWindow {

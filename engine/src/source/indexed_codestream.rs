@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::ByteSource;
@@ -29,6 +30,8 @@ pub struct IndexedCodestream {
     packet_lengths: Option<Vec<Range<usize>>>,
     packed_headers: Option<Vec<Range<usize>>>,
     tiles: Mutex<HashMap<u32, Arc<TileEntry>>>,
+    /// Resolution levels of the tiles in `tiles`.
+    resolutions: AtomicU64,
 }
 
 #[derive(Default)]
@@ -96,6 +99,7 @@ impl IndexedCodestream {
             limits: limits.clone(),
             source,
             tiles: Mutex::default(),
+            resolutions: AtomicU64::new(0),
         })
     }
 
@@ -273,6 +277,16 @@ impl IndexedCodestream {
         }
     }
 
+    /// Forgets all other tiles if, with the resolution levels that `tile` adds, they would be too many. Whoever works
+    /// with one of them keeps it, and it is made again when it is asked for.
+    fn make_room(&self, tile: u32, added: u64) {
+        let held = self.resolutions.fetch_add(added, Ordering::Relaxed);
+        if held > 0 && held.saturating_add(added) > self.limits.max_code_blocks / 2 {
+            lock(&self.tiles).retain(|&other, _| other == tile);
+            self.resolutions.store(added, Ordering::Relaxed);
+        }
+    }
+
     fn entry(&self, tile: u32) -> Result<Arc<TileEntry>> {
         let count = self.header.tile_count();
         if tile >= count {
@@ -315,7 +329,11 @@ impl IndexedCodestream {
             });
         }
         let parameters = self.header.tile_parameters(tile, &bin);
-        let geometry = parameters.and_then(|parameters| Tile::new(&self.header, tile, parameters));
+        let geometry = parameters.and_then(|parameters| {
+            parameters.check_limits(&self.limits)?;
+            Tile::new(&self.header, tile, parameters)
+        });
+        self.make_room(tile, geometry.as_ref().map_or(0, Tile::resolution_count));
         Ok(TileHead { bin, complete, tile: geometry.map(Arc::new), parts, packed })
     }
 }

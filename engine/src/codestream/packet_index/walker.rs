@@ -137,16 +137,16 @@ fn lengths_add_up(input: &IndexInput<'_>) -> bool {
             return false;
         }
         if part.missing > 0 {
-            return count <= packets(input);
+            return count <= packets(input, count);
         }
     }
     // Fewer lengths than packets: either the lengths are wrong or tile-parts are missing. Reading the
     // headers tells.
-    count == packets(input)
+    count == packets(input, count)
 }
 
-/// Packets of the whole tile.
-fn packets(input: &IndexInput<'_>) -> u64 {
+/// Packets of the whole tile; if they are more than `enough`, some number larger than that.
+fn packets(input: &IndexInput<'_>, enough: u64) -> u64 {
     let tile = input.tile;
     if tile.parameters.progression_changes.is_empty() {
         let precincts = tile.components.iter().map(|component| component.precincts);
@@ -154,7 +154,8 @@ fn packets(input: &IndexInput<'_>) -> u64 {
     }
     // They may leave packets out.
     let mut order = PacketOrder::new(tile);
-    std::iter::from_fn(|| order.next(tile, input.components)).fold(0, |count, _| count + 1)
+    let all = std::iter::from_fn(|| order.next(tile, input.components)).zip(0..=enough);
+    all.fold(0, |count, _| count + 1)
 }
 
 /// Lengths coded in groups of seven bits, most significant first; `None` for one that is cut off or larger
@@ -233,6 +234,9 @@ struct HeaderReader {
     /// Precincts that have had a packet that is not empty, until their last layer.
     precincts: HashMap<(u32, u64), Precinct>,
     code_blocks: u64,
+    /// Code-blocks that packet headers were about, and the bytes there are to account for it.
+    work: u64,
+    bytes: u64,
     part: usize,
     /// Next byte of the source.
     at: u64,
@@ -243,9 +247,13 @@ struct HeaderReader {
 
 impl HeaderReader {
     fn new(input: &IndexInput<'_>) -> Self {
+        let in_place: u64 = input.parts.iter().map(|part| part.range.end - part.range.start).sum();
+        let packed = input.packed.map_or(0, |packed| packed.len() as u64);
         Self {
             precincts: HashMap::new(),
             code_blocks: 0,
+            work: 0,
+            bytes: in_place + packed,
             part: 0,
             at: input.parts.first().map_or(0, |part| part.range.start),
             packed_at: 0,
@@ -373,11 +381,16 @@ impl HeaderReader {
                 Precinct::new(input.tile, packet.component, packet.resolution, packet.precinct, limits)?;
             self.code_blocks += code_blocks(&precinct);
             Limits::check("the code-blocks to index a tile", self.code_blocks, limits.max_code_blocks)?;
+            self.work += precinct.work();
             precinct.pass_empty_layers(packet.layer);
             self.precincts.insert(key, precinct);
         }
         let Some(precinct) = self.precincts.get_mut(&key) else { return Ok(None) };
-        let Some(header) = precinct.read_packet_header(bytes, complete)? else { return Ok(None) };
+        let before = precinct.work();
+        let header = precinct.read_packet_header(bytes, complete);
+        self.work += precinct.work() - before;
+        input.limits.check_work(self.work, self.bytes)?;
+        let Some(header) = header? else { return Ok(None) };
         found.headers_parsed += 1;
         if last_layer {
             self.code_blocks -= code_blocks(precinct);

@@ -1,0 +1,198 @@
+//! Each limit, crossed by one and kept: hostile claims cost nothing, and what is refused is named.
+#![allow(clippy::unwrap_used)]
+
+use wavetile_engine::source::IndexedFile;
+use wavetile_engine::{DecodeRequest, Decoder, Error, Image, Limits, Rect};
+
+/// A codestream in the making: grey or many components of 8 bits, reversible, not quantised.
+#[derive(Clone)]
+struct Codestream {
+    image: (u32, u32),
+    tile: (u32, u32),
+    components: u16,
+    layers: u16,
+    levels: u8,
+    /// log2 of width and height.
+    code_block: u8,
+    /// log2 of width and height, in all resolutions; 2^15 if not given.
+    precinct: Option<u8>,
+    /// The packets of the first tile.
+    packets: Vec<u8>,
+}
+
+impl Default for Codestream {
+    fn default() -> Self {
+        Self {
+            image: (64, 64),
+            tile: (64, 64),
+            components: 1,
+            layers: 1,
+            levels: 0,
+            code_block: 6,
+            precinct: None,
+            packets: Vec::new(),
+        }
+    }
+}
+
+impl Codestream {
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![0xFF, 0x4F, 0xFF, 0x51];
+        bytes.extend((38 + 3 * self.components).to_be_bytes());
+        bytes.extend([0, 0]);
+        for value in [self.image.0, self.image.1, 0, 0, self.tile.0, self.tile.1, 0, 0] {
+            bytes.extend(value.to_be_bytes());
+        }
+        bytes.extend(self.components.to_be_bytes());
+        bytes.extend([7, 1, 1].repeat(self.components.into()));
+        let precincts = self.precinct.map_or(Vec::new(), |p| vec![p | p << 4; usize::from(self.levels) + 1]);
+        bytes.extend([0xFF, 0x52, 0, 12 + precincts.len() as u8, u8::from(self.precinct.is_some()), 0]);
+        bytes.extend(self.layers.to_be_bytes());
+        bytes.extend([0, self.levels, self.code_block - 2, self.code_block - 2, 0, 1]);
+        bytes.extend(precincts);
+        bytes.extend([0xFF, 0x5C, 0, 4 + 3 * self.levels, 0x40]);
+        bytes.extend(vec![8 << 3; 3 * usize::from(self.levels) + 1]);
+        bytes.extend([0xFF, 0x90, 0, 10, 0, 0]);
+        bytes.extend((14 + self.packets.len() as u32).to_be_bytes());
+        bytes.extend([0, 1, 0xFF, 0x93]);
+        bytes.extend(&self.packets);
+        bytes.extend([0xFF, 0xD9]);
+        bytes
+    }
+
+    /// Opens it and decodes `region`, or all.
+    fn decode(&self, limits: &Limits, region: Option<Rect>) -> Result<(), Error> {
+        let file = IndexedFile::open(self.bytes(), limits)?;
+        let image = Image::open(&file, limits)?.unwrap();
+        let request = DecodeRequest { region, ..DecodeRequest::default() };
+        Decoder::cpu().components(&image, &file, &request).map(drop)
+    }
+
+    /// Decodes under limits that hold `wanted` exactly, and under those that are one less.
+    fn crosses(&self, set: fn(&mut Limits, u64), wanted: u64, named: &str) {
+        let mut limits = Limits::default();
+        set(&mut limits, wanted);
+        self.decode(&limits, None).unwrap();
+        set(&mut limits, wanted - 1);
+        match self.decode(&limits, None) {
+            Err(Error::Limit(error)) => {
+                assert!(error.what.contains(named), "{error}");
+                assert_eq!((error.wanted, error.limit), (wanted, wanted - 1), "{error}");
+            }
+            other => panic!("{named}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn dimensions() {
+    let set: fn(&mut Limits, u64) = |limits, value| limits.max_dimension = value as u32;
+    Codestream { image: (65, 3), ..Codestream::default() }.crosses(set, 65, "width");
+    Codestream { image: (3, 65), ..Codestream::default() }.crosses(set, 65, "height");
+}
+
+#[test]
+fn tiles() {
+    let codestream = Codestream { tile: (16, 32), ..Codestream::default() };
+    codestream.crosses(|limits, value| limits.max_tiles = value as u32, 8, "tiles");
+}
+
+#[test]
+fn components() {
+    let codestream = Codestream { components: 5, ..Codestream::default() };
+    codestream.crosses(|limits, value| limits.max_components = value as u32, 5, "components");
+}
+
+#[test]
+fn resolutions_per_tile() {
+    let codestream = Codestream { components: 5, levels: 32, ..Codestream::default() };
+    codestream.crosses(
+        |limits, value| limits.max_resolutions_per_tile = value,
+        5 * 33,
+        "resolution levels of a tile",
+    );
+}
+
+#[test]
+fn code_blocks_per_precinct() {
+    // One packet that includes nothing.
+    let codestream = Codestream { code_block: 2, packets: vec![0x80], ..Codestream::default() };
+    let set: fn(&mut Limits, u64) = |limits, value| limits.max_code_blocks_per_precinct = value;
+    codestream.crosses(set, 16 * 16, "code-blocks of a precinct");
+}
+
+#[test]
+fn code_blocks_precincts_and_resolutions_of_a_request() {
+    let set: fn(&mut Limits, u64) = |limits, value| limits.max_code_blocks = value;
+    let many = Codestream { precinct: Some(2), code_block: 2, ..Codestream::default() };
+    many.crosses(set, 256, "precincts in a request");
+    // The first of two precincts is counted before the second is looked at.
+    let halves = Codestream { image: (128, 64), tile: (128, 64), precinct: Some(6), code_block: 2, ..many };
+    let limits = Limits { max_code_blocks: 255, ..Limits::default() };
+    let refused = halves.decode(&limits, None).unwrap_err().to_string();
+    assert!(refused.starts_with("code-blocks in a request would be 256"), "{refused}");
+    let deep = Codestream { image: (8, 8), tile: (1, 1), levels: 5, ..Codestream::default() };
+    deep.crosses(set, 64 * 6, "resolution levels of tiles");
+}
+
+#[test]
+fn code_blocks_per_byte() {
+    // 2^16 code-blocks a packet, a byte a packet: 64 are free, and 64 more need 2^16 a byte.
+    let codestream = Codestream {
+        image: (1024, 1024),
+        tile: (1024, 1024),
+        layers: 200,
+        code_block: 2,
+        packets: vec![0x80; 128],
+        ..Codestream::default()
+    };
+    let decode = |max_code_blocks_per_byte| {
+        codestream.decode(&Limits { max_code_blocks_per_byte, ..Limits::default() }, None)
+    };
+    decode(1 << 16).unwrap();
+    let refused = decode(1 << 14).unwrap_err();
+    assert!(matches!(&refused, Error::Limit(error) if error.what.contains("packet headers")), "{refused}");
+}
+
+#[test]
+fn bytes_of_a_request() {
+    let decode = |codestream: &Codestream, max_bytes: u64, region| match codestream
+        .decode(&Limits { max_bytes, ..Limits::default() }, region)
+    {
+        Ok(()) => String::new(),
+        Err(Error::Limit(error)) => error.what.to_owned(),
+        Err(other) => panic!("{other}"),
+    };
+    let plain = Codestream { image: (1000, 1000), tile: (1000, 1000), ..Codestream::default() };
+    assert!(decode(&plain, 3_999_999, None).contains("output"));
+    assert!(decode(&plain, 4_000_000, None).contains("tiles"));
+    assert_eq!(decode(&plain, 16_000_000, None), "");
+    // A corner of a huge picture is a small request.
+    let huge = Codestream { image: (1 << 30, 1 << 30), tile: (1 << 30, 1 << 30), ..Codestream::default() };
+    assert!(decode(&huge, 4 << 30, None).contains("output"));
+    assert_eq!(decode(&huge, 16 << 20, Some(Rect::new(5, 5, 105, 105))), "");
+}
+
+#[test]
+fn compressed_data_and_coefficients_count() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/gradient.jp2");
+    let bytes = std::fs::read(path).unwrap();
+    let decode = |max_bytes: u64| {
+        let limits = Limits { max_bytes, ..Limits::default() };
+        let file = IndexedFile::open(bytes.clone(), &limits)?;
+        let image = Image::open(&file, &limits)?.unwrap();
+        Decoder::cpu().components(&image, &file, &DecodeRequest::default()).map(drop)
+    };
+    // Every limit from too little to enough: each part of what a request holds is what breaks it somewhere.
+    let mut named = std::collections::BTreeSet::new();
+    let mut limit = 1 << 16;
+    while let Err(error) = decode(limit) {
+        let Error::Limit(error) = error else { panic!("{error}") };
+        assert!(error.wanted > error.limit && error.limit == limit);
+        named.insert(error.what);
+        limit += 256;
+    }
+    for part in ["output", "tiles", "compressed data", "coefficients", "samples of a cell"] {
+        assert!(named.iter().any(|what| what.contains(part)), "{part}: {named:?}");
+    }
+}
