@@ -43,7 +43,7 @@ impl ComponentTransformJob {
 }
 
 /// Samples of a row that are worked on at a time.
-const CHUNK: usize = 256;
+pub(crate) const CHUNK: usize = 256;
 
 /// Runs the job on planes of the arena. A target plane may be a source plane.
 ///
@@ -65,7 +65,7 @@ pub fn run(job: &ComponentTransformJob, arena: &mut [u32]) {
                 transform(job.flags & 0xFF, first, second, third);
             }
             for (plane, chunk) in chunks.iter_mut().enumerate() {
-                finish(job, plane, &mut chunk[..length]);
+                finish(&Finish::of(job, plane), &mut chunk[..length]);
                 let start = at(job.target[plane], job.target_row[plane], y, x);
                 arena[start..start + length].copy_from_slice(&chunk[..length]);
             }
@@ -74,7 +74,12 @@ pub fn run(job: &ComponentTransformJob, arena: &mut [u32]) {
 }
 
 /// The inverse of RCT (G.2.2) or ICT (G.3.2), in place.
-fn transform(kind: u32, first: &mut [u32; CHUNK], second: &mut [u32; CHUNK], third: &mut [u32; CHUNK]) {
+pub(crate) fn transform(
+    kind: u32,
+    first: &mut [u32; CHUNK],
+    second: &mut [u32; CHUNK],
+    third: &mut [u32; CHUNK],
+) {
     let samples = first.iter_mut().zip(second.iter_mut().zip(third.iter_mut()));
     match kind {
         ComponentTransformJob::RCT => {
@@ -98,14 +103,32 @@ fn transform(kind: u32, first: &mut [u32; CHUNK], second: &mut [u32; CHUNK], thi
     }
 }
 
+/// What is done to a sample after the transform.
+pub(crate) struct Finish {
+    /// Samples are `f32`.
+    pub(crate) float: bool,
+    pub(crate) shift: i32,
+    pub(crate) low: i32,
+    pub(crate) high: i32,
+}
+
+impl Finish {
+    fn of(job: &ComponentTransformJob, plane: usize) -> Self {
+        let float = is_float(job.flags, plane);
+        Self { float, shift: job.shift[plane], low: job.low[plane], high: job.high[plane] }
+    }
+}
+
+/// Whether the samples of a plane are `f32` after the transform.
+pub(crate) const fn is_float(flags: u32, plane: usize) -> bool {
+    flags & 0xFF == ComponentTransformJob::ICT || flags & (ComponentTransformJob::FLOAT_0 << plane) != 0
+}
+
 /// To integers; level shift and clamping.
-fn finish(job: &ComponentTransformJob, plane: usize, samples: &mut [u32]) {
-    let shift = job.shift[plane];
+pub(crate) fn finish(&Finish { float, shift, low, high }: &Finish, samples: &mut [u32]) {
     // Clamped before the shift, which then cannot overflow.
-    let low = job.low[plane].wrapping_sub(shift);
-    let high = job.high[plane].wrapping_sub(shift);
-    let float = job.flags & 0xFF == ComponentTransformJob::ICT
-        || job.flags & (ComponentTransformJob::FLOAT_0 << plane) != 0;
+    let low = low.wrapping_sub(shift);
+    let high = high.wrapping_sub(shift);
     if !float {
         for sample in samples {
             *sample = (*sample as i32).clamp(low, high).wrapping_add(shift) as u32;

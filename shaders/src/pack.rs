@@ -1,7 +1,7 @@
 //! Packing: component samples to texels (palette, up-sampling, colour conversion, depth).
 
 use crate::colour::{self, ColourParameters, Colours};
-use crate::component_transform::round_small;
+use crate::component_transform::{self, CHUNK, ComponentTransformJob, Finish, round_small};
 use bytemuck::{Pod, Zeroable};
 
 /// Where one channel of the output comes from.
@@ -47,6 +47,30 @@ impl PackChannel {
     pub const NO_TABLE: u32 = u32::MAX;
 }
 
+/// What the component transform left to do to the samples of one channel; the default is nothing.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct PackFinish {
+    /// Arena words of the first samples of the planes that are transformed together, all with the rows of the
+    /// channel's own; without a transform, the first is that.
+    pub planes: [u32; 3],
+    /// [`Self::PENDING`] with the flags of a [`ComponentTransformJob`], or 0: samples are finished.
+    pub flags: u32,
+    /// The channel's own plane among `planes`.
+    pub slot: u32,
+    /// As in [`ComponentTransformJob`].
+    pub shift: i32,
+    /// As in [`ComponentTransformJob`].
+    pub low: i32,
+    /// As in [`ComponentTransformJob`].
+    pub high: i32,
+}
+
+impl PackFinish {
+    /// Samples are as the wavelet transform left them.
+    pub const PENDING: u32 = 0x1_0000;
+}
+
 /// How one cell is packed.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
@@ -70,6 +94,8 @@ pub struct PackParameters {
     /// Red or grey, green, blue, opacity ([`Self::OPACITY`]), and black ink ([`Self::BLACK`]), which only the
     /// colour conversion reads.
     pub channels: [PackChannel; 5],
+    /// What is left to do to the samples of each channel before they are packed.
+    pub finishes: [PackFinish; 5],
 }
 
 impl PackParameters {
@@ -85,8 +111,8 @@ impl PackParameters {
     pub const BLACK: usize = 4;
 }
 
-/// Texels of a row that are worked on at a time; even, so that two 16-bit texels share a word.
-const CHUNK: usize = 256;
+/// Texels of a row are worked on in chunks of an even length: two 16-bit texels share a word.
+const _: () = assert!(CHUNK.is_multiple_of(2));
 
 /// Packs the cell into `texels`: `row` words for each of `height` rows.
 ///
@@ -110,7 +136,7 @@ pub fn run(parameters: &PackParameters, tables: &[u32], arena: &[u32], texels: &
             for (c, channel) in parameters.channels[..used].iter().enumerate() {
                 if channel.plane != PackChannel::OPAQUE {
                     let values = &mut values[c][..length];
-                    channel.look_up(arena, tables, x, y, values);
+                    channel.look_up(&parameters.finishes[c], arena, tables, x, y, values);
                     if !converts || c == PackParameters::OPACITY {
                         scales[c].apply(values);
                     }
@@ -122,7 +148,8 @@ pub fn run(parameters: &PackParameters, tables: &[u32], arena: &[u32], texels: &
                 let black = &parameters.channels[PackParameters::BLACK];
                 let mut ink = [0; CHUNK];
                 if black.plane != PackChannel::OPAQUE {
-                    black.look_up(arena, tables, x, y, &mut ink[..length]);
+                    let finish = &parameters.finishes[PackParameters::BLACK];
+                    black.look_up(finish, arena, tables, x, y, &mut ink[..length]);
                 }
                 for (c, numbers) in numbers.iter_mut().enumerate() {
                     let values = if c == PackParameters::BLACK { &ink } else { &values[c] };
@@ -172,31 +199,71 @@ pub fn run(parameters: &PackParameters, tables: &[u32], arena: &[u32], texels: &
 
 impl PackChannel {
     /// The values at output columns from `x`, less the lowest one, through the palette if there is one.
-    fn look_up(&self, arena: &[u32], tables: &[u32], x: u32, y: u32, values: &mut [u32]) {
-        self.samples(arena, x, y, values);
+    fn look_up(
+        &self,
+        finish: &PackFinish,
+        arena: &[u32],
+        tables: &[u32],
+        x: u32,
+        y: u32,
+        values: &mut [u32],
+    ) {
+        let low = self.low as u32;
+        if finish.flags == 0 {
+            self.samples(self.plane, arena, x, y, values, |sample| sample.wrapping_sub(low));
+        } else {
+            self.unfinished(finish, arena, x, y, values);
+            values.iter_mut().for_each(|value| *value = value.wrapping_sub(low));
+        }
         if self.table != Self::NO_TABLE {
             self.index(tables, values);
         }
     }
 
-    /// The samples at output columns from `x`, less the lowest value. An empty plane gives zeros.
-    fn samples(&self, arena: &[u32], x: u32, y: u32, values: &mut [u32]) {
+    /// The samples at output columns from `x`, after the component transform of `finish`.
+    fn unfinished(&self, finish: &PackFinish, arena: &[u32], x: u32, y: u32, values: &mut [u32]) {
+        let kind = finish.flags & 0xFF;
+        let mut planes = [[0; CHUNK]; 3];
+        let count = if kind == ComponentTransformJob::NONE { 1 } else { 3 };
+        for (samples, &plane) in planes.iter_mut().zip(&finish.planes[..count]) {
+            self.samples(plane, arena, x, y, &mut samples[..values.len()], |sample| sample);
+        }
+        let [first, second, third] = &mut planes;
+        component_transform::transform(kind, first, second, third);
+        let slot = finish.slot as usize;
+        values.copy_from_slice(&planes[slot][..values.len()]);
+        let float = component_transform::is_float(finish.flags, slot);
+        let PackFinish { shift, low, high, .. } = *finish;
+        component_transform::finish(&Finish { float, shift, low, high }, values);
+    }
+
+    /// The samples of the plane from arena word `plane` at output columns from `x`, mapped by `map`. An empty plane
+    /// gives zeros.
+    #[inline(always)]
+    fn samples(
+        &self,
+        plane: u32,
+        arena: &[u32],
+        x: u32,
+        y: u32,
+        values: &mut [u32],
+        map: impl Fn(u32) -> u32,
+    ) {
         let (Some(last_column), Some(last_row)) = (self.width.checked_sub(1), self.height.checked_sub(1))
         else {
             return values.fill(0);
         };
         let row = u64::from(y) * u64::from(self.y_numerator) / u64::from(self.y_denominator);
         let row = (row as u32).saturating_sub(self.y0).min(last_row);
-        let plane = &arena[self.plane as usize + row as usize * self.row as usize..][..self.width as usize];
-        let low = self.low as u32;
+        let plane = &arena[plane as usize + row as usize * self.row as usize..][..self.width as usize];
         if self.x_numerator == self.x_denominator && x >= self.x0 {
             let first = ((x - self.x0) as usize).min(plane.len());
             let inside = &plane[first..plane.len().min(first + values.len())];
             let (inner, beyond) = values.split_at_mut(inside.len());
-            for (value, sample) in inner.iter_mut().zip(inside) {
-                *value = sample.wrapping_sub(low);
+            for (value, &sample) in inner.iter_mut().zip(inside) {
+                *value = map(sample);
             }
-            return beyond.fill(plane[last_column as usize].wrapping_sub(low));
+            return beyond.fill(map(plane[last_column as usize]));
         }
         // floor(x * numerator / denominator), stepped without a division for each sample.
         let (numerator, denominator) = (u64::from(self.x_numerator), u64::from(self.x_denominator));
@@ -205,7 +272,7 @@ impl PackChannel {
         let (step, rest_step) = (numerator / denominator, numerator % denominator);
         for value in values {
             let at = (column as u32).saturating_sub(self.x0).min(last_column);
-            *value = plane[at as usize].wrapping_sub(low);
+            *value = map(plane[at as usize]);
             rest += rest_step;
             column += step;
             if rest >= denominator {

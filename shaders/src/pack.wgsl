@@ -1,9 +1,10 @@
 // Packing: component samples to texels (palette, up-sampling, colour conversion, depth).
 //
-// Joined with colour.wgsl, which converts colours.
+// Joined with annex_g.wgsl, which finishes samples that the component transform was not run on, and colour.wgsl,
+// which converts colours.
 //
 // Bindings: 0 parameters: PackParameters. 1 tables: array<u32>, the palette columns and the tables of the colour
-// conversion (never empty). 2 arena: array<i32>. 3 texels: array<u32>, parameters.row words for each of parameters.height rows.
+// conversion (never empty). 2 arena: array<u32>. 3 texels: array<u32>, parameters.row words for each of parameters.height rows.
 // Dispatch shape: (x, y, 1) with x * y >= ceil(units / 256), where a unit is a texel or, with R16, two.
 
 struct PackChannel {
@@ -25,6 +26,15 @@ struct PackChannel {
     padding_1: u32,
 }
 
+struct PackFinish {
+    planes: vec3<u32>,
+    flags: u32,
+    slot: u32,
+    shift: i32,
+    low: i32,
+    high: i32,
+}
+
 struct PackParameters {
     x0: u32,
     y0: u32,
@@ -36,11 +46,12 @@ struct PackParameters {
     padding_1: u32,
     colour: ColourParameters,
     channels: array<PackChannel, 5>,
+    finishes: array<PackFinish, 5>,
 }
 
 @group(0) @binding(0) var<uniform> parameters: PackParameters;
 @group(0) @binding(1) var<storage, read> tables: array<u32>;
-@group(0) @binding(2) var<storage, read> arena: array<i32>;
+@group(0) @binding(2) var<storage, read> arena: array<u32>;
 @group(0) @binding(3) var<storage, read_write> texels: array<u32>;
 
 const OPAQUE: u32 = 0xffffffffu;
@@ -50,6 +61,28 @@ const R16: u32 = 1u;
 const RGBA16: u32 = 2u;
 const OPACITY_CHANNEL: u32 = 3u;
 const BLACK_CHANNEL: u32 = 4u;
+const PENDING: u32 = 0x10000u;
+
+// The planes' samples that were transformed last, and the word of the first: three channels ask for the same.
+var<private> held_at: u32 = 0xffffffffu;
+var<private> held: vec3<i32>;
+
+// Undoes the component transform of channel c at a word counted from the first of its planes.
+fn finished(c: u32, at: u32) -> i32 {
+    let flags = parameters.finishes[c].flags;
+    let slot = parameters.finishes[c].slot;
+    let first = parameters.finishes[c].planes.x + at;
+    if (first != held_at) {
+        var word = vec3(arena[first], 0u, 0u);
+        if ((flags & TRANSFORM_MASK) != 0u) {
+            word.y = arena[parameters.finishes[c].planes.y + at];
+            word.z = arena[parameters.finishes[c].planes.z + at];
+        }
+        held = transformed(flags, word);
+        held_at = first;
+    }
+    return shifted(held[slot], parameters.finishes[c].shift, parameters.finishes[c].low, parameters.finishes[c].high);
+}
 
 // floor(at * numerator / denominator), without overflow as long as the result has none.
 fn resample(at: u32, numerator: u32, denominator: u32) -> u32 {
@@ -65,7 +98,13 @@ fn look_up(c: u32, x: u32, y: u32) -> u32 {
     let y0 = parameters.channels[c].y0;
     let column = min(max(plane_x, x0) - x0, parameters.channels[c].width - 1u);
     let row = min(max(plane_y, y0) - y0, parameters.channels[c].height - 1u);
-    let sample = arena[parameters.channels[c].plane + row * parameters.channels[c].row + column];
+    let at = row * parameters.channels[c].row + column;
+    var sample: i32;
+    if (parameters.finishes[c].flags == 0u) {
+        sample = bitcast<i32>(arena[parameters.channels[c].plane + at]);
+    } else {
+        sample = finished(c, at);
+    }
     // Samples are clamped to their depth, so the wrapped difference is the value.
     let value = bitcast<u32>(sample - parameters.channels[c].low);
     if (parameters.channels[c].table == NO_TABLE) {

@@ -1,7 +1,8 @@
 //! The packing twin against one texel at a time, in the widest types.
 #![allow(clippy::unwrap_used)]
 
-use crate::pack::{self, PackChannel, PackParameters};
+use crate::component_transform::{self, ComponentTransformJob};
+use crate::pack::{self, PackChannel, PackFinish, PackParameters};
 use proptest::prelude::*;
 
 fn value(channel: &PackChannel, tables: &[u32], arena: &[u32], x: u32, y: u32, top: u32) -> u64 {
@@ -243,5 +244,69 @@ proptest! {
             ..PackParameters::default()
         };
         prop_assert_eq!(compare(&p, &tables, &arena), None);
+    }
+}
+
+/// Three planes of 6 x 4 words, then packed: the transform run before, and left to packing.
+fn both_ways(flags: u32, depth: u32, arena: &[u32]) -> [Vec<u32>; 2] {
+    let (width, height) = (6, 4);
+    let half = 1_i32 << (depth - 1);
+    let (shift, low, high) = (half, 0, 2 * half - 1);
+    let mut p = PackParameters { width: 7, height: 5, row: 14, ..PackParameters::default() };
+    p.format = PackParameters::RGBA16;
+    p.channels = [0, 1, 2, 0, 0].map(|c| plain(24 * c, width, height, high as u32));
+    p.channels[4] = OPAQUE;
+    let mut jobs = Vec::new();
+    let kind = flags & 0xFF;
+    for c in 0..3 {
+        let (planes, slot) = if kind == 0 { ([24 * c as u32, 0, 0], 0) } else { ([0, 24, 48], c as u32) };
+        let flags = if kind == 0 { (flags >> c) & ComponentTransformJob::FLOAT_0 } else { flags };
+        p.finishes[c] = PackFinish { planes, flags: flags | PackFinish::PENDING, slot, shift, low, high };
+        if kind == 0 || c == 0 {
+            let planes = [planes[0], planes[1], planes[2], 0];
+            jobs.push(ComponentTransformJob {
+                source: planes,
+                source_row: [width; 4],
+                target: planes,
+                target_row: [width; 4],
+                shift: [shift; 4],
+                low: [low; 4],
+                high: [high; 4],
+                width,
+                height,
+                count: if kind == 0 { 1 } else { 3 },
+                flags,
+            });
+        }
+    }
+    p.finishes[3] = p.finishes[0];
+    let mut fused = vec![0; 70];
+    pack::run(&p, &[], arena, &mut fused);
+    let mut arena = arena.to_vec();
+    jobs.iter().for_each(|job| component_transform::run(job, &mut arena));
+    let mut apart = vec![0; 70];
+    pack::run(&PackParameters { finishes: Default::default(), ..p }, &[], &arena, &mut apart);
+    [fused, apart]
+}
+
+proptest! {
+    #[test]
+    fn samples_finished_while_packing_are_those_of_the_component_transform(
+        samples in prop::collection::vec(-300.0_f32..300.0, 72),
+        depth in 1_u32..13,
+    ) {
+        let integers: Vec<u32> = samples.iter().map(|&sample| sample as i32 as u32).collect();
+        let floats: Vec<u32> = samples.iter().map(|sample| sample.to_bits()).collect();
+        for (flags, arena) in [
+            (ComponentTransformJob::RCT, &integers),
+            (ComponentTransformJob::NONE, &integers),
+            (ComponentTransformJob::ICT | 0x700, &floats),
+            (ComponentTransformJob::NONE | 0x700, &floats),
+        ] {
+            let [mut fused, apart] = both_ways(flags, depth, arena);
+            prop_assert_eq!(&fused, &apart);
+            fused[69] ^= 1;
+            prop_assert_ne!(fused, apart);
+        }
     }
 }

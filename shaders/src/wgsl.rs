@@ -12,10 +12,14 @@ pub const IDWT: &str = concat!(
 );
 /// [`component_transform`](crate::component_transform): jobs of
 /// [`ComponentTransformJob`](crate::component_transform::ComponentTransformJob).
-pub const COMPONENT_TRANSFORM: &str =
-    concat!(include_str!("dispatch.wgsl"), include_str!("component_transform.wgsl"));
+pub const COMPONENT_TRANSFORM: &str = concat!(
+    include_str!("dispatch.wgsl"),
+    include_str!("annex_g.wgsl"),
+    include_str!("component_transform.wgsl")
+);
 /// [`pack`](crate::pack): one [`PackParameters`](crate::pack::PackParameters).
-pub const PACK: &str = concat!(include_str!("colour.wgsl"), include_str!("pack.wgsl"));
+pub const PACK: &str =
+    concat!(include_str!("annex_g.wgsl"), include_str!("colour.wgsl"), include_str!("pack.wgsl"));
 
 #[cfg(test)]
 #[path = "wgsl_tests.rs"]

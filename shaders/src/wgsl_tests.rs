@@ -7,7 +7,7 @@ use crate::component_transform::ComponentTransformJob;
 use crate::dequantise::DequantiseJob;
 use crate::dispatch::{self, Dispatch};
 use crate::idwt::IdwtJob;
-use crate::pack::{PackChannel, PackParameters};
+use crate::pack::{PackChannel, PackFinish, PackParameters};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use std::mem::{offset_of, size_of};
 
@@ -115,6 +115,7 @@ fn structs_are_laid_out_as_in_rust() {
         layout!(PackChannel: plane row x0 y0 width height x_numerator x_denominator y_numerator y_denominator low
             high table table_length)
     );
+    assert_eq!(wgsl_layout(PACK, "PackFinish"), layout!(PackFinish: planes flags slot shift low high));
     assert_eq!(
         wgsl_layout(PACK, "ColourParameters"),
         layout!(ColourParameters: steps curves curve_length encoding encoding_length lattice lattice_side
@@ -122,7 +123,7 @@ fn structs_are_laid_out_as_in_rust() {
     );
     assert_eq!(
         wgsl_layout(PACK, "PackParameters"),
-        layout!(PackParameters: x0 y0 width height row format colour channels)
+        layout!(PackParameters: x0 y0 width height row format colour channels finishes)
     );
 }
 
@@ -162,6 +163,7 @@ fn constants_are_those_of_rust() {
         (COMPONENT_TRANSFORM, "RCT", ComponentTransformJob::RCT),
         (COMPONENT_TRANSFORM, "ICT", ComponentTransformJob::ICT),
         (COMPONENT_TRANSFORM, "FLOAT_0", ComponentTransformJob::FLOAT_0),
+        (PACK, "PENDING", PackFinish::PENDING),
         (PACK, "OPAQUE", PackChannel::OPAQUE),
         (PACK, "NO_TABLE", PackChannel::NO_TABLE),
         (PACK, "RGBA8", PackParameters::RGBA8),

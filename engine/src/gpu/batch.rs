@@ -3,6 +3,7 @@
 use super::buffers::{Buffers, JobTables, Pool, Tables};
 use super::context::Context;
 use super::executor::GpuStatistics;
+use super::fuse;
 use super::pipelines::Pipelines;
 use super::sink::Sink;
 use crate::error::DeviceError;
@@ -235,7 +236,10 @@ fn steps<'a>(
     for level in &cell.levels {
         add_jobs(&mut steps, tables, pipelines.idwt(level), level, &[])?;
     }
-    add_jobs(&mut steps, tables, &pipelines.component_transform, &cell.transform, &[])?;
+    let finishes = format.and_then(|_| fuse::finishes(cell));
+    if finishes.is_none() {
+        add_jobs(&mut steps, tables, &pipelines.component_transform, &cell.transform, &[])?;
+    }
     let Some(format) = format else { return Ok((steps, 0)) };
 
     let size = cell.rect.size();
@@ -247,7 +251,8 @@ fn steps<'a>(
     let row_bytes = format.padded_row_bytes(size.width);
     let too_wide = |_| DeviceError::Refused { reason: format!("a cell of {} columns", size.width) };
     let row = u32::try_from(row_bytes / 4).map_err(too_wide)?;
-    let parameters = PackParameters { row, format: format.pack_format(), ..cell.pack };
+    let finishes = finishes.unwrap_or(cell.pack.finishes);
+    let parameters = PackParameters { row, format: format.pack_format(), finishes, ..cell.pack };
     let workgroups = u32::try_from(dispatch::pack_workgroups(&parameters)).map_err(too_wide)?;
     if workgroups > 0 {
         let palette: &[u32] = if plan.tables.is_empty() { &[0] } else { &plan.tables };

@@ -6,6 +6,7 @@ mod batch;
 mod buffers;
 mod context;
 mod executor;
+mod fuse;
 mod pipelines;
 mod readback;
 mod sink;

@@ -70,6 +70,7 @@ impl Rendering {
             padding: [0; 2],
             colour: self.colour_parameters(),
             channels,
+            finishes: Default::default(),
         })
     }
 

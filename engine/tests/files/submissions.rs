@@ -7,8 +7,8 @@ use wavetile_engine::plan::{CellSize, Target};
 use wavetile_engine::source::IndexedFile;
 use wavetile_engine::{DecodeRequest, Decoder, Image, Report, TexelFormat};
 
-/// Red, green and blue; grey; tiles; four components; 16 bits; both wavelets; palette.
-const FILES: [&str; 11] = [
+/// Red, green and blue; grey; tiles; four components; 16 bits; both wavelets; palette; HT; sub-sampled.
+const FILES: [&str; 13] = [
     "files/goodstuff.j2k",
     "files/relax.jp2",
     "files/513x513.jp2",
@@ -20,6 +20,8 @@ const FILES: [&str; 11] = [
     "files/gtsmall_10_uint16.jp2",
     "files/gray-32x32-97.j2k",
     "files/pal-32x24.jp2",
+    "files/byte.jph",
+    "files/issue411-ycc420.jp2",
 ];
 
 /// Decomposition levels of the component that has most.
@@ -44,7 +46,7 @@ fn a_whole_decode_is_one_submission_of_few_dispatches() {
         let (file, image) = open_path(&shared.join("testdata").join(name));
         for report in reports(&gpu, &file, &image, TexelFormat::Rgba8) {
             assert_eq!((report.cells, report.submissions), (1, 1), "{name}");
-            let most = levels(&image) + 3;
+            let most = levels(&image) + 2;
             assert!(report.dispatches <= most, "{name}: {} dispatches, {most} allowed", report.dispatches);
         }
     }
@@ -95,6 +97,9 @@ fn coefficients_are_uploaded_in_16_bits_and_empty_blocks_never() {
         ("files/goodstuff.j2k", true),
         ("files/stefan_full_rgba.jp2", true),
         ("files/gray-32x32-97.j2k", true),
+        ("files/ht_gray64_d3_irv_multiblock.j2c", true),
+        ("files/ht_rgb24_rev.j2c", true),
+        ("files/byte.jph", true),
         ("files/gray-32x32-u16-53.j2k", false),
     ] {
         let (file, image) = open_path(&shared.join("testdata").join(name));

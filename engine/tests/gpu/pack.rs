@@ -3,7 +3,9 @@
 use crate::rig::{Random, executor, plan_on_arena};
 use wavetile_engine::Rect;
 use wavetile_engine::gpu::TexelFormat;
+use wavetile_engine::plan::PlaneWindow;
 use wavetile_shaders::colour::ColourParameters;
+use wavetile_shaders::component_transform::{self, ComponentTransformJob};
 use wavetile_shaders::pack::{self, PackChannel, PackParameters};
 
 /// A plane of its own for each channel: `[width, height]` samples from 0 to `high` less `low`.
@@ -272,4 +274,72 @@ fn every_step_of_a_colour_conversion_agrees_with_its_twin() {
     channels[3] = MISSING;
     channels[4] = MISSING;
     check_conversion(&Case { name: "lattice of three", rect, channels, colour, tables, arena });
+}
+
+/// Two tiles side by side, both transformed; the one on the right with another shift if `differ`.
+fn check_with_transform(flags: u32, differ: bool, dispatches: u64) {
+    let name = "the_component_transform_is_taken_along_where_tiles_agree";
+    let Some(executor) = executor(name) else { return };
+    let (width, height) = (70, 33);
+    let words = width * height;
+    let mut random = Random::new(u64::from(flags) + 11);
+    let staging: Vec<u32> = (0..3 * words)
+        .map(|_| match flags & 0xff {
+            ComponentTransformJob::ICT => random.float(300.0).to_bits(),
+            _ => random.below(600).wrapping_sub(300),
+        })
+        .collect();
+    let mut plan = plan_on_arena(3 * words);
+    let rect = Rect::new(0, 0, width, height);
+    plan.window = rect;
+    let cell = &mut plan.cells[0];
+    cell.rect = rect;
+    cell.planes = (0..3)
+        .map(|component| PlaneWindow { component, rect, offset: component * words, row: width })
+        .collect();
+    let half = |x: u32, shift: i32| {
+        let first = [x, words + x, 2 * words + x, 0];
+        ComponentTransformJob {
+            source: first,
+            source_row: [width; 4],
+            target: first,
+            target_row: [width; 4],
+            shift: [shift; 4],
+            low: [0; 4],
+            high: [255; 4],
+            width: width / 2,
+            height,
+            count: 3,
+            flags,
+        }
+    };
+    cell.transform = vec![half(0, 128), half(width / 2, if differ { 100 } else { 128 })];
+    let channel = |c: u32| channel(c * words, [width, height], 255, 0);
+    cell.pack = PackParameters {
+        width,
+        height,
+        row: width,
+        channels: [channel(0), channel(1), channel(2), MISSING, MISSING],
+        ..PackParameters::default()
+    };
+    let (found, statistics) = executor.read_texels(&plan, &staging, TexelFormat::Rgba8).unwrap();
+    assert_eq!(statistics.dispatches, dispatches, "{flags}");
+    let mut arena = staging;
+    plan.cells[0].transform.iter().for_each(|job| component_transform::run(job, &mut arena));
+    let mut texels = vec![0; words as usize];
+    pack::run(&plan.cells[0].pack, &[], &arena, &mut texels);
+    let expected: &[u8] = bytemuck::cast_slice(&texels);
+    let differences = found.iter().zip(expected).map(|(a, b)| a.abs_diff(*b));
+    // A driver may fuse a product of the irreversible transform with a sum.
+    let allowed = u8::from(flags & 0xff == ComponentTransformJob::ICT);
+    assert!(differences.max().unwrap() <= allowed, "{flags} {differ}");
+}
+
+#[test]
+fn the_component_transform_is_taken_along_where_tiles_agree() {
+    for flags in [ComponentTransformJob::RCT, ComponentTransformJob::ICT | 0x700] {
+        // Load and pack; and the transform between them.
+        check_with_transform(flags, false, 2);
+        check_with_transform(flags, true, 3);
+    }
 }
