@@ -273,7 +273,18 @@ impl IndexedCodestream {
                 })?;
                 look(&bin, complete).map(Some)
             }
-            DataBinId::Tile(_) | DataBinId::Metadata(_) => Ok(None),
+            DataBinId::Tile(tile) => {
+                if tile >= self.header.tile_count() {
+                    return Ok(None);
+                }
+                let parts = self.parts.of_tile(tile);
+                for part in parts {
+                    bin.push_file(part.range.clone());
+                }
+                let whole = self.parts.is_tile_whole(tile) && parts.iter().all(|part| part.missing == 0);
+                look(&bin, whole).map(Some)
+            }
+            DataBinId::Metadata(_) => Ok(None),
         }
     }
 

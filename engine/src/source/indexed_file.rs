@@ -41,6 +41,12 @@ impl IndexedFile {
         Ok(Self { source, container, metadata, first, others, limits: limits.clone() })
     }
 
+    /// Where its bytes come from.
+    #[must_use]
+    pub fn source(&self) -> &dyn ByteSource {
+        &*self.source
+    }
+
     /// The boxes around the codestreams.
     #[must_use]
     pub fn container(&self) -> &Container {

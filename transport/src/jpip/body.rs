@@ -3,7 +3,10 @@
 
 use super::message::{MessageHeader, MessageWriter, eor};
 use super::part::{Found, Part, Piece, Wanted};
+use super::picture::Picture;
 use super::session::Turn;
+use std::ops::Range;
+use std::sync::Arc;
 use wavetile_engine::Result;
 
 /// A body, pulled chunk by chunk.
@@ -11,29 +14,49 @@ pub struct Body {
     /// Bytes that are made, but not handed out.
     pending: Vec<u8>,
     stream: Option<Box<Stream>>,
+    raw: Option<Raw>,
+}
+
+/// Bytes of a file as they are.
+struct Raw {
+    picture: Arc<dyn Picture>,
+    left: Range<u64>,
 }
 
 impl Body {
     /// A body that is known beforehand.
     pub(super) fn text(text: &str) -> Self {
-        Self { pending: text.as_bytes().to_vec(), stream: None }
+        Self { pending: text.as_bytes().to_vec(), stream: None, raw: None }
     }
 
     /// Nothing but an end-of-response.
     pub(super) fn end(reason: u8) -> Self {
         let mut pending = Vec::new();
         MessageWriter::new().write_end(&mut pending, reason, &[]);
-        Self { pending, stream: None }
+        Self { pending, stream: None, raw: None }
+    }
+
+    /// Bytes of the file itself, all of which are there.
+    pub(super) fn raw(picture: Arc<dyn Picture>, range: Range<u64>) -> Self {
+        Self { pending: Vec::new(), stream: None, raw: Some(Raw { picture, left: range }) }
     }
 
     pub(super) fn stream(stream: Stream) -> Self {
-        Self { pending: Vec::new(), stream: Some(Box::new(stream)) }
+        Self { pending: Vec::new(), stream: Some(Box::new(stream)), raw: None }
     }
 
     /// The next bytes: at least one, at most `max` (taken as 1 if 0). `None` = finished. A JPP-stream
     /// always ends with an end-of-response. Reads the picture's file, so it may block.
     pub fn poll_chunk(&mut self, max: usize) -> Option<Vec<u8>> {
         let max = max.max(1);
+        if let Some(Raw { picture, left }) = &mut self.raw {
+            let end = left.end.min(left.start.saturating_add(max as u64));
+            let bytes = picture.read_raw(left.start..end).inspect_err(|error| {
+                tracing::warn!(%error, "a response ends early");
+            });
+            left.start = end;
+            return bytes.ok().filter(|bytes| !bytes.is_empty());
+        }
         if self.pending.is_empty()
             && let Some(stream) = &mut self.stream
         {
@@ -52,12 +75,19 @@ impl Body {
     /// Length of the whole body, if it is known: not for a stream whose data is yet to be chosen.
     #[must_use]
     pub fn exact_len(&self) -> Option<u64> {
-        if self.stream.is_some() { None } else { Some(self.pending.len() as u64) }
+        match (&self.stream, &self.raw) {
+            (Some(_), _) => None,
+            (None, Some(Raw { left, .. })) => Some(left.end.saturating_sub(left.start)),
+            (None, None) => Some(self.pending.len() as u64),
+        }
     }
 }
 
 /// Chunks are made at least this long; shorter ones are cut from them.
 const LEAST_CHUNK: usize = 64;
+
+/// Longer messages than this are cut inside packets, whatever the client asks for: each is held in memory.
+const MOST_ALIGNED: u64 = 1 << 20;
 
 /// A piece of a data-bin that ends a chunk has at least this many bytes.
 const LEAST_PIECE: u64 = 32;
@@ -76,6 +106,10 @@ pub(super) struct Stream {
     pub(super) budget: u64,
     /// Most payload bytes of one message.
     pub(super) most_payload: u64,
+    /// Messages end where packets do, as far as they are not longer than [`MOST_ALIGNED`].
+    pub(super) align: bool,
+    /// Messages of precincts tell the layers that they complete.
+    pub(super) extended: bool,
     pub(super) writer: MessageWriter,
     pub(super) piece: Option<Piece>,
 }
@@ -125,11 +159,14 @@ impl Stream {
         let piece = self.piece.insert(piece);
         let room = room.saturating_sub(out.len()) as u64;
         let left = piece.end - piece.at;
-        let most = left.min(self.most_payload);
+        let mut most = left.min(self.most_payload);
+        let aligned = self.align.then(|| piece.aligned(most)).filter(|&payload| payload <= MOST_ALIGNED);
+        most = aligned.unwrap_or(most);
         let mut header = MessageHeader {
             codestream: self.part.codestream,
             id: piece.id,
-            aux: None,
+            // The longest that it can become.
+            aux: piece.layers_at(piece.end).filter(|_| self.extended),
             offset: piece.at,
             length: most,
             last: false,
@@ -139,11 +176,17 @@ impl Stream {
             let payload = space.checked_sub(overhead)?.min(most);
             (payload > 0 || left == 0).then_some(payload)
         };
-        let Some(allowed) = fits(self.budget) else {
+        let Some(allowed) = fits(self.budget).filter(|&allowed| aligned.is_none_or(|all| all == allowed))
+        else {
             return Ok(Step::End(eor::BYTE_LIMIT, String::new()));
         };
         let payload = match fits(room) {
-            Some(payload) if out.is_empty() || payload >= allowed.min(LEAST_PIECE) => payload.min(allowed),
+            // It may be longer than the chunk: what is too much is handed out with the next.
+            _ if aligned.is_some() && out.is_empty() => allowed,
+            Some(payload) if aligned.is_some() && payload == allowed => allowed,
+            Some(payload) if aligned.is_none() && (out.is_empty() || payload >= allowed.min(LEAST_PIECE)) => {
+                payload.min(allowed)
+            }
             _ => return Ok(Step::ChunkFull),
         };
         let bytes = self.part.read(piece, payload)?;
@@ -151,6 +194,7 @@ impl Stream {
             return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
         }
         header.length = payload;
+        header.aux = piece.layers_at(piece.at + payload).filter(|_| self.extended);
         header.last = piece.last && payload == left;
         let before = out.len();
         self.writer.write_header(out, &header);

@@ -2,6 +2,7 @@
 
 use super::fields::{FieldError, NumberRange, number};
 use std::fmt;
+use wavetile_engine::data_bin::DataBinId;
 
 /// A list of statements, in the order in which they take effect.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -128,6 +129,20 @@ impl Statement {
             _ => return Err(error("unknown data-bin class")),
         };
         Ok(Self { codestreams: None, subtract, bins, extent })
+    }
+}
+
+impl BinSelector {
+    /// Whether a data-bin is among those. Implicit forms hold none.
+    pub(super) fn holds(&self, id: DataBinId) -> bool {
+        match (self, id) {
+            (Self::MainHeader, DataBinId::MainHeader) => true,
+            (Self::TileHeaders(range), DataBinId::TileHeader(tile))
+            | (Self::Tiles(range), DataBinId::Tile(tile)) => range.holds(tile.into()),
+            (Self::Precincts(range), DataBinId::Precinct(id))
+            | (Self::Metadata(range), DataBinId::Metadata(id)) => range.holds(id),
+            _ => false,
+        }
     }
 }
 

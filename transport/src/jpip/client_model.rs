@@ -12,6 +12,7 @@ pub(super) struct ClientModel {
     tile_headers: HeldMap,
     precincts: HeldMap,
     metadata: HeldMap,
+    tiles: HeldMap,
 }
 
 impl ClientModel {
@@ -23,7 +24,7 @@ impl ClientModel {
             DataBinId::TileHeader(tile) => self.tile_headers.held(tile.into()),
             DataBinId::Precinct(id) => self.precincts.held(id),
             DataBinId::Metadata(id) => self.metadata.held(id),
-            DataBinId::Tile(_) => Held::Nothing,
+            DataBinId::Tile(tile) => self.tiles.held(tile.into()),
         }
     }
 
@@ -35,7 +36,7 @@ impl ClientModel {
             DataBinId::TileHeader(tile) => self.tile_headers.update(tile.into(), tile.into(), |_| held),
             DataBinId::Precinct(id) => self.precincts.update(id, id.saturating_add(follow), |_| held),
             DataBinId::Metadata(id) => self.metadata.update(id, id, |_| held),
-            DataBinId::Tile(_) => (),
+            DataBinId::Tile(tile) => self.tiles.update(tile.into(), tile.into(), |_| held),
         }
     }
 
@@ -68,7 +69,10 @@ impl ClientModel {
                 }
                 // Taking this for more than it says costs bytes that are sent again, nothing else.
                 BinSelector::Implicit(_) if subtract => self.precincts.clear(),
-                BinSelector::Implicit(_) | BinSelector::Tiles(_) => (),
+                BinSelector::Implicit(_) => (),
+                BinSelector::Tiles(range) => {
+                    update(&mut self.tiles, *range, |held| change(held, extent, subtract, false));
+                }
             }
         }
     }
@@ -76,7 +80,8 @@ impl ClientModel {
     /// Bytes of memory that the model takes.
     #[must_use]
     pub(super) fn memory(&self) -> usize {
-        self.tile_headers.memory() + self.precincts.memory() + self.metadata.memory()
+        let maps = [&self.tile_headers, &self.precincts, &self.metadata, &self.tiles];
+        maps.map(HeldMap::memory).iter().sum()
     }
 }
 
@@ -126,7 +131,9 @@ mod tests {
     fn other_codestreams_are_left_alone_and_implicit_subtractions_forget() {
         assert_eq!(said(&["[1]P5,Hm"]), ClientModel::default());
         assert_eq!(said(&["P5,-t0r1"]), ClientModel::default());
-        assert_eq!(said(&["t0r1,T4"]), ClientModel::default());
+        assert_eq!(said(&["t0r1"]), ClientModel::default());
+        assert_eq!(said(&["T4-5,-T5"]).held(DataBinId::Tile(4)), Held::All);
+        assert_eq!(said(&["T4-5,-T5"]).held(DataBinId::Tile(5)), Held::Nothing);
     }
 
     #[test]

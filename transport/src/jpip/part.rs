@@ -20,6 +20,10 @@ pub(super) struct Wanted {
     /// `None` = headers and metadata only.
     pub(super) window: Option<ViewWindow>,
     pub(super) source: Source,
+    /// No other data-bins than these, of the codestreams that the request is about.
+    pub(super) need: Option<CacheModel>,
+    /// Whole tiles instead of precincts.
+    pub(super) tiles: bool,
 }
 
 /// Where a response learns what the client holds.
@@ -78,9 +82,14 @@ impl Wanted {
                 Knowledge::Session { session: session.clone(), name: (target_id.clone(), number) }
             }
         };
+        let selection = match &self.need {
+            Some(need) if self.window.is_none() => Selection::listed(picture.clone(), need, number, true),
+            _ => Selection::new(picture.clone(), selected, number == 0),
+        };
         Part {
             codestream: number,
-            selection: Selection::new(picture.clone(), selected, number == 0),
+            selection: if self.tiles { selection.of_whole_tiles() } else { selection },
+            need: self.need.clone(),
             picture,
             whole,
             knowledge,
@@ -113,6 +122,7 @@ pub(super) struct Part {
     /// The window is all of the codestream.
     pub(super) whole: bool,
     knowledge: Knowledge,
+    need: Option<CacheModel>,
     /// Items looked at since the last piece.
     skipped: u64,
     /// Layer of the last packet looked at.
@@ -152,8 +162,12 @@ impl Part {
             if self.skipped > MOST_SKIPPED {
                 return Ok(Found::TooFar);
             }
+            if !self.is_needed(item) {
+                continue;
+            }
             let piece = match item {
                 Item::Whole(id) => self.whole(id),
+                Item::Precinct(precinct) => self.precinct(precinct),
                 Item::Packet { layer, .. } if self.is_beyond(layer) => break,
                 Item::Packet { precinct, layer, layers } => self.packet(precinct, layer, layers),
             };
@@ -191,6 +205,48 @@ impl Part {
         let Some(BinLength { bytes: end, complete }) = found else { return Ok(None) };
         let piece = Piece { id, at: start.min(end), end, last: complete, packet_ends: Vec::new() };
         Ok(if piece.at < end || complete { Some(piece) } else { None })
+    }
+
+    /// Whether the request does not leave the item out.
+    fn is_needed(&self, item: Item) -> bool {
+        let Some(need) = &self.need else { return true };
+        let header = self.picture.header();
+        let id = match item {
+            Item::Whole(id) => id,
+            Item::Precinct(precinct) | Item::Packet { precinct, .. } => {
+                let components = header.size.components.len() as u32;
+                match precinct.in_class_id(components, header.tile_count()) {
+                    Some(id) => DataBinId::Precinct(id),
+                    None => return false,
+                }
+            }
+        };
+        let mut about = need.statements.iter().filter(|one| one.is_about(self.codestream.into(), true));
+        about.any(|statement| statement.bins.holds(id))
+    }
+
+    /// All that the client lacks of a precinct.
+    fn precinct(&self, precinct: PrecinctId) -> Result<Option<Piece>> {
+        let header = self.picture.header();
+        let components = header.size.components.len() as u32;
+        let exists = self.picture.tile(precinct.tile).is_ok_and(|tile| {
+            let component = tile.components.get(precinct.component as usize);
+            component.is_some_and(|component| precinct.precinct < component.precincts)
+        });
+        let id = precinct.in_class_id(components, header.tile_count()).filter(|_| exists);
+        let Some(id) = id.map(DataBinId::Precinct) else { return Ok(None) };
+        let ends = self.picture.packet_ends(precinct)?;
+        let end = ends.last().copied().unwrap_or(0);
+        let held = match self.held(id) {
+            Held::All => return Ok(None),
+            Held::Bytes(bytes) => bytes,
+            Held::Layers(0) | Held::Nothing => 0,
+            Held::Layers(layers) => ends.get(usize::from(layers) - 1).copied().unwrap_or(end),
+        };
+        let layers = self.picture.tile(precinct.tile)?.parameters.style.layers;
+        let last = ends.len() == usize::from(layers);
+        let piece = Piece { id, at: held.min(end), end, last, packet_ends: ends };
+        Ok(if piece.at < end || last { Some(piece) } else { None })
     }
 
     /// Whether no precinct of the window has a packet left to send in `layer`.
@@ -273,6 +329,25 @@ const MOST_ABSENT: u64 = 256;
 impl Piece {
     fn read(&self, picture: &dyn Picture, length: u64) -> Result<Vec<u8>> {
         if length == 0 { Ok(Vec::new()) } else { picture.read_bin(self.id, self.at..self.at + length) }
+    }
+
+    /// Layers that are complete once the bytes up to `end` have arrived; `None` if it is no precinct.
+    pub(super) fn layers_at(&self, end: u64) -> Option<u64> {
+        let is_precinct = matches!(self.id, DataBinId::Precinct(_));
+        is_precinct.then(|| self.packet_ends.partition_point(|&packet| packet <= end) as u64)
+    }
+
+    /// Bytes up to the end of the last packet, or of the piece, that `most` bytes reach to; the least that
+    /// can be sent where messages are not to end inside a packet, if `most` is too few.
+    pub(super) fn aligned(&self, most: u64) -> u64 {
+        let left = self.end - self.at;
+        if most >= left {
+            return left;
+        }
+        let ends = &self.packet_ends[self.packet_ends.partition_point(|&end| end <= self.at)..];
+        let reach = ends.partition_point(|&end| end <= self.at + most);
+        let end = reach.checked_sub(1).map_or(ends.first(), |last| ends.get(last));
+        end.map_or(left, |&end| (end - self.at).min(left))
     }
 
     /// What the client holds once everything up to `at` has reached it.

@@ -39,6 +39,20 @@ pub trait Picture: Send + Sync {
     /// The codestream is damaged, or the file cannot be read.
     fn packet_ends(&self, precinct: PrecinctId) -> Result<Vec<u64>>;
 
+    /// Bytes of the whole file, to be read with [`read_raw`](Self::read_raw); `None` if it cannot be had so.
+    fn raw_len(&self) -> Option<u64> {
+        None
+    }
+
+    /// Bytes of the file, all of which are there.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    fn read_raw(&self, range: Range<u64>) -> Result<Vec<u8>> {
+        let _ = range;
+        Err(std::io::Error::from(std::io::ErrorKind::Unsupported).into())
+    }
+
     /// Codestreams of the file, this one included.
     fn codestream_count(&self) -> u32 {
         1
@@ -88,6 +102,17 @@ impl Picture for IndexedFile {
 
     fn packet_ends(&self, precinct: PrecinctId) -> Result<Vec<u64>> {
         self.packet_ends(precinct)
+    }
+
+    fn raw_len(&self) -> Option<u64> {
+        Some(self.source().len())
+    }
+
+    fn read_raw(&self, range: Range<u64>) -> Result<Vec<u8>> {
+        let length = usize::try_from(range.end.saturating_sub(range.start));
+        let mut bytes = vec![0; length.map_err(|_| std::io::Error::from(std::io::ErrorKind::OutOfMemory))?];
+        self.source().read_at(range.start, &mut bytes)?;
+        Ok(bytes)
     }
 
     fn codestream_count(&self) -> u32 {

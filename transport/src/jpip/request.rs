@@ -1,7 +1,7 @@
 //! Requests (T.808 Annex C): the fields of a query string, read and written.
 
 use super::cache_model::{BinSelector, CacheModel, Statement};
-use super::fields::{FieldError, decode, encode, encode_path, number};
+use super::fields::{FieldError, NumberRange, decode, encode, encode_path, number};
 use super::view_window_fields::{self, StreamRange, ViewWindowFields};
 use wavetile_engine::view_window::ViewWindow;
 
@@ -30,10 +30,22 @@ pub struct Request {
     pub types: Vec<String>,
     /// What the client holds ("model").
     pub model: CacheModel,
+    /// Data-bins that the client needs ("need"): no other is sent. Without a window, these are sent.
+    pub need: Option<CacheModel>,
     /// Metadata that the client wants ("metareq"), as it was written.
     pub metadata: Option<String>,
-    /// The client wants responses to end at sub-bin boundaries ("align").
+    /// Messages are to end where packets or data-bins do ("align").
     pub align: bool,
+    /// The request before it in the channel is to be answered whole ("wait").
+    pub wait: bool,
+    /// Share of the full quality that is enough, in percent ("quality").
+    pub quality: Option<u64>,
+    /// Codestreams whose cache model the server should keep ("mset").
+    pub model_set: Option<Vec<NumberRange>>,
+    /// Part of the target, in bytes ("subtarget").
+    pub sub_target: Option<NumberRange>,
+    /// The client wants to change the target ("upload").
+    pub upload: bool,
     /// Preferences ("pref") that must be met: those that end in `/r`.
     pub required_preferences: Vec<String>,
 }
@@ -45,6 +57,20 @@ pub enum CloseChannels {
     All,
     /// These.
     Listed(Vec<String>),
+}
+
+/// What the body of a response can be ("type").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StreamType {
+    /// Data-bins of precincts; `extended`: each message tells how many layers it completes (`ptype=ext`).
+    Precincts {
+        /// `ptype=ext`.
+        extended: bool,
+    },
+    /// Data-bins of tiles (`jpt-stream`).
+    Tiles,
+    /// The file (`raw`).
+    Raw,
 }
 
 /// Path that names no picture: pictures are then named by `target` or by the channel.
@@ -120,6 +146,24 @@ impl Request {
         if self.align {
             put("align", "yes");
         }
+        if self.wait {
+            put("wait", "yes");
+        }
+        if let Some(quality) = self.quality {
+            put("quality", &quality.to_string());
+        }
+        if let Some(set) = &self.model_set {
+            put("mset", &set.iter().map(|range| range.without_star()).collect::<Vec<_>>().join(","));
+        }
+        if let Some(part) = self.sub_target {
+            put("subtarget", &part.without_star());
+        }
+        if self.upload {
+            put("upload", "");
+        }
+        if let Some(need) = &self.need {
+            put("need", &need.to_string());
+        }
         if !self.required_preferences.is_empty() {
             put("pref", &self.required_preferences.join(","));
         }
@@ -156,14 +200,24 @@ impl Request {
         wants(&self.streams, number)
     }
 
-    /// Whether the client takes JPP-streams.
+    /// The first type of stream that the client takes and that is known here; JPP-streams if it names none.
     #[must_use]
-    pub fn takes_jpp_stream(&self) -> bool {
-        self.types.is_empty()
-            || self.types.iter().any(|kind| {
-                let kind = kind.split(';').next().unwrap_or_default().trim();
-                kind == "jpp-stream" || kind == "image/jpp-stream"
-            })
+    pub fn stream_type(&self) -> Option<StreamType> {
+        let known = |kind: &String| {
+            let mut parts = kind.split(';').map(str::trim);
+            let name = parts.next().unwrap_or_default();
+            let extended = parts.any(|parameter| parameter == "ptype=ext");
+            match name.strip_prefix("image/").unwrap_or(name) {
+                "jpp-stream" => Some(StreamType::Precincts { extended }),
+                "jpt-stream" => Some(StreamType::Tiles),
+                "raw" => Some(StreamType::Raw),
+                _ => None,
+            }
+        };
+        match &self.types[..] {
+            [] => Some(StreamType::Precincts { extended: false }),
+            types => types.iter().find_map(known),
+        }
     }
 
     fn take(&mut self, name: &str, value: &str, window: &mut ViewWindowFields) -> Result<(), FieldError> {
@@ -185,6 +239,18 @@ impl Request {
             "model" => self.model.statements.extend(CacheModel::parse(&decoded("model")?)?.statements),
             "metareq" => self.metadata = Some(decoded("metareq")?),
             "align" => self.align = decoded("align")? == "yes",
+            "wait" => self.wait = decoded("wait")? == "yes",
+            "quality" => self.quality = Some(number("quality", &decoded("quality")?)?),
+            "mset" => self.model_set = Some(ranges("mset", &decoded("mset")?)?),
+            "subtarget" => self.sub_target = Some(NumberRange::parse("subtarget", &decoded("subtarget")?)?),
+            "upload" => self.upload = true,
+            "need" => {
+                let need = CacheModel::parse(&decoded("need")?)?;
+                if need.statements.iter().any(|statement| statement.subtract) {
+                    return Err(FieldError::new("need", value, "nothing can be subtracted"));
+                }
+                self.need.get_or_insert_default().statements.extend(need.statements);
+            }
             "pref" => {
                 self.required_preferences = list(&decoded("pref")?);
                 self.required_preferences.retain(|preference| preference.ends_with("/r"));
@@ -210,6 +276,10 @@ fn token(field: &'static str, value: String) -> Result<String, FieldError> {
     if value.is_empty() { Err(FieldError::new(field, &value, "empty")) } else { Ok(value) }
 }
 
+fn ranges(field: &'static str, value: &str) -> Result<Vec<NumberRange>, FieldError> {
+    value.split(',').map(|part| NumberRange::parse(field, part)).collect()
+}
+
 fn list(value: &str) -> Vec<String> {
     value.split(',').filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
@@ -217,7 +287,6 @@ fn list(value: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::fields::NumberRange;
     use super::*;
     use proptest::prelude::*;
     use wavetile_engine::geometry::Size;
@@ -235,8 +304,14 @@ mod tests {
             length: Some(0),
             types: vec!["jpp-stream".into(), "jpt-stream".into()],
             model: CacheModel { statements: vec![Statement::has(BinSelector::MainHeader)] },
+            need: Some(CacheModel { statements: vec![Statement::has(BinSelector::MainHeader)] }),
             metadata: Some("[*]!!".into()),
             align: true,
+            wait: true,
+            quality: Some(70),
+            model_set: Some(vec![NumberRange::ALL, NumberRange::one(4)]),
+            sub_target: Some(NumberRange { from: 5, to: Some(9) }),
+            upload: true,
             required_preferences: vec!["fullwindow/r".into()],
         }
     }
@@ -269,7 +344,8 @@ mod tests {
         let open = Request::parse("/one3.jp2", "cnew=http&type=jpp-stream&tid=0&len=512").unwrap();
         assert_eq!(open.target.as_deref(), Some("one3.jp2"));
         assert_eq!(open.new_channel, Some(vec!["http".to_owned()]));
-        assert!(open.takes_jpp_stream() && open.window.is_none());
+        assert_eq!(open.stream_type(), Some(StreamType::Precincts { extended: false }));
+        assert!(open.window.is_none());
         let next = Request::parse("/jpip", "stream=0&metareq=[*]!!&len=2000000&cid=C").unwrap();
         assert_eq!((next.target, next.channel.as_deref()), (None, Some("C")));
         let model = Request::parse("/jpip", "fsiz=1,1&model=Hm%2CHt0%2C%5B0%5DP3").unwrap().model;
@@ -277,13 +353,35 @@ mod tests {
         let named =
             Request::parse("/jpip", "target=x.j2k&subtarget=0-9&unknown=%%%&type=jpt-stream").unwrap();
         assert_eq!(named.target.as_deref(), Some("x.j2k"));
-        assert!(!named.takes_jpp_stream());
+        assert_eq!(named.stream_type(), Some(StreamType::Tiles));
+    }
+
+    #[test]
+    fn the_first_type_that_is_known_counts() {
+        let of = |query: &str| Request::parse("/x", query).unwrap().stream_type();
+        assert_eq!(of(""), Some(StreamType::Precincts { extended: false }));
+        let extended = "type=image/mj2,image/jpp-stream;ptype=ext,raw";
+        assert_eq!(of(extended), Some(StreamType::Precincts { extended: true }));
+        assert_eq!(of("type=jpt-stream;ttype=ext"), Some(StreamType::Tiles));
+        assert_eq!(of("type=raw"), Some(StreamType::Raw));
+        assert_eq!(of("type=image/png"), None);
     }
 
     #[test]
     fn broken_fields_are_refused() {
-        for query in ["len=-1", "len=18446744073709551616", "qid=", "cid=", "fsiz=a,b", "model=Q", "stream=x"]
-        {
+        for query in [
+            "len=-1",
+            "len=18446744073709551616",
+            "qid=",
+            "cid=",
+            "fsiz=a,b",
+            "model=Q",
+            "stream=x",
+            "need=-Hm",
+            "quality=x",
+            "mset=2-1",
+            "subtarget=x",
+        ] {
             assert!(Request::parse("/jpip", query).is_err(), "{query}");
         }
     }

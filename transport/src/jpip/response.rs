@@ -1,11 +1,22 @@
 //! Response heads (T.808 Annex D): status codes and the `JPIP-*` header fields.
 
 use super::fields::NumberRange;
+use super::request::StreamType;
 use wavetile_engine::geometry::Rect;
 use wavetile_engine::view_window::{ResolvedWindow, ViewWindow};
 
 /// Media type of a JPP-stream.
 pub const CONTENT_TYPE: &str = "image/jpp-stream";
+
+/// The media type of a type of stream.
+#[must_use]
+pub const fn media_type(kind: StreamType) -> &'static str {
+    match kind {
+        StreamType::Precincts { .. } => CONTENT_TYPE,
+        StreamType::Tiles => "image/jpt-stream",
+        StreamType::Raw => "application/octet-stream",
+    }
+}
 
 /// Status and header fields of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,11 +30,10 @@ pub struct ResponseHead {
 }
 
 impl ResponseHead {
-    /// A response whose body is a JPP-stream.
+    /// A response whose body is a stream of a media type.
     #[must_use]
-    pub fn ok() -> Self {
-        let headers =
-            vec![("Content-Type", CONTENT_TYPE.to_owned()), ("Cache-Control", "no-cache".to_owned())];
+    pub fn ok(media_type: &str) -> Self {
+        let headers = vec![("Content-Type", media_type.to_owned()), ("Cache-Control", "no-cache".to_owned())];
         Self { status: 200, reason: "OK".to_owned(), headers }
     }
 

@@ -2,6 +2,8 @@
 //! packets, layer by layer and within a layer coarse resolutions first. Worked out while it is sent:
 //! nothing here grows with the window.
 
+use super::cache_model::{BinSelector, CacheModel};
+use super::fields::NumberRange;
 use super::picture::Picture;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -15,8 +17,10 @@ use wavetile_engine::plan::coverage::{
 /// The next thing to deliver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Item {
-    /// All of a header or metadata-bin.
+    /// All of a header, metadata-bin or tile.
     Whole(DataBinId),
+    /// All packets of a precinct.
+    Precinct(PrecinctId),
     /// Packet `layer` of a precinct, which follows on those of all lower layers. `layers` is the number
     /// that its tile has.
     Packet { precinct: PrecinctId, layer: u16, layers: u16 },
@@ -26,11 +30,14 @@ pub(super) enum Item {
 pub(super) struct Selection {
     picture: Arc<dyn Picture>,
     window: Option<(GridWindow, u16)>,
+    /// Whole tiles instead of their headers and packets.
+    whole_tiles: bool,
     stage: Stage,
 }
 
 enum Stage {
     OnlyMetadata,
+    Listed(Box<dyn Iterator<Item = Item> + Send>),
     Metadata,
     MainHeader,
     TileHeaders(Tiles),
@@ -54,14 +61,54 @@ struct Pass {
 impl Selection {
     /// Nothing but the metadata.
     pub(super) fn metadata(picture: Arc<dyn Picture>) -> Self {
-        Self { picture, window: None, stage: Stage::OnlyMetadata }
+        Self { picture, window: None, whole_tiles: false, stage: Stage::OnlyMetadata }
+    }
+
+    /// The data-bins of codestream `number` that `need` names, in its order; `asked`: the request is about that
+    /// codestream.
+    pub(super) fn listed(picture: Arc<dyn Picture>, need: &CacheModel, number: u32, asked: bool) -> Self {
+        let header = picture.header();
+        let (components, tiles) = (header.size.components.len() as u32, header.tile_count());
+        let about = need.statements.iter().filter(move |one| one.is_about(number.into(), asked));
+        let bins: Vec<BinSelector> = about.map(|statement| statement.bins.clone()).collect();
+        let items = bins.into_iter().flat_map(move |bins| -> Box<dyn Iterator<Item = Item> + Send> {
+            let clipped = move |range: NumberRange| {
+                let last = range.to.unwrap_or(u64::MAX).min(u64::from(tiles) - 1);
+                (range.from..=last).map(|tile| tile as u32)
+            };
+            match bins {
+                BinSelector::MainHeader => Box::new(std::iter::once(Item::Whole(DataBinId::MainHeader))),
+                BinSelector::TileHeaders(range) => {
+                    Box::new(clipped(range).map(|tile| Item::Whole(DataBinId::TileHeader(tile))))
+                }
+                BinSelector::Tiles(range) => {
+                    Box::new(clipped(range).map(|tile| Item::Whole(DataBinId::Tile(tile))))
+                }
+                BinSelector::Metadata(range) if range.holds(0) => {
+                    Box::new(std::iter::once(Item::Whole(DataBinId::Metadata(0))))
+                }
+                BinSelector::Precincts(range) => {
+                    let ids = range.from..=range.to.unwrap_or(u64::MAX);
+                    Box::new(ids.map_while(move |id| {
+                        PrecinctId::from_in_class_id(id, components, tiles).map(Item::Precinct)
+                    }))
+                }
+                BinSelector::Metadata(_) | BinSelector::Implicit(_) => Box::new(std::iter::empty()),
+            }
+        });
+        Self { picture, window: None, whole_tiles: false, stage: Stage::Listed(Box::new(items)) }
     }
 
     /// What `window` needs, up to a number of layers; `None` = headers only. `metadata`: begin with the
     /// metadata.
     pub(super) fn new(picture: Arc<dyn Picture>, window: Option<(GridWindow, u16)>, metadata: bool) -> Self {
         let stage = if metadata { Stage::Metadata } else { Stage::MainHeader };
-        Self { picture, window, stage }
+        Self { picture, window, whole_tiles: false, stage }
+    }
+
+    /// Whole tiles instead of their headers and packets.
+    pub(super) fn of_whole_tiles(self) -> Self {
+        Self { whole_tiles: true, ..self }
     }
 
     /// The next item; `None` when everything was named.
@@ -72,6 +119,10 @@ impl Selection {
                     self.stage = Stage::Done;
                     return Some(Item::Whole(DataBinId::Metadata(0)));
                 }
+                Stage::Listed(items) => match items.next() {
+                    Some(item) => return Some(item),
+                    None => self.stage = Stage::Done,
+                },
                 Stage::Metadata => {
                     self.stage = Stage::MainHeader;
                     return Some(Item::Whole(DataBinId::Metadata(0)));
@@ -84,7 +135,9 @@ impl Selection {
                     return Some(Item::Whole(DataBinId::MainHeader));
                 }
                 Stage::TileHeaders(tiles) => match tiles.next() {
+                    Some(tile) if self.whole_tiles => return Some(Item::Whole(DataBinId::Tile(tile))),
                     Some(tile) => return Some(Item::Whole(DataBinId::TileHeader(tile))),
+                    None if self.whole_tiles => self.stage = Stage::Done,
                     None => {
                         self.stage = match self.tiles() {
                             Some(tiles) => Stage::Packets(Pass::first(tiles)),

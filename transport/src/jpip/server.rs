@@ -5,10 +5,11 @@ use super::body::{Body, Stream};
 use super::cache_model::CacheModel;
 use super::catalogue::{Catalogue, Offered, TargetError};
 use super::client_model::ClientModel;
+use super::fields::NumberRange;
 use super::message::{MessageWriter, eor};
 use super::part::{Source, Wanted};
-use super::request::{CloseChannels, Request, SERVICE_PATH};
-use super::response::{NewChannel, ResponseHead};
+use super::request::{CloseChannels, Request, SERVICE_PATH, StreamType};
+use super::response::{NewChannel, ResponseHead, media_type};
 use super::session::{Channel, ChannelState, Session, SessionState, Turn};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -168,8 +169,11 @@ impl Server {
 
     fn answer(&mut self, peer: IpAddr, path: &str, query: &str, now: Duration) -> Result<Reply, Refusal> {
         let request = Request::parse(path, query).map_err(|error| Refusal::new(400, error.to_string()))?;
-        if !request.takes_jpp_stream() {
-            return Err(Refusal::new(415, "only jpp-stream is served"));
+        let Some(kind) = request.stream_type() else {
+            return Err(Refusal::new(415, "jpp-stream, jpt-stream and raw are served"));
+        };
+        if request.upload {
+            return Err(Refusal::new(501, "targets cannot be changed"));
         }
         if let Some(preference) = request.required_preferences.first() {
             return Err(Refusal::new(501, format!("the preference {preference} cannot be met")));
@@ -181,24 +185,34 @@ impl Server {
         if let Some(close) = &request.close {
             let ends_here = self.close(close, channel.as_deref());
             if ends_here || request.window.is_none() {
-                let mut head = ResponseHead::ok();
+                let mut head = ResponseHead::ok(media_type(kind));
                 put_request_id(&mut head, &request);
                 let reason = if request.length == Some(0) { eor::BYTE_LIMIT } else { eor::WINDOW_DONE };
                 return Ok(Reply::new(head, Body::end(reason)));
             }
         }
         let offered = self.find_target(&request, now)?;
-        let mut head = ResponseHead::ok();
+        let mut head = ResponseHead::ok(media_type(kind));
+        if kind == StreamType::Raw {
+            return Self::raw(&request, &offered, head);
+        }
+        if request.sub_target.is_some() {
+            return Err(Refusal::new(501, "a part of the target is served as raw only"));
+        }
         if let Some(new) = self.open_channel(&request, &offered, peer, now)? {
             head.put("JPIP-cnew", new.to_string());
             channel = Some(new.channel);
         }
         head.put("JPIP-tid", offered.target_id.clone());
         put_request_id(&mut head, &request);
-        if request.align {
-            head.put("JPIP-align", "no");
+        if request.quality.is_some() {
+            // What share of the full quality a layer is cannot be told.
+            head.put("JPIP-quality", "-1");
         }
-        let body = self.body(&request, channel.as_deref(), &offered, &mut head);
+        if let Some(set) = &request.model_set {
+            head.put("JPIP-mset", model_set(set, offered.picture.codestream_count()));
+        }
+        let body = self.body(&request, kind, channel.as_deref(), &offered, &mut head);
         Ok(Reply::new(head, body))
     }
 
@@ -328,9 +342,26 @@ impl Server {
         }
     }
 
+    /// The file, or the part of it that is asked for.
+    fn raw(request: &Request, offered: &Offered, mut head: ResponseHead) -> Result<Reply, Refusal> {
+        let length = offered.picture.raw_len();
+        let length = length.ok_or_else(|| Refusal::new(501, "the target cannot be had as raw"))?;
+        let part = request.sub_target.unwrap_or(NumberRange::ALL);
+        let end = part.to.map_or(length, |last| last.saturating_add(1).min(length));
+        let start = part.from.min(end);
+        if request.sub_target.is_some_and(|part| part.to != Some(end.saturating_sub(1))) {
+            head.put("JPIP-subtarget", format!("{start}-{}", end.saturating_sub(1)));
+        }
+        head.put("JPIP-tid", offered.target_id.clone());
+        put_request_id(&mut head, request);
+        let end = request.length.map_or(end, |most| end.min(start.saturating_add(most)));
+        Ok(Reply::new(head, Body::raw(offered.picture.clone(), start..end)))
+    }
+
     fn body(
         &mut self,
         request: &Request,
+        kind: StreamType,
         channel: Option<&str>,
         offered: &Offered,
         head: &mut ResponseHead,
@@ -346,7 +377,13 @@ impl Server {
                 (None, Source::Request(said))
             }
         };
-        let wanted = Wanted { file: offered.picture.clone(), window: request.window.clone(), source };
+        let wanted = Wanted {
+            file: offered.picture.clone(),
+            window: request.window.clone(),
+            source,
+            need: request.need.clone(),
+            tiles: kind == StreamType::Tiles,
+        };
         let mut rest = Box::new(request.codestreams(count).peekable());
         // A broken codestream must not keep the client from those after it.
         let first = rest.peek().and_then(|&number| wanted.part(number).ok().flatten());
@@ -361,7 +398,7 @@ impl Server {
         if request.length == Some(0) {
             return Body::end(eor::BYTE_LIMIT);
         }
-        let whole = (0..count).all(|number| request.wants_codestream(number));
+        let whole = request.need.is_none() && (0..count).all(|number| request.wants_codestream(number));
         Body::stream(Stream {
             wanted,
             part,
@@ -370,6 +407,8 @@ impl Server {
             turn,
             budget: request.length.unwrap_or(self.options.default_length),
             most_payload: self.options.message_payload.max(1),
+            align: request.align,
+            extended: kind == StreamType::Precincts { extended: true },
             writer: MessageWriter::new(),
             piece: None,
         })
@@ -389,6 +428,10 @@ impl Server {
         let late = request.request_id.is_some_and(|id| channel.newest_id.is_some_and(|newest| id < newest));
         let number = if late {
             u64::MAX
+        } else if request.wait {
+            // The response before this one goes on.
+            channel.newest_id = request.request_id.or(channel.newest_id);
+            channel.state.newest.load(Ordering::Acquire)
         } else {
             channel.newest_id = request.request_id.or(channel.newest_id);
             channel.state.newest.fetch_add(1, Ordering::AcqRel) + 1
@@ -411,6 +454,15 @@ impl Server {
         let turn = Turn { channel: channel.state.clone(), number };
         Some((turn, Source::Session { session, target_id: offered.target_id.clone() }))
     }
+}
+
+/// The codestreams of `asked` that there are.
+fn model_set(asked: &[NumberRange], count: u32) -> String {
+    let last = u64::from(count) - 1;
+    let known = asked.iter().filter(|range| range.from <= last);
+    let known =
+        known.map(|range| NumberRange { from: range.from, to: Some(range.to.unwrap_or(last).min(last)) });
+    known.map(|range| range.to_string()).collect::<Vec<_>>().join(",")
 }
 
 fn put_request_id(head: &mut ResponseHead, request: &Request) {

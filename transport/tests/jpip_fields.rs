@@ -1,0 +1,191 @@
+//! Request fields beyond the view-window: what they change of a response.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::synthetic::{COMPONENTS, Synthetic};
+use common::{NAME, PEER, ask, channel, header, pull, server_of, server_with};
+use std::sync::Arc;
+use std::time::Duration;
+use wavetile_engine::Limits;
+use wavetile_engine::data_bin::{DataBinId, PrecinctId};
+use wavetile_engine::source::IndexedFile;
+use wavetile_transport::jpip::{MessageEvent, MessageReader, Picture, Reply, Server, ServerOptions, eor};
+
+fn server() -> Server {
+    server_with(Synthetic::new(), ServerOptions::default())
+}
+
+/// One message: what it is of, its auxiliary number, where its bytes lie, and whether they end the data-bin.
+type Message = (DataBinId, Option<u64>, std::ops::Range<u64>, bool);
+
+/// The messages of a response, those of one data-bin that follow each other as they came, and its end.
+fn messages(reply: Reply) -> (Vec<Message>, Option<u8>) {
+    let bytes = pull(reply);
+    let (mut messages, mut end) = (Vec::new(), None);
+    let event = |event: MessageEvent<'_>| match event {
+        MessageEvent::Data { id, aux, offset, bytes, last, .. } => {
+            messages.push((id, aux, offset..offset + bytes.len() as u64, last));
+        }
+        MessageEvent::EndOfResponse { reason, .. } => end = Some(reason),
+    };
+    MessageReader::new().push(&bytes, event).unwrap();
+    (messages, end)
+}
+
+fn ids(reply: Reply) -> Vec<DataBinId> {
+    let mut ids: Vec<DataBinId> = messages(reply).0.into_iter().map(|(id, ..)| id).collect();
+    ids.dedup();
+    ids
+}
+
+fn precinct(id: DataBinId) -> Option<PrecinctId> {
+    let DataBinId::Precinct(id) = id else { return None };
+    PrecinctId::from_in_class_id(id, COMPONENTS, 4)
+}
+
+#[test]
+fn need_alone_brings_what_it_names() {
+    let (main, header) = (DataBinId::MainHeader, DataBinId::TileHeader);
+    assert_eq!(ids(ask(&mut server(), "need=Hm,H2-")), [main, header(2), header(3)]);
+    let precincts = [DataBinId::Precinct(4), DataBinId::Precinct(5)];
+    assert_eq!(ids(ask(&mut server(), "need=P4-5")), precincts);
+    // A whole precinct, in one or more messages; what is held of it is left out.
+    let picture = Synthetic::new();
+    let end = *picture.packet_ends(precinct(precincts[0]).unwrap()).unwrap().last().unwrap();
+    let (found, reason) = messages(ask(&mut server(), "need=P4&model=P4:3"));
+    assert_eq!((found[0].2.start, found[found.len() - 1].2.end, reason), (3, end, Some(eor::WINDOW_DONE)));
+    assert!(found[found.len() - 1].3);
+    // Numbers of precincts that there are not, to no end.
+    let all = ids(ask(&mut server(), "need=P*&len=100000000"));
+    let count = picture.tiles.iter().flat_map(|tile| &tile.components).map(|component| component.precincts);
+    assert_eq!(all.len() as u64, count.sum::<u64>());
+    assert_eq!(server().handle_request(PEER, "/made%20up.jp2", "need=-Hm", Duration::ZERO).status, 400);
+}
+
+#[test]
+fn need_with_a_window_leaves_out_the_rest_of_it() {
+    let found = ids(ask(&mut server(), "fsiz=200,150&need=Hm,P0-11"));
+    assert_eq!(found[0], DataBinId::MainHeader);
+    assert!(found[1..].iter().all(|id| matches!(id, DataBinId::Precinct(0..=11))), "{found:?}");
+    assert!(found.len() > 6);
+}
+
+#[test]
+fn extended_precincts_tell_the_layers_that_are_complete() {
+    let picture = Synthetic::new();
+    let options = ServerOptions { message_payload: 100, ..ServerOptions::default() };
+    let mut server = server_with(Synthetic::new(), options);
+    let (found, _) = messages(ask(&mut server, "fsiz=200,150&type=jpp-stream;ptype=ext"));
+    let mut of_precincts = 0;
+    for (id, aux, range, _) in found {
+        let complete = precinct(id).map(|id| {
+            let ends = picture.packet_ends(id).unwrap();
+            ends.iter().filter(|&&end| end <= range.end).count() as u64
+        });
+        assert_eq!(aux, complete, "{id:?}");
+        of_precincts += u32::from(aux.is_some());
+    }
+    assert!(of_precincts > 50);
+}
+
+#[test]
+fn aligned_messages_end_with_packets() {
+    let picture = Synthetic::new();
+    let options = || ServerOptions { message_payload: 300, ..ServerOptions::default() };
+    for length in [500, 2000, 5000, 100_000] {
+        let mut server = server_with(Synthetic::new(), options());
+        let reply = ask(&mut server, &format!("fsiz=200,150&align=yes&len={length}"));
+        assert_eq!(header(&reply, "JPIP-align"), None);
+        let (found, reason) = messages(reply);
+        for (id, _, range, last) in &found {
+            match precinct(*id) {
+                Some(precinct) => assert!(picture.packet_ends(precinct).unwrap().contains(&range.end)),
+                None => assert!(last, "{id:?}"),
+            }
+        }
+        assert_eq!(reason, Some(if length < 100_000 { eor::BYTE_LIMIT } else { eor::IMAGE_DONE }));
+    }
+    let mut server = server_with(Synthetic::new(), options());
+    let (found, _) = messages(ask(&mut server, "fsiz=200,150"));
+    assert!(found.iter().any(|(id, _, range, _)| {
+        precinct(*id).is_some_and(|precinct| !picture.packet_ends(precinct).unwrap().contains(&range.end))
+    }));
+}
+
+#[test]
+fn tiles_come_as_they_stand_in_the_file() {
+    let bytes = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tiles.jp2")).unwrap();
+    let file = Arc::new(IndexedFile::open(bytes.clone(), &Limits::default()).unwrap());
+    let mut server = server_of(vec![(NAME, file.clone())], ServerOptions::default());
+    let reply = ask(&mut server, "fsiz=10000,10000&type=jpt-stream");
+    assert_eq!(header(&reply, "Content-Type"), Some("image/jpt-stream"));
+    let mut tiles = vec![Vec::new(); file.header().tile_count() as usize];
+    let mut reader = MessageReader::new();
+    let event = |event: MessageEvent<'_>| {
+        if let MessageEvent::Data { id, bytes, .. } = event {
+            match id {
+                DataBinId::Tile(tile) => tiles[tile as usize].extend_from_slice(bytes),
+                DataBinId::Metadata(0) | DataBinId::MainHeader => (),
+                other => panic!("{other:?} in a JPT-stream"),
+            }
+        }
+    };
+    reader.push(&pull(reply), event).unwrap();
+    // Each begins with its SOT, and together they are all between main header and EOC.
+    for (tile, found) in (0u16..).zip(&tiles) {
+        assert_eq!(found[..4], [0xFF, 0x90, 0, 10]);
+        assert_eq!(found[4..6], tile.to_be_bytes());
+        assert!(bytes.windows(found.len()).any(|window| window == found));
+    }
+    let range = &file.container().codestreams[0];
+    let sum = tiles.iter().map(Vec::len).sum::<usize>() as u64;
+    assert_eq!(file.header().length + sum + 2, range.end - range.start);
+    assert_eq!(ids(ask(&mut server, "need=T1&type=jpt-stream")), [DataBinId::Tile(1)]);
+    let held = ids(ask(&mut server, "fsiz=10000,10000&type=jpt-stream&model=T*,Hm,M0"));
+    assert_eq!(held, []);
+}
+
+#[test]
+fn raw_is_the_file_or_a_part_of_it() {
+    let bytes = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tiles.jp2")).unwrap();
+    let file = Arc::new(IndexedFile::open(bytes.clone(), &Limits::default()).unwrap());
+    let mut server = server_of(vec![(NAME, file)], ServerOptions::default());
+    let reply = ask(&mut server, "type=raw");
+    assert_eq!(reply.body.exact_len(), Some(bytes.len() as u64));
+    assert!(pull(reply) == bytes);
+    assert!(pull(ask(&mut server, "type=raw&subtarget=10-99&len=50")) == bytes[10..60]);
+    let reply = ask(&mut server, "type=raw&subtarget=100-99999999");
+    let said = format!("100-{}", bytes.len() - 1);
+    assert_eq!(header(&reply, "JPIP-subtarget"), Some(said.as_str()));
+    assert!(pull(reply) == bytes[100..]);
+    assert!(pull(ask(&mut server, "type=raw&subtarget=99999999-")).is_empty());
+    assert_eq!(ask(&mut self::server(), "type=raw").status, 501);
+    assert_eq!(ask(&mut server, "subtarget=0-9").status, 501);
+}
+
+#[test]
+fn a_request_that_waits_does_not_end_the_one_before_it() {
+    for (wait, end) in [("", eor::WINDOW_CHANGE), ("&wait=yes", eor::IMAGE_DONE)] {
+        let mut server = server();
+        let mut first = ask(&mut server, "fsiz=200,150&cnew=http");
+        let cid = channel(&first);
+        first.body.poll_chunk(100).unwrap();
+        let query = format!("cid={cid}&fsiz=100,75{wait}");
+        let second = server.handle_request(PEER, "/jpip", &query, Duration::ZERO);
+        let bytes = pull(first);
+        assert_eq!(bytes[bytes.len() - 3..], [0, end, 0], "{wait}");
+        drop(second);
+    }
+}
+
+#[test]
+fn what_cannot_be_told_or_done_is_said() {
+    let reply = ask(&mut server(), "fsiz=200,150&quality=50&mset=0-7");
+    assert_eq!(header(&reply, "JPIP-quality"), Some("-1"));
+    assert_eq!(header(&reply, "JPIP-mset"), Some("0"));
+    assert_eq!(ask(&mut server(), "upload=image/jp2").status, 501);
+    assert_eq!(ask(&mut server(), "type=image/png").status, 415);
+    let reply = ask(&mut server(), "type=image/mj2,jpp-stream");
+    assert_eq!((reply.status, header(&reply, "Content-Type")), (200, Some("image/jpp-stream")));
+}
