@@ -3,26 +3,29 @@
 
 use super::mel::Mel;
 use super::tables::{
-    BOTTOM, CONTEXT, CONTEXT_SHIFT, EVENT, EVENTS_SHIFT, FIRST_LINE, LATER_LINES, LENGTH, LONG, Prefix, Quad,
-    RESIDUAL_OF_FIRST, RESIDUAL_OF_SECOND, RESIDUALS, Residual, SIGNIFICANT_SHIFT, WEST,
+    CONTEXT, CONTEXT_SHIFT, EVENT, EVENTS_SHIFT, FIRST_LINE, LATER_LINES, LEFT, LENGTH, LONG, Prefix, Quad,
+    RESIDUAL_OF_FIRST, RESIDUAL_OF_SECOND, RESIDUALS, RIGHT, Residual, SIGNIFICANT_SHIFT, WEST,
 };
 use super::unstuff;
 
-/// Most quads of a block, rows of them padded to a multiple of 4. A code-block of the standard needs no more.
+/// Most quads of a block, rows of them padded. A code-block of the standard needs no more.
 pub(crate) const MAX_QUADS: usize = 2048;
-/// Quads that may be read past the last one.
-const SLACK: usize = 16;
+/// Pairs of quads before the first row and after the last that may be read.
+const BEFORE: usize = 2;
+const AFTER: usize = 16;
 /// Bytes of an unstuffed VLC stream: a suffix has at most 4079.
 const VLC_BYTES: usize = 4096;
-/// Quads that one word of [`Lane::below`] tells of.
+/// Quads whose contexts are worked out at once.
 const CHUNK: usize = 16;
+/// The quads above a chunk, and one on either side.
+pub(crate) type Above = [Quad; CHUNK + 2];
 
 /// The quads of a block, in rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shape {
     /// Quads in a row that are coded.
     pub(crate) quads: usize,
-    /// From one row to the next, a multiple of 4.
+    /// From one row to the next: a multiple of 4, and one more at least. The others are 0.
     pub(crate) stride: usize,
     /// Rows.
     pub(crate) lines: usize,
@@ -32,7 +35,7 @@ impl Shape {
     /// `None`: no code-block has this size.
     pub(crate) fn new(width: usize, height: usize) -> Option<Self> {
         let (quads, lines) = (width.div_ceil(2), height.div_ceil(2));
-        let stride = quads.next_multiple_of(4);
+        let stride = (quads + 1).next_multiple_of(4);
         (width > 0 && height > 0 && stride.checked_mul(lines)? <= MAX_QUADS).then_some(Self {
             quads,
             stride,
@@ -71,32 +74,44 @@ impl<'a> CleanUp<'a> {
         let nibble = tail[0] >> 4;
         let length = 4 - u32::from(nibble & 7 == 7);
         let head = (u64::from(nibble) & ((1 << length) - 1), length);
-        unstuff::backwards(bytes, tail[0] | 0x0F, out, head)
+        unstuff::backwards(bytes, tail[0] | 0x0F, head, out)
     }
 }
 
 /// What is known of the quads of one block.
 pub(crate) struct Lane {
-    quads: [[Quad; 2]; MAX_QUADS / 2 + SLACK / 2],
-    residuals: [u16; MAX_QUADS / 2 + SLACK / 2],
+    quads: [[Quad; 2]; BEFORE + MAX_QUADS / 2 + AFTER],
+    residuals: [u16; MAX_QUADS / 2 + AFTER],
     vlc: [u8; VLC_BYTES + 8],
-    /// Which samples of the row above are significant, 2 bits a quad.
-    below: [u32; 512 / CHUNK + 2],
 }
 
 impl Lane {
     pub(super) fn new() -> Self {
-        Self { quads: [[0; 2]; _], residuals: [0; _], vlc: [0; _], below: [0; _] }
+        Self { quads: [[0; 2]; _], residuals: [0; _], vlc: [0; _] }
     }
 
     /// One for each quad. Some more may be read.
     pub(crate) fn quads(&self) -> &[Quad] {
-        self.quads.as_flattened()
+        self.quads[BEFORE..].as_flattened()
     }
 
     /// The exponent's residual of each quad ("u_q"). Some more may be read.
     pub(crate) fn residuals(&self) -> &[u8] {
         bytemuck::cast_slice(&self.residuals)
+    }
+
+    /// The quads from one on, and the one before.
+    fn above(&self, quad: usize) -> &Above {
+        let quads = &self.quads.as_flattened()[2 * BEFORE - 1 + quad..];
+        quads.first_chunk().expect("rows have room behind them")
+    }
+
+    /// Has what a pair of quads is.
+    #[inline(always)]
+    fn put(&mut self, pair: usize, quads: [Quad; 2], residuals: u16) {
+        let pair = pair % (MAX_QUADS / 2);
+        self.quads[BEFORE + pair] = quads;
+        self.residuals[pair] = residuals;
     }
 
     #[inline(always)]
@@ -116,32 +131,38 @@ struct State {
     events: u64,
     /// [`CONTEXT`] of the next quad, and above it what is known of those that follow.
     context: u64,
-    /// [`BOTTOM`] of the last quads, the last one highest.
-    below: u32,
     /// The quad before.
     west: Quad,
 }
 
-/// Decodes the quads of blocks of one shape. Tells which of them are broken.
+/// Which quads of a row have a significant sample right above them, or to the left of that: of each quad of
+/// a chunk, and of the one after it, a bit; they are 2 apart.
+pub(crate) fn contexts(above: &Above) -> u64 {
+    let near = above.windows(2).map(|pair| u64::from((pair[0] >> RIGHT | pair[1] >> LEFT) & 1));
+    near.zip(0..).fold(0, |contexts, (bit, at)| contexts | bit << (2 * at))
+}
+
+/// Decodes the quads of blocks of one shape. Tells which of them are broken. `contexts`: the function of that
+/// name, or one that does the same.
 #[inline(always)]
 pub(crate) fn decode<const N: usize>(
     blocks: [&CleanUp<'_>; N],
     shape: Shape,
     lanes: &mut [Lane; N],
+    contexts: impl Fn(&Above) -> u64,
 ) -> [bool; N] {
     let mut mels = blocks.map(CleanUp::mel);
     let ends: [usize; N] = std::array::from_fn(|lane| {
-        let lane_state = &mut lanes[lane];
-        let end = blocks[lane].vlc(&mut lane_state.vlc);
+        let vlc = &mut lanes[lane].vlc;
+        let end = blocks[lane].vlc(vlc);
         // Bits after the end are 0, as far as they are asked for by one pair.
-        lane_state.vlc[end.div_ceil(8)..][..8].fill(0);
-        lane_state.below = [0; _];
+        vlc[end.div_ceil(8)..][..8].fill(0);
         end
     });
-    let mut states = [State { position: 0, events: 0, context: 0, below: 0, west: 0 }; N];
-    decode_line::<N, true>(shape, 0, lanes, &mut mels, &mut states);
+    let mut states = [State { position: 0, events: 0, context: 0, west: 0 }; N];
+    decode_line::<N, true>(shape, 0, lanes, &mut mels, &mut states, &contexts);
     for line in 1..shape.lines {
-        decode_line::<N, false>(shape, line, lanes, &mut mels, &mut states);
+        decode_line::<N, false>(shape, line, lanes, &mut mels, &mut states, &contexts);
     }
     std::array::from_fn(|lane| states[lane].position > ends[lane])
 }
@@ -156,28 +177,24 @@ fn decode_line<const N: usize, const FIRST: bool>(
     lanes: &mut [Lane; N],
     mels: &mut [Mel<'_>; N],
     states: &mut [State; N],
+    contexts: impl Fn(&Above) -> u64,
 ) {
-    let mut pair = line * shape.stride / 2;
-    let mut left = shape.quads;
-    let mut carry = [0; N];
+    let first = line * shape.stride;
+    let mut pair = first / 2;
     for state in states.iter_mut() {
         (state.context, state.west) = (0, 0);
     }
-    for chunk in 0..shape.quads.div_ceil(CHUNK) {
+    for chunk in (0..shape.quads).step_by(CHUNK) {
         for lane in 0..N {
             let state = &mut states[lane];
             if !FIRST {
-                let above = lanes[lane].below[chunk];
-                let row = carry[lane] | u64::from(above) << 1 | u64::from(lanes[lane].below[chunk + 1]) << 33;
-                carry[lane] = u64::from(above >> 31);
-                let contexts = (row | row >> 1) & 0x5555_5555_5555_5555;
-                state.context = contexts << CONTEXT_SHIFT | u64::from(state.west & WEST);
+                let above = contexts(lanes[lane].above(first - shape.stride + chunk));
+                state.context = above << CONTEXT_SHIFT | state.context & u64::from(WEST);
             }
             let events = mels[lane].refill() & ((1 << LAST_EVENT) - 1) | 1 << LAST_EVENT;
             state.events = events * u64::from(EVENT);
-            state.below = 0;
         }
-        let count = left.min(CHUNK);
+        let count = CHUNK.min(shape.quads - chunk);
         for _ in 0..count / 2 {
             for lane in 0..N {
                 decode_pair::<FIRST, true>(&mut lanes[lane], pair, &mut states[lane]);
@@ -190,20 +207,13 @@ fn decode_line<const N: usize, const FIRST: bool>(
             }
             pair += 1;
         }
-        left -= count;
         for lane in 0..N {
-            let state = &states[lane];
-            mels[lane].take(LAST_EVENT - (63 - EVENT.trailing_zeros() - state.events.leading_zeros()));
-            let missing = 2 * (CHUNK - count.next_multiple_of(2)) as u32;
-            lanes[lane].below[chunk] = state.below.checked_shr(missing).unwrap_or(0);
+            let taken = LAST_EVENT + EVENT.trailing_zeros() + states[lane].events.leading_zeros() - 63;
+            mels[lane].take(taken);
         }
     }
-    // A row is padded to 4 quads.
-    if pair % 2 == 1 {
-        for lane in lanes {
-            lane.quads[pair] = [0; 2];
-            lane.residuals[pair] = 0;
-        }
+    for pair in pair..(first + shape.stride) / 2 {
+        lanes.iter_mut().for_each(|lane| lane.put(pair, [0; 2], 0));
     }
 }
 
@@ -213,9 +223,6 @@ fn decode_pair<const FIRST: bool, const SECOND: bool>(lane: &mut Lane, pair: usi
     let bits = lane.window(state.position);
     let (one, rest) = decode_quad::<FIRST>(bits, state);
     let (two, rest) = if SECOND { decode_quad::<FIRST>(rest, state) } else { (0, rest) };
-    if !SECOND {
-        state.below >>= 2;
-    }
     let index = rest as u32 & 0xFF | one & RESIDUAL_OF_FIRST | two & RESIDUAL_OF_SECOND;
     let residual = if FIRST {
         decode_first_residuals(rest as u32, index, state)
@@ -223,10 +230,8 @@ fn decode_pair<const FIRST: bool, const SECOND: bool>(lane: &mut Lane, pair: usi
         let residual = RESIDUALS[index as usize];
         if residual & LONG != 0 { decode_residuals(rest as u32, index) } else { residual }
     };
-    let at = pair % (MAX_QUADS / 2);
-    lane.quads[at] = [one, two];
-    lane.residuals[at] = residual as u16;
-    state.position += ((one & LENGTH) + (two & LENGTH) + (residual >> 16)) as usize;
+    lane.put(pair, [one, two], residual as u16);
+    state.position += (one.wrapping_add(two).wrapping_add(residual >> 16) & LENGTH) as usize;
 }
 
 /// A quad, and the bits after its codeword.
@@ -242,9 +247,8 @@ fn decode_quad<const FIRST: bool>(bits: u64, state: &mut State) -> (Quad, u64) {
     let quad = if FIRST { FIRST_LINE[index as usize] } else { LATER_LINES[index as usize] };
     state.events >>= quad >> EVENTS_SHIFT & 63;
     state.context = state.context >> 2 | u64::from(quad & WEST);
-    state.below = state.below >> 2 | quad & BOTTOM;
     state.west = quad;
-    (quad, bits >> (quad & 63))
+    (quad, bits >> (quad & LENGTH))
 }
 
 /// Residuals of any length; both prefixes, then both suffixes, then both extensions.

@@ -12,9 +12,9 @@ mod refinement;
 pub(super) mod tables;
 #[cfg(test)]
 mod tests;
-mod unstuff;
+pub(super) mod unstuff;
 
-use super::simd::{self, Level, Packing};
+use super::simd::{self, Level, Line, Packing};
 use super::{BlockOutcome, value, without_roi_shift};
 use crate::codestream::header::CodeBlockStyle;
 use crate::plan::{PlannedBlock, Segment};
@@ -30,6 +30,7 @@ pub(super) struct Scratch {
     level: Level,
     lanes: Box<[Lane; LANES]>,
     mag_sgn: MagSgn,
+    line: Box<Line>,
     /// Of one block, in rows of whole quads.
     samples: Box<[u32; 4 * MAX_QUADS]>,
     refinement: Bits,
@@ -41,6 +42,7 @@ impl Scratch {
             level: Level::detect(),
             lanes: Box::new([(); LANES].map(|()| Lane::new())),
             mag_sgn: MagSgn::new(),
+            line: Box::new(Line::new()),
             samples: Box::new([0; 4 * MAX_QUADS]),
             refinement: Bits::new(),
         }
@@ -127,7 +129,7 @@ fn finish(
     scratch: &mut Scratch,
 ) -> BlockOutcome {
     let Job { block, out, .. } = job;
-    let Scratch { level, lanes, mag_sgn, samples, refinement } = scratch;
+    let Scratch { level, lanes, mag_sgn, line, samples, refinement } = scratch;
     let (shape, lane) = (prepared.shape, &lanes[lane]);
     let (width, height, stride) = (block.size.width as usize, block.size.height as usize, 2 * shape.stride);
     let plane = u32::from(block.clean_up_plane);
@@ -136,7 +138,7 @@ fn finish(
     if broken {
         return damaged(out);
     }
-    mag_sgn.load(prepared.clean_up.mag_sgn);
+    simd::load(*level, prepared.clean_up.mag_sgn, mag_sgn);
     if block.packed_16
         && most_bits <= Packing::MOST_BITS
         && block.roi_shift == 0
@@ -144,7 +146,7 @@ fn finish(
     {
         let shift = plane as i32 + i32::from(block.fraction) - 1;
         let packing = Packing { shape, width, height, most_bits, shift };
-        return if simd::pack(*level, packing, lane, mag_sgn, out) { outcome(1) } else { damaged(out) };
+        return if simd::pack(*level, packing, lane, mag_sgn, line, out) { outcome(1) } else { damaged(out) };
     }
     let coefficients = &mut samples[..stride * 2 * shape.lines];
     let sound = magnitudes::decode(lane, shape, most_bits, mag_sgn, |line, column, samples| {

@@ -53,7 +53,7 @@ impl Refined<'_> {
         let mut old = [[0; 1024 + 2]; 3];
         let [mut above, mut here, mut below] = old.each_mut();
         if magnitudes {
-            bits.load(|out| unstuff::backwards(segment, 0xFF, out, (0, 0)));
+            bits.load(|out| unstuff::backwards(segment, 0xFF, (0, 0), out));
             let mut row = 0;
             while row < self.height {
                 self.significant(row, here);
@@ -63,7 +63,7 @@ impl Refined<'_> {
                 row += STRIPE;
             }
         }
-        bits.load(|out| unstuff::forwards(segment, out));
+        bits.load(|out| unstuff::forwards(segment, out, |_, _| 0));
         // SigProp looks at what the clean-up pass left, and MagRef changed nothing of it.
         self.significant(0, here);
         let mut row = 0;

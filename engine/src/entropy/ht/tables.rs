@@ -16,7 +16,7 @@ use super::codewords::{FIRST, LATER, Row};
 /// | 30, 31 | the bottom samples are significant |
 pub(super) type Quad = u32;
 
-/// Length of a codeword, and of what a [`Residuals`] entry stands for.
+/// Length of a codeword.
 pub(super) const LENGTH: u32 = 63;
 /// Bit of the index: the MEL event that comes next.
 pub(super) const EVENT: u32 = 1 << 7;
@@ -31,8 +31,9 @@ pub(super) const RESIDUAL_OF_FIRST: u32 = 1 << 8;
 pub(super) const RESIDUAL_OF_SECOND: u32 = 1 << 10;
 /// Shift of the count of MEL events taken, for a shift that looks at 6 bits.
 pub(super) const EVENTS_SHIFT: u32 = 24;
-/// The significant samples of the bottom row.
-pub(super) const BOTTOM: u32 = 3 << 30;
+/// Shifts of the bits of the bottom samples.
+pub(crate) const LEFT: u32 = 30;
+pub(crate) const RIGHT: u32 = 31;
 /// Shifts of the nibbles of a quad.
 pub(crate) const SIGNIFICANT_SHIFT: u32 = 12;
 pub(crate) const ONES_SHIFT: u32 = 16;
@@ -56,8 +57,8 @@ const fn quads(rows: &[u32]) -> Quads {
             | row.significant << SIGNIFICANT_SHIFT
             | row.ones << ONES_SHIFT
             | row.known << KNOWN_SHIFT
-            | (row.significant >> 1 & 1) << 30
-            | (row.significant >> 3) << 31;
+            | (row.significant >> 1 & 1) << LEFT
+            | (row.significant >> 3) << RIGHT;
         let mut tail = 0;
         while tail << row.length < 128 {
             let index = row.codeword | tail << row.length | row.context << CONTEXT_SHIFT;

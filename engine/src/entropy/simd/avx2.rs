@@ -1,8 +1,10 @@
 //! Kernels for x86-64 with AVX2: 16 samples at a time.
 
-use super::{Packing, for_each_line};
-use crate::entropy::ht::clean_up::{self, CleanUp, Lane, Shape};
+use super::{ABOVE, ABOVE_BYTES, Line, Packing, for_each_line};
+use crate::entropy::ht::clean_up::{self, Above, CleanUp, Lane, Shape};
 use crate::entropy::ht::mag_sgn::{Bytes, MagSgn};
+use crate::entropy::ht::tables::{LEFT, RIGHT};
+use crate::entropy::ht::unstuff::Writer;
 use std::arch::x86_64::*;
 
 /// [`clean_up::decode`], compiled for shifts by any register.
@@ -12,37 +14,96 @@ pub(super) fn clean_up<const N: usize>(
     shape: Shape,
     lanes: &mut [Lane; N],
 ) -> [bool; N] {
-    clean_up::decode(blocks, shape, lanes)
+    clean_up::decode(blocks, shape, lanes, |above| contexts(above))
+}
+
+/// [`clean_up::contexts`].
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+fn contexts(above: &Above) -> u64 {
+    // Both samples at the top of each quad: those of the quad before it, and its own.
+    let near = |at: usize| {
+        let own = _mm256_slli_epi32::<{ (RIGHT - LEFT) as i32 }>(load256(chunk(above, at + 1)));
+        let near = _mm256_or_si256(own, load256(chunk(above, at)));
+        _mm256_movemask_ps(_mm256_castsi256_ps(near)) as u32
+    };
+    let last = above[16] >> RIGHT | above[17] >> LEFT & 1;
+    _pdep_u64((near(0) | near(8) << 8 | last << 16).into(), 0x5555_5555_5555)
+}
+
+/// Unstuffs a MagSgn stream.
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+pub(super) fn load(stream: &[u8], mag_sgn: &mut MagSgn) {
+    mag_sgn.load(stream, |rest, writer| append_run(rest, writer));
+}
+
+/// Appends 32 bytes at a time as long as none of them is 0xFF. Returns how many.
+#[inline]
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+fn append_run(bytes: &[u8], writer: &mut Writer<'_>) -> usize {
+    let Writer { out, at, kept, count } = writer;
+    let (up, down) = (_mm_cvtsi32_si128(*count as i32), _mm_cvtsi32_si128(64 - *count as i32));
+    let mut length = 0;
+    while let Some(chunk) = bytes.get(length..).and_then(<[u8]>::first_chunk::<32>)
+        && let Some(place) = out.get_mut(*at..).and_then(<[u8]>::first_chunk_mut)
+    {
+        let words = load256_bytes(chunk);
+        let full = _mm256_cmpeq_epi8(words, _mm256_set1_epi8(-1));
+        if _mm256_testz_si256(full, full) == 0 {
+            break;
+        }
+        // What each word of 64 bits leaves for the next.
+        let left = _mm256_srl_epi64(words, down);
+        let carried = _mm256_permute4x64_epi64::<0b10_01_00_11>(left);
+        let before = _mm256_castsi128_si256(_mm_cvtsi64_si128(*kept as i64));
+        let carried = _mm256_blend_epi32::<0b11>(carried, before);
+        store256_bytes(place, _mm256_or_si256(_mm256_sll_epi64(words, up), carried));
+        *kept = _mm256_extract_epi64::<3>(left) as u64;
+        *at += 32;
+        length += 32;
+    }
+    length
 }
 
 /// Writes a block's coefficients, as [`super::pack`] says.
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-pub(super) fn pack(packing: Packing, lane: &Lane, mag_sgn: &mut MagSgn, out: &mut [u32]) -> bool {
+pub(super) fn pack(
+    packing: Packing,
+    lane: &Lane,
+    mag_sgn: &mut MagSgn,
+    line: &mut Line,
+    out: &mut [u32],
+) -> bool {
     let Packing { shape, most_bits, shift, .. } = packing;
-    let mut state = State::new(shift);
+    let Line { quads, positions, above, spare } = line;
+    above[..3 * ABOVE + 4 * shape.quads].fill(0);
+    let mut kernel = Kernel {
+        quads,
+        positions,
+        above,
+        longest: _mm256_setzero_si256(),
+        all: _mm256_setzero_si256(),
+        shifts: (_mm_cvtsi32_si128(shift.max(0)), _mm_cvtsi32_si128(-shift.min(0))),
+    };
     let mut position = MagSgn::START;
-    for_each_line(packing, 8, out, |line, top, bottom| {
+    for_each_line(packing, 8, spare, out, |line, top, bottom| {
         let first = line * shape.stride;
         let (quads, residuals) = (&lane.quads()[first..], &lane.residuals()[first..]);
-        position = state.measure(quads, residuals, shape.stride, position);
-        if state.longest() > most_bits {
+        position = kernel.measure(quads, residuals, shape.quads, position);
+        if kernel.longest() > most_bits {
             return false;
         }
         let stream = mag_sgn.up_to(position);
         let (top, bottom) = (top.as_chunks_mut().0, bottom.as_chunks_mut().0);
-        state.fetch(stream, top, bottom);
+        kernel.fetch(stream, top, bottom);
         true
-    }) && state.highest() < most_bits
+    }) && kernel.highest() < most_bits
 }
 
-/// What is passed on from quad to quad.
-struct State {
-    /// Of each quad: bits of its samples, and 16 bits of what the serial half tells, from bit 8 on.
-    quads: [[u32; 8]; 64],
-    /// Of each quad: position of its first bit, less 1.
-    positions: [[u32; 8]; 64],
-    /// Of each column of the row above: 2 m - 1, or 0; from byte [`ABOVE`] on, 2 bytes each.
-    above: [u8; ABOVE + 2 * 1024 + 64],
+/// What is passed on from quad to quad. The positions are less by 1.
+struct Kernel<'a> {
+    quads: &'a mut [u32; 512],
+    positions: &'a mut [u32; 512],
+    above: &'a mut [u8; ABOVE_BYTES],
     /// The most bits of any sample.
     longest: __m256i,
     /// All bits of all samples.
@@ -51,44 +112,30 @@ struct State {
     shifts: (__m128i, __m128i),
 }
 
-const ABOVE: usize = 16;
-
-impl State {
-    #[target_feature(enable = "avx2")]
-    fn new(shift: i32) -> Self {
-        Self {
-            quads: [[0; 8]; 64],
-            positions: [[0; 8]; 64],
-            above: [0; _],
-            longest: _mm256_setzero_si256(),
-            all: _mm256_setzero_si256(),
-            shifts: (_mm_cvtsi32_si128(shift.max(0)), _mm_cvtsi32_si128(-shift.min(0))),
-        }
-    }
-
+impl Kernel<'_> {
     /// Works out how many bits the samples of each quad of a line have, and where they start. Returns where
     /// the line ends.
     #[inline]
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-    fn measure(&mut self, quads: &[u32], residuals: &[u8], stride: usize, position: usize) -> usize {
+    fn measure(&mut self, quads: &[u32], residuals: &[u8], count: usize, position: usize) -> usize {
         let ones_in_nibbles =
             _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
         let last = _mm256_set1_epi32(7);
         let mut position = _mm256_set1_epi32(position as i32 - 1);
-        for (at, (jobs, positions)) in
-            (0..stride).step_by(8).zip(self.quads.iter_mut().zip(&mut self.positions))
-        {
+        let mut longest = self.longest;
+        let jobs = self.quads.as_chunks_mut().0.iter_mut().zip(self.positions.as_chunks_mut().0);
+        for (at, (jobs, positions)) in (0..count).step_by(8).zip(jobs) {
             // Beyond the row there may be the next one.
             let row = _mm256_cmpgt_epi32(
-                _mm256_set1_epi32((stride - at) as i32),
+                _mm256_set1_epi32((count - at) as i32),
                 _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7),
             );
             let told = _mm256_and_si256(load256(chunk(quads, at)), row);
             let residual = _mm256_and_si256(_mm256_cvtepu8_epi32(load64(chunk(residuals, at))), row);
             // Four columns from the one on the left of the quad on, all in the low half.
             let near = _mm256_or_si256(
-                load256_bytes(chunk(&self.above, ABOVE - 2 + 4 * at)),
-                load256_bytes(chunk(&self.above, ABOVE + 2 + 4 * at)),
+                load256_bytes(chunk(self.above, ABOVE - 2 + 4 * at)),
+                load256_bytes(chunk(self.above, ABOVE + 2 + 4 * at)),
             );
             let near = _mm256_or_si256(near, _mm256_srli_epi32::<16>(near));
             let near = _mm256_and_si256(near, _mm256_set1_epi32(0xFFFF));
@@ -103,7 +150,7 @@ impl State {
                 _mm256_cmpgt_epi32(_mm256_and_si256(counts, _mm256_set1_epi32(0xFF)), _mm256_set1_epi32(1));
             let bits = _mm256_add_epi32(residual, _mm256_set1_epi32(1));
             let bits = _mm256_add_epi32(bits, _mm256_and_si256(exponent, several));
-            self.longest = _mm256_max_epi32(self.longest, bits);
+            longest = _mm256_max_epi32(longest, bits);
             let job = _mm256_and_si256(told, _mm256_set1_epi32(0x00FF_FF00));
             store256(jobs, _mm256_or_si256(job, bits));
             // Significant samples times bits less known bits.
@@ -115,6 +162,7 @@ impl State {
             store256(positions, _mm256_add_epi32(position, _mm256_sub_epi32(sum, total)));
             position = _mm256_add_epi32(position, _mm256_permutevar8x32_epi32(sum, last));
         }
+        self.longest = longest;
         _mm256_extract_epi32::<0>(position) as usize + 1
     }
 
@@ -136,9 +184,10 @@ impl State {
         // Top row, bottom row.
         let rows = twice(_mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
         let one = _mm256_set1_epi16(1);
+        let mut all = self.all;
         let above = self.above[ABOVE..].as_chunks_mut().0;
-        let quads = self.quads.as_flattened().as_chunks().0;
-        let positions = self.positions.as_flattened().as_chunks().0;
+        let quads = self.quads.as_chunks().0;
+        let positions = self.positions.as_chunks().0;
         for ((((top, bottom), above), quads), positions) in
             top.iter_mut().zip(bottom).zip(above).zip(quads).zip(positions)
         {
@@ -182,7 +231,7 @@ impl State {
             store128_bytes(above, _mm256_extracti128_si256::<1>(exact_rows));
             let two = _mm256_and_si256(significant, _mm256_set1_epi16(2));
             let magnitude = _mm256_add_epi16(exact, two);
-            self.all = _mm256_or_si256(self.all, magnitude);
+            all = _mm256_or_si256(all, magnitude);
             let magnitude = _mm256_sll_epi16(magnitude, self.shifts.0);
             let magnitude = _mm256_srl_epi16(magnitude, self.shifts.1);
             let sign = _mm256_or_si256(_mm256_slli_epi16::<15>(field), one);
@@ -191,6 +240,7 @@ impl State {
             store128(top, _mm256_castsi256_si128(value));
             store128(bottom, _mm256_extracti128_si256::<1>(value));
         }
+        self.all = all;
     }
 
     #[target_feature(enable = "avx2")]
@@ -219,7 +269,7 @@ fn twice(lanes: __m128i) -> __m256i {
 
 /// `N` items from `at` on.
 #[inline(always)]
-fn chunk<T, const N: usize>(items: &[T], at: usize) -> &[T; N] {
+pub(super) fn chunk<T, const N: usize>(items: &[T], at: usize) -> &[T; N] {
     items[at..].first_chunk().expect("rows have room behind them")
 }
 
@@ -262,6 +312,12 @@ fn store128(to: &mut [u32; 4], lanes: __m128i) {
 fn store128_bytes(to: &mut [u8; 16], lanes: __m128i) {
     // SAFETY: 16 bytes can be written, at any alignment.
     unsafe { _mm_storeu_si128(to.as_mut_ptr().cast(), lanes) }
+}
+
+#[target_feature(enable = "avx2")]
+fn store256_bytes(to: &mut [u8; 32], lanes: __m256i) {
+    // SAFETY: 32 bytes can be written, at any alignment.
+    unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), lanes) }
 }
 
 #[target_feature(enable = "avx2")]

@@ -6,6 +6,8 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod scalar;
 
 use super::ht::clean_up::{self, CleanUp, Lane, Shape};
@@ -19,6 +21,9 @@ pub(super) enum Level {
     /// AVX2, and what came with it: BMI1, BMI2, LZCNT, POPCNT.
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    /// Also AVX-512 F, BW, CD, DQ, VL and VBMI.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
 }
 
 impl Level {
@@ -37,6 +42,9 @@ impl Level {
             }
             if has!("avx2" "bmi1" "bmi2" "lzcnt" "popcnt") {
                 levels.push(Self::Avx2);
+                if has!("avx512f" "avx512bw" "avx512cd" "avx512dq" "avx512vl" "avx512vbmi") {
+                    levels.push(Self::Avx512);
+                }
             }
         }
         levels
@@ -61,6 +69,29 @@ impl Packing {
     pub(super) const MOST_BITS: u32 = 15;
 }
 
+/// What the kernels keep of a line. Not cleared between blocks: each clears what it reads.
+#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "the scalar twin needs no memory"))]
+pub(super) struct Line {
+    /// Of each quad: bits of its samples, and 16 bits of what the serial half tells, from bit 8 on.
+    quads: [u32; 512],
+    /// Of each quad: where its first bit is.
+    positions: [u32; 512],
+    /// Of each column of the row above: 2 m - 1, or 0; from byte [`ABOVE`] on, 2 bytes each.
+    above: [u8; ABOVE_BYTES],
+    /// Two rows, for those that have no room where they belong.
+    spare: [[u32; 512]; 2],
+}
+
+/// Bytes before the row above, and as many after it twice over may be read.
+const ABOVE: usize = 64;
+const ABOVE_BYTES: usize = 3 * ABOVE + 2 * 1024;
+
+impl Line {
+    pub(super) fn new() -> Self {
+        Self { quads: [0; _], positions: [0; _], above: [0; _], spare: [[0; _]; 2] }
+    }
+}
+
 /// The serial half of the clean-up pass, [`clean_up::decode`].
 pub(super) fn clean_up<const N: usize>(
     level: Level,
@@ -69,10 +100,20 @@ pub(super) fn clean_up<const N: usize>(
     lanes: &mut [Lane; N],
 ) -> [bool; N] {
     match level {
-        Level::Scalar => clean_up::decode(blocks, shape, lanes),
+        Level::Scalar => clean_up::decode(blocks, shape, lanes, clean_up::contexts),
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: the level has what the function is compiled for.
-        Level::Avx2 => unsafe { avx2::clean_up(blocks, shape, lanes) },
+        // SAFETY: both levels have what the function is compiled for.
+        Level::Avx2 | Level::Avx512 => unsafe { avx2::clean_up(blocks, shape, lanes) },
+    }
+}
+
+/// Unstuffs a MagSgn stream.
+pub(super) fn load(level: Level, stream: &[u8], mag_sgn: &mut MagSgn) {
+    match level {
+        Level::Scalar => mag_sgn.load(stream, |_, _| 0),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: both levels have what the function is compiled for.
+        Level::Avx2 | Level::Avx512 => unsafe { avx2::load(stream, mag_sgn) },
     }
 }
 
@@ -83,43 +124,52 @@ pub(super) fn pack(
     packing: Packing,
     lane: &Lane,
     mag_sgn: &mut MagSgn,
+    line: &mut Line,
     out: &mut [u32],
 ) -> bool {
     match level {
-        Level::Scalar => scalar::pack(packing, lane, mag_sgn, out),
+        Level::Scalar => scalar::pack(packing, lane, mag_sgn, line, out),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the level has what the function is compiled for.
-        Level::Avx2 => unsafe { avx2::pack(packing, lane, mag_sgn, out) },
+        Level::Avx512 if packing.most_bits <= avx512::MOST_BITS => unsafe {
+            avx512::pack(packing, lane, mag_sgn, line, out)
+        },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: both levels have what the function is compiled for.
+        Level::Avx2 | Level::Avx512 => unsafe { avx2::pack(packing, lane, mag_sgn, line, out) },
     }
 }
 
 /// Calls `decode` for each line, with room for its two rows of a multiple of `columns` columns, and has what
 /// it writes in `out`. Ends early with `false` if `decode` does.
+#[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn for_each_line(
     packing: Packing,
     columns: usize,
+    spare: &mut [[u32; 512]; 2],
     out: &mut [u32],
     mut decode: impl FnMut(usize, &mut [u32], &mut [u32]) -> bool,
 ) -> bool {
     let Packing { width, height, .. } = packing;
     let row = width.div_ceil(2);
     let whole = width.is_multiple_of(columns);
-    let mut spare = [[0; 512 + 16]; 2];
     for (line, rows) in out.chunks_mut(2 * row).enumerate() {
-        if whole && 2 * line + 1 < height {
-            let (top, bottom) = rows.split_at_mut(row);
-            if !decode(line, top, bottom) {
-                return false;
-            }
-            continue;
-        }
         let padded = width.next_multiple_of(columns) / 2;
-        let [top, bottom] = &mut spare;
-        if !decode(line, &mut top[..padded], &mut bottom[..padded]) {
+        let in_place = whole && 2 * line + 1 < height;
+        let (top, bottom) = if in_place {
+            rows.split_at_mut(row)
+        } else {
+            let [top, bottom] = &mut *spare;
+            (&mut top[..padded], &mut bottom[..padded])
+        };
+        if !decode(line, top, bottom) {
             return false;
         }
-        for (words, decoded) in rows.chunks_mut(row).zip(&spare) {
+        if in_place {
+            continue;
+        }
+        for (words, decoded) in rows.chunks_mut(row).zip(&*spare) {
             words.copy_from_slice(&decoded[..row]);
             if let Some(last) = words.last_mut().filter(|_| width % 2 == 1) {
                 *last &= 0xFFFF;

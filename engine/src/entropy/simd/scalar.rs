@@ -1,12 +1,18 @@
 //! The twin of the kernels, for processors without them.
 
-use super::Packing;
+use super::{Line, Packing};
 use crate::entropy::ht::clean_up::Lane;
 use crate::entropy::ht::mag_sgn::MagSgn;
 use crate::entropy::ht::magnitudes;
 
 /// Writes a block's coefficients, as [`super::pack`] says.
-pub(super) fn pack(packing: Packing, lane: &Lane, mag_sgn: &mut MagSgn, out: &mut [u32]) -> bool {
+pub(super) fn pack(
+    packing: Packing,
+    lane: &Lane,
+    mag_sgn: &mut MagSgn,
+    _: &mut Line,
+    out: &mut [u32],
+) -> bool {
     let Packing { shape, width, height, most_bits, shift } = packing;
     let row = width.div_ceil(2);
     let value = |sample: u32| {
