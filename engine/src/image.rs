@@ -27,8 +27,24 @@ pub struct DecodeRequest {
     /// Codestream components, in the order wanted; `None` = all (components) or those of the picture
     /// (rendered).
     pub components: Option<Vec<u32>>,
+    /// How sub-sampled components become as fine as the picture (rendered).
+    pub up_sampling: UpSampling,
     /// Leave the component transform (RCT, ICT) in place, as a class 0 decoder of T.803 does.
     pub without_component_transform: bool,
+}
+
+/// How sub-sampled components are brought to the grid of a picture.
+///
+/// Their samples lie at multiples of their separation on the reference grid (T.800 B.2), not in the middle of the
+/// samples that they stand for, unless the codestream says so (CRG).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum UpSampling {
+    /// Linearly between the samples, where they lie. Beyond the outermost samples, those are repeated.
+    #[default]
+    Linear,
+    /// Each sample is repeated up to the next one, and CRG is passed over: what the reference pictures of T.803 and
+    /// OpenJPEG do. Colours are moved by up to a sample's distance.
+    Repeated,
 }
 
 /// An opened picture: its headers, but none of its data. Data comes from the [`DataBins`] given to each
@@ -180,9 +196,15 @@ impl Image {
                 Some(_) => Rendering::of_components(&self.header.size, &components)?,
                 None => self.rendering()?.clone(),
             };
+            let (up_sampling, registrations) = match request.up_sampling {
+                UpSampling::Linear => (PackParameters::LINEAR, &self.header.registrations[..]),
+                UpSampling::Repeated => (PackParameters::REPEATED, &[][..]),
+            };
+            let rendering = rendering.registered(registrations);
             plan.tables = rendering.tables();
             for cell in &mut plan.cells {
-                cell.pack = rendering.pack_parameters(&cell.planes, cell.rect, format)?;
+                let pack = rendering.pack_parameters(&cell.planes, cell.rect, format, request.reduce)?;
+                cell.pack = PackParameters { up_sampling, ..pack };
             }
         }
         Ok((plan, coverage))

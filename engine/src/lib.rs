@@ -146,7 +146,7 @@ pub use data_bin::{DataBinCache, DataBins};
 pub use decoder::{Backend, Component, Decoder, Picture, Report};
 pub use error::{Error, Result};
 pub use geometry::{Rect, Size};
-pub use image::{DecodeRequest, Image};
+pub use image::{DecodeRequest, Image, UpSampling};
 pub use limits::Limits;
 pub use plan::TexelFormat;
 #[cfg(feature = "gpu")]

@@ -74,11 +74,11 @@ pub fn run(job: &ComponentTransformJob, arena: &mut [u32]) {
 }
 
 /// The inverse of RCT (G.2.2) or ICT (G.3.2), in place.
-pub(crate) fn transform(
+pub(crate) fn transform<const N: usize>(
     kind: u32,
-    first: &mut [u32; CHUNK],
-    second: &mut [u32; CHUNK],
-    third: &mut [u32; CHUNK],
+    first: &mut [u32; N],
+    second: &mut [u32; N],
+    third: &mut [u32; N],
 ) {
     let samples = first.iter_mut().zip(second.iter_mut().zip(third.iter_mut()));
     match kind {

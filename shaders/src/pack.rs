@@ -5,8 +5,12 @@ use crate::component_transform::{self, CHUNK, ComponentTransformJob, Finish, rou
 use bytemuck::{Pod, Zeroable};
 
 /// Where one channel of the output comes from.
+///
+/// Output column `x` lies at component column `x * x_numerator / x_denominator + x_offset`, rows likewise. Where the
+/// grids are not the same, a value between samples is made of the four around it, linearly, or is that before it
+/// ([`PackParameters::up_sampling`]).
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 pub struct PackChannel {
     /// Arena word of the plane's first sample, or [`Self::OPAQUE`].
     pub plane: u32,
@@ -20,13 +24,13 @@ pub struct PackChannel {
     pub width: u32,
     /// Rows of the plane.
     pub height: u32,
-    /// Output column `x` reads component column `floor(x * x_numerator / x_denominator)`.
+    /// Component columns for each output column, over `x_denominator`.
     pub x_numerator: u32,
-    /// See `x_numerator`; at least 1.
+    /// At least 1.
     pub x_denominator: u32,
-    /// Output row `y` reads component row `floor(y * y_numerator / y_denominator)`.
+    /// Component rows for each output row, over `y_denominator`.
     pub y_numerator: u32,
-    /// See `y_numerator`; at least 1.
+    /// At least 1.
     pub y_denominator: u32,
     /// Subtracted from the sample, so that the smallest is 0.
     pub low: i32,
@@ -36,8 +40,10 @@ pub struct PackChannel {
     pub table: u32,
     /// Entries of the palette column; indices are clamped to them.
     pub table_length: u32,
-    /// Zero.
-    pub padding: [u32; 2],
+    /// Component columns that output column 0 lies to the right of component column 0, above -1 and below 1.
+    pub x_offset: f32,
+    /// Component rows that output row 0 lies below component row 0, above -1 and below 1.
+    pub y_offset: f32,
 }
 
 impl PackChannel {
@@ -87,8 +93,10 @@ pub struct PackParameters {
     pub row: u32,
     /// [`Self::RGBA8`], [`Self::R16`] or [`Self::RGBA16`].
     pub format: u32,
+    /// [`Self::LINEAR`] or [`Self::REPEATED`].
+    pub up_sampling: u32,
     /// Zero.
-    pub padding: [u32; 2],
+    pub padding: u32,
     /// How the colour channels become sRGB.
     pub colour: ColourParameters,
     /// Red or grey, green, blue, opacity ([`Self::OPACITY`]), and black ink ([`Self::BLACK`]), which only the
@@ -105,6 +113,10 @@ impl PackParameters {
     pub const R16: u32 = 1;
     /// Two words a texel: red low, green high; blue low, alpha high; scaled to 0..=65535.
     pub const RGBA16: u32 = 2;
+    /// Values between samples lie on the line through them.
+    pub const LINEAR: u32 = 0;
+    /// Values between samples are those of the sample to the left and above.
+    pub const REPEATED: u32 = 1;
     /// The channel of `channels` that holds the opacity.
     pub const OPACITY: usize = 3;
     /// The channel of `channels` that holds black ink.
@@ -123,6 +135,7 @@ pub fn run(parameters: &PackParameters, tables: &[u32], arena: &[u32], texels: &
     let top = if format == PackParameters::RGBA8 { 255 } else { 65_535 };
     let converts = parameters.colour.steps != 0;
     let used = if format == PackParameters::R16 && !converts { 1 } else { 4 };
+    let repeats = parameters.up_sampling == PackParameters::REPEATED;
     let scales = parameters.channels.map(|channel| Scale::new(channel.high, top));
     let mut values = [[top; CHUNK]; 4];
     let mut numbers = [[0.0; CHUNK]; 5];
@@ -134,34 +147,45 @@ pub fn run(parameters: &PackParameters, tables: &[u32], arena: &[u32], texels: &
             let length = CHUNK.min(width - column);
             let x = parameters.x0 + column as u32;
             for (c, channel) in parameters.channels[..used].iter().enumerate() {
-                if channel.plane != PackChannel::OPAQUE {
-                    let values = &mut values[c][..length];
-                    channel.look_up(&parameters.finishes[c], arena, tables, x, y, values);
-                    if !converts || c == PackParameters::OPACITY {
+                let finish = &parameters.finishes[c];
+                if channel.plane == PackChannel::OPAQUE {
+                    if c < 3 {
+                        values[c] = values[0];
+                        numbers[c] = numbers[0];
+                    }
+                    continue;
+                }
+                let (values, numbers) = (&mut values[c][..length], &mut numbers[c][..length]);
+                let is_colour = c != PackParameters::OPACITY;
+                if channel.interpolates() {
+                    channel.interpolate(finish, arena, tables, (x, y), repeats, numbers);
+                    if !converts || !is_colour {
+                        from_numbers(top, numbers, values);
+                    }
+                } else {
+                    channel.look_up(finish, arena, tables, x, y, values);
+                    if converts && is_colour {
+                        to_numbers(channel.high, values, numbers);
+                    } else {
                         scales[c].apply(values);
                     }
-                } else if c < 3 {
-                    values[c] = values[0];
                 }
             }
             if converts {
                 let black = &parameters.channels[PackParameters::BLACK];
-                let mut ink = [0; CHUNK];
                 if black.plane != PackChannel::OPAQUE {
                     let finish = &parameters.finishes[PackParameters::BLACK];
-                    black.look_up(finish, arena, tables, x, y, &mut ink[..length]);
+                    let numbers = &mut numbers[PackParameters::BLACK][..length];
+                    if black.interpolates() {
+                        black.interpolate(finish, arena, tables, (x, y), repeats, numbers);
+                    } else {
+                        let ink = &mut [0; CHUNK][..length];
+                        black.look_up(finish, arena, tables, x, y, ink);
+                        to_numbers(black.high, ink, numbers);
+                    }
                 }
-                for (c, numbers) in numbers.iter_mut().enumerate() {
-                    let values = if c == PackParameters::BLACK { &ink } else { &values[c] };
-                    // Missing channels repeat the first.
-                    let channel = &parameters.channels[c];
-                    let high = match (channel.plane, c) {
-                        (_, PackParameters::OPACITY) => top,
-                        (PackChannel::OPAQUE, 0..3) => parameters.channels[0].high,
-                        _ => channel.high,
-                    };
-                    to_numbers(high, &values[..length], &mut numbers[..length]);
-                }
+                let opacity = PackParameters::OPACITY;
+                to_numbers(top, &values[opacity][..length], &mut numbers[opacity][..length]);
                 let [red, green, blue, opacity, black] =
                     numbers.each_mut().map(|numbers| &mut numbers[..length]);
                 let colours = Colours { channels: [red, green, blue], opacity, black };
@@ -237,6 +261,78 @@ impl PackChannel {
         component_transform::finish(&Finish { float, shift, low, high }, values);
     }
 
+    /// The sample at a word counted from the first of its plane, after the component transform of `finish`.
+    fn finished(&self, finish: &PackFinish, arena: &[u32], at: usize) -> u32 {
+        if finish.flags == 0 {
+            return arena[self.plane as usize + at];
+        }
+        let kind = finish.flags & 0xFF;
+        let count = if kind == ComponentTransformJob::NONE { 1 } else { 3 };
+        let mut planes = [[0]; 3];
+        for (sample, &plane) in planes.iter_mut().zip(&finish.planes[..count]) {
+            *sample = [arena[plane as usize + at]];
+        }
+        let [first, second, third] = &mut planes;
+        component_transform::transform(kind, first, second, third);
+        let slot = finish.slot as usize;
+        let float = component_transform::is_float(finish.flags, slot);
+        let PackFinish { shift, low, high, .. } = *finish;
+        component_transform::finish(&Finish { float, shift, low, high }, &mut planes[slot]);
+        planes[slot][0]
+    }
+
+    /// Whether the output's grid is not the component's.
+    pub(crate) fn interpolates(&self) -> bool {
+        self.x_numerator != self.x_denominator
+            || self.y_numerator != self.y_denominator
+            || self.x_offset != 0.0
+            || self.y_offset != 0.0
+    }
+
+    /// Values from 0 to 1 at output columns from `x`, between those of the samples around. An empty plane gives zeros.
+    fn interpolate(
+        &self,
+        finish: &PackFinish,
+        arena: &[u32],
+        tables: &[u32],
+        (x, y): (u32, u32),
+        repeats: bool,
+        numbers: &mut [f32],
+    ) {
+        let (Some(last_column), Some(last_row)) = (self.width.checked_sub(1), self.height.checked_sub(1))
+        else {
+            return numbers.fill(0.0);
+        };
+        let position = Position::new(y, self.y_numerator, self.y_denominator);
+        let (up, down, weight_y) = position.between(self.y_denominator, self.y_offset, self.y0, last_row);
+        let weight_y = if repeats { 0.0 } else { weight_y };
+        let (upper, lower) = (up * self.row, down * self.row);
+        let high = self.high.max(1);
+        let scale = 1.0 / high as f32;
+        let low = self.low as u32;
+        let value = |at: u32| {
+            let mut value = [self.finished(finish, arena, at as usize).wrapping_sub(low)];
+            if self.table != Self::NO_TABLE {
+                self.index(tables, &mut value);
+            }
+            value[0].min(high) as f32
+        };
+        let column = |at: u32| {
+            let (from, to) = (value(upper + at), value(lower + at));
+            from + (to - from) * weight_y
+        };
+        let mut position = Position::new(x, self.x_numerator, self.x_denominator);
+        let step = Position::new(1, self.x_numerator, self.x_denominator);
+        for number in numbers {
+            let (left, right, weight_x) =
+                position.between(self.x_denominator, self.x_offset, self.x0, last_column);
+            let weight_x = if repeats { 0.0 } else { weight_x };
+            let (from, to) = (column(left), column(right));
+            *number = (from + (to - from) * weight_x) * scale;
+            position.advance(&step, self.x_denominator);
+        }
+    }
+
     /// The samples of the plane from arena word `plane` at output columns from `x`, mapped by `map`. An empty plane
     /// gives zeros.
     #[inline(always)]
@@ -253,33 +349,19 @@ impl PackChannel {
         else {
             return values.fill(0);
         };
-        let row = u64::from(y) * u64::from(self.y_numerator) / u64::from(self.y_denominator);
-        let row = (row as u32).saturating_sub(self.y0).min(last_row);
+        let row = y.saturating_sub(self.y0).min(last_row);
         let plane = &arena[plane as usize + row as usize * self.row as usize..][..self.width as usize];
-        if self.x_numerator == self.x_denominator && x >= self.x0 {
-            let first = ((x - self.x0) as usize).min(plane.len());
-            let inside = &plane[first..plane.len().min(first + values.len())];
-            let (inner, beyond) = values.split_at_mut(inside.len());
-            for (value, &sample) in inner.iter_mut().zip(inside) {
-                *value = map(sample);
-            }
-            return beyond.fill(map(plane[last_column as usize]));
+        // Columns before the first sample repeat it, those after the last one that.
+        let before = (self.x0.saturating_sub(x) as usize).min(values.len());
+        let (outer, values) = values.split_at_mut(before);
+        outer.fill(map(plane[0]));
+        let first = (x.saturating_sub(self.x0) as usize).min(plane.len());
+        let inside = &plane[first..plane.len().min(first + values.len())];
+        let (inner, beyond) = values.split_at_mut(inside.len());
+        for (value, &sample) in inner.iter_mut().zip(inside) {
+            *value = map(sample);
         }
-        // floor(x * numerator / denominator), stepped without a division for each sample.
-        let (numerator, denominator) = (u64::from(self.x_numerator), u64::from(self.x_denominator));
-        let product = u64::from(x) * numerator;
-        let (mut column, mut rest) = (product / denominator, product % denominator);
-        let (step, rest_step) = (numerator / denominator, numerator % denominator);
-        for value in values {
-            let at = (column as u32).saturating_sub(self.x0).min(last_column);
-            *value = map(plane[at as usize]);
-            rest += rest_step;
-            column += step;
-            if rest >= denominator {
-                rest -= denominator;
-                column += 1;
-            }
-        }
+        beyond.fill(map(plane[last_column as usize]));
     }
 
     /// Palette indices to the entries of the channel's column.
@@ -289,6 +371,39 @@ impl PackChannel {
         for value in values {
             *value = column.get((*value as usize).min(last)).copied().unwrap_or(0);
         }
+    }
+}
+
+/// A place on a component's grid: samples, and a part of the distance to the next one over a denominator.
+struct Position {
+    whole: u64,
+    rest: u64,
+}
+
+impl Position {
+    /// `at * numerator / denominator`.
+    fn new(at: u32, numerator: u32, denominator: u32) -> Self {
+        let product = u64::from(at) * u64::from(numerator);
+        Self { whole: product / u64::from(denominator), rest: product % u64::from(denominator) }
+    }
+
+    fn advance(&mut self, step: &Self, denominator: u32) {
+        self.whole += step.whole;
+        self.rest += step.rest;
+        if self.rest >= denominator.into() {
+            self.rest -= u64::from(denominator);
+            self.whole += 1;
+        }
+    }
+
+    /// The samples on both sides, counted from sample `first` and limited to `0..=last`, and the second's weight.
+    fn between(&self, denominator: u32, offset: f32, first: u32, last: u32) -> (u32, u32, f32) {
+        let part = self.rest as f32 / denominator as f32 + offset;
+        // Rounded down: the part is above -1.
+        let step = (part + 1.0) as i64 - 1;
+        let left = self.whole as i64 + step - i64::from(first);
+        let limit = |at: i64| at.clamp(0, last.into()) as u32;
+        (limit(left), limit(left + 1), part - step as f32)
     }
 }
 

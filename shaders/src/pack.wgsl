@@ -22,8 +22,8 @@ struct PackChannel {
     high: u32,
     table: u32,
     table_length: u32,
-    padding_0: u32,
-    padding_1: u32,
+    x_offset: f32,
+    y_offset: f32,
 }
 
 struct PackFinish {
@@ -42,8 +42,8 @@ struct PackParameters {
     height: u32,
     row: u32,
     format: u32,
-    padding_0: u32,
-    padding_1: u32,
+    up_sampling: u32,
+    padding: u32,
     colour: ColourParameters,
     channels: array<PackChannel, 5>,
     finishes: array<PackFinish, 5>,
@@ -59,6 +59,7 @@ const NO_TABLE: u32 = 0xffffffffu;
 const RGBA8: u32 = 0u;
 const R16: u32 = 1u;
 const RGBA16: u32 = 2u;
+const REPEATED: u32 = 1u;
 const OPACITY_CHANNEL: u32 = 3u;
 const BLACK_CHANNEL: u32 = 4u;
 const PENDING: u32 = 0x10000u;
@@ -84,20 +85,16 @@ fn finished(c: u32, at: u32) -> i32 {
     return shifted(held[slot], parameters.finishes[c].shift, parameters.finishes[c].low, parameters.finishes[c].high);
 }
 
-// floor(at * numerator / denominator), without overflow as long as the result has none.
-fn resample(at: u32, numerator: u32, denominator: u32) -> u32 {
-    let whole = at / denominator;
-    return whole * numerator + (at - whole * denominator) * numerator / denominator;
+// Whether the output's grid is not channel c's.
+fn interpolates(c: u32) -> bool {
+    return parameters.channels[c].x_numerator != parameters.channels[c].x_denominator
+        || parameters.channels[c].y_numerator != parameters.channels[c].y_denominator
+        || parameters.channels[c].x_offset != 0.0
+        || parameters.channels[c].y_offset != 0.0;
 }
 
-// The channel's value at the output sample (x, y): 0..=high.
-fn look_up(c: u32, x: u32, y: u32) -> u32 {
-    let plane_x = resample(x, parameters.channels[c].x_numerator, parameters.channels[c].x_denominator);
-    let plane_y = resample(y, parameters.channels[c].y_numerator, parameters.channels[c].y_denominator);
-    let x0 = parameters.channels[c].x0;
-    let y0 = parameters.channels[c].y0;
-    let column = min(max(plane_x, x0) - x0, parameters.channels[c].width - 1u);
-    let row = min(max(plane_y, y0) - y0, parameters.channels[c].height - 1u);
+// Channel c's value at a column and row of its plane, through the palette if there is one: 0..=high.
+fn value_at(c: u32, column: u32, row: u32) -> u32 {
     let at = row * parameters.channels[c].row + column;
     var sample: i32;
     if (parameters.finishes[c].flags == 0u) {
@@ -106,11 +103,56 @@ fn look_up(c: u32, x: u32, y: u32) -> u32 {
         sample = finished(c, at);
     }
     // Samples are clamped to their depth, so the wrapped difference is the value.
-    let value = bitcast<u32>(sample - parameters.channels[c].low);
-    if (parameters.channels[c].table == NO_TABLE) {
-        return value;
+    var value = bitcast<u32>(sample - parameters.channels[c].low);
+    if (parameters.channels[c].table != NO_TABLE) {
+        value = tables[parameters.channels[c].table + min(value, parameters.channels[c].table_length - 1u)];
     }
-    return tables[parameters.channels[c].table + min(value, parameters.channels[c].table_length - 1u)];
+    return min(value, parameters.channels[c].high);
+}
+
+// The channel's value at the output sample (x, y) where both have one grid.
+fn look_up(c: u32, x: u32, y: u32) -> u32 {
+    let x0 = parameters.channels[c].x0;
+    let y0 = parameters.channels[c].y0;
+    let column = min(max(x, x0) - x0, parameters.channels[c].width - 1u);
+    let row = min(max(y, y0) - y0, parameters.channels[c].height - 1u);
+    return value_at(c, column, row);
+}
+
+// A place between two samples.
+struct Between {
+    left: u32,
+    right: u32,
+    weight: f32,
+}
+
+// at * numerator / denominator + offset, counted from sample first and limited to a plane of this length.
+fn between(at: u32, numerator: u32, denominator: u32, offset: f32, first: u32, length: u32) -> Between {
+    // Without overflow as long as the result has none.
+    let quotient = at / denominator;
+    let product = (at - quotient * denominator) * numerator;
+    let whole = quotient * numerator + product / denominator;
+    let part = f32(product % denominator) / f32(denominator) + offset;
+    let step = floor(part);
+    let weight = select(part - step, 0.0, parameters.up_sampling == REPEATED);
+    let left = bitcast<i32>(whole - first) + i32(step);
+    let last = i32(length) - 1;
+    return Between(u32(clamp(left, 0, last)), u32(clamp(left + 1, 0, last)), weight);
+}
+
+// Channel c of the output sample between the samples around it, from 0 to 1.
+fn interpolated(c: u32, x: u32, y: u32) -> f32 {
+    let column = between(x, parameters.channels[c].x_numerator, parameters.channels[c].x_denominator,
+        parameters.channels[c].x_offset, parameters.channels[c].x0, parameters.channels[c].width);
+    let row = between(y, parameters.channels[c].y_numerator, parameters.channels[c].y_denominator,
+        parameters.channels[c].y_offset, parameters.channels[c].y0, parameters.channels[c].height);
+    let upper_left = f32(value_at(c, column.left, row.left));
+    let upper_right = f32(value_at(c, column.right, row.left));
+    let lower_left = f32(value_at(c, column.left, row.right));
+    let lower_right = f32(value_at(c, column.right, row.right));
+    let at_left = upper_left + (lower_left - upper_left) * row.weight;
+    let at_right = upper_right + (lower_right - upper_right) * row.weight;
+    return (at_left + (at_right - at_left) * column.weight) * (1.0 / f32(parameters.channels[c].high));
 }
 
 // round(value * top / high), for value <= high and top < 65536: exact.
@@ -139,14 +181,18 @@ fn scale(value: u32, high: u32, top: u32) -> u32 {
 
 // Channel c of the output sample, scaled to 0..=top.
 fn channel(c: u32, x: u32, y: u32, top: u32) -> u32 {
-    let high = parameters.channels[c].high;
-    return scale(min(look_up(c, x, y), high), high, top);
+    if (interpolates(c)) {
+        return u32(round(interpolated(c, x, y) * f32(top)));
+    }
+    return scale(look_up(c, x, y), parameters.channels[c].high, top);
 }
 
 // Channel c of the output sample as a number from 0 to 1.
 fn number(c: u32, x: u32, y: u32) -> f32 {
-    let high = parameters.channels[c].high;
-    return f32(min(look_up(c, x, y), high)) * (1.0 / f32(high));
+    if (interpolates(c)) {
+        return interpolated(c, x, y);
+    }
+    return f32(look_up(c, x, y)) * (1.0 / f32(parameters.channels[c].high));
 }
 
 // Whether channel c is there.

@@ -113,7 +113,7 @@ fn structs_are_laid_out_as_in_rust() {
     assert_eq!(
         wgsl_layout(PACK, "PackChannel"),
         layout!(PackChannel: plane row x0 y0 width height x_numerator x_denominator y_numerator y_denominator low
-            high table table_length)
+            high table table_length x_offset y_offset)
     );
     assert_eq!(wgsl_layout(PACK, "PackFinish"), layout!(PackFinish: planes flags slot shift low high));
     assert_eq!(
@@ -123,7 +123,7 @@ fn structs_are_laid_out_as_in_rust() {
     );
     assert_eq!(
         wgsl_layout(PACK, "PackParameters"),
-        layout!(PackParameters: x0 y0 width height row format colour channels finishes)
+        layout!(PackParameters: x0 y0 width height row format up_sampling colour channels finishes)
     );
 }
 
@@ -169,6 +169,7 @@ fn constants_are_those_of_rust() {
         (PACK, "RGBA8", PackParameters::RGBA8),
         (PACK, "R16", PackParameters::R16),
         (PACK, "RGBA16", PackParameters::RGBA16),
+        (PACK, "REPEATED", PackParameters::REPEATED),
         (PACK, "OPACITY_CHANNEL", PackParameters::OPACITY as u32),
         (PACK, "BLACK_CHANNEL", PackParameters::BLACK as u32),
         (PACK, "PREMULTIPLIED", ColourParameters::PREMULTIPLIED),

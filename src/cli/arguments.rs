@@ -25,6 +25,16 @@ pub(crate) enum Space {
     Components,
 }
 
+/// How sub-sampled chroma is brought to the size of the picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum UpSamplingArgument {
+    /// Along the lines between samples, from where these lie.
+    #[default]
+    Linear,
+    /// Each sample is repeated up to the next one.
+    Repeated,
+}
+
 /// How to reach a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TransportArgument {

@@ -1,6 +1,6 @@
 //! `wavetile decode`: a picture, or a part of it, to a file.
 
-use super::arguments::{self, BackendArgument, Components, Space};
+use super::arguments::{self, BackendArgument, Components, Space, UpSamplingArgument};
 use super::output::{Channel, OutputFormat, Raster, Samples};
 use super::progress::Progress;
 use super::target::{ConnectionArguments, Target};
@@ -8,7 +8,7 @@ use super::{Failure, remark};
 use std::path::PathBuf;
 use wavetile_engine::data_bin::DataBins;
 use wavetile_engine::decoder::{Backend, Component, Decoder, Picture, Report};
-use wavetile_engine::image::{DecodeRequest, Image};
+use wavetile_engine::image::{DecodeRequest, Image, UpSampling};
 use wavetile_engine::jp2::Rendering;
 use wavetile_engine::plan::TexelFormat;
 use wavetile_engine::{Rect, Size};
@@ -38,6 +38,9 @@ pub(crate) struct Arguments {
     /// The picture, or the codestream's components before palette, colour conversion and up-sampling
     #[arg(long, value_enum, default_value_t)]
     space: Space,
+    /// How sub-sampled chroma is brought to the size of the picture
+    #[arg(long, value_enum, default_value_t)]
+    up_sampling: UpSamplingArgument,
     #[command(flatten)]
     connection: ConnectionArguments,
 }
@@ -50,6 +53,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         region: arguments.region,
         layers: arguments.layers,
         components: arguments.components.as_ref().map(|components| components.0.clone()),
+        up_sampling: match arguments.up_sampling {
+            UpSamplingArgument::Linear => UpSampling::Linear,
+            UpSamplingArgument::Repeated => UpSampling::Repeated,
+        },
         ..DecodeRequest::default()
     };
     let opened = arguments.target.open(&arguments.connection)?;

@@ -4,7 +4,7 @@ use super::plane::Plane;
 use super::row::Outcome;
 use std::path::Path;
 use wavetile_engine::source::IndexedFile;
-use wavetile_engine::{Backend, DecodeRequest, Decoder, Image, Limits, TexelFormat};
+use wavetile_engine::{Backend, DecodeRequest, Decoder, Image, Limits, TexelFormat, UpSampling};
 
 /// The CPU, and the GPU or why there is none.
 pub(super) struct Executors {
@@ -75,9 +75,9 @@ impl Opened {
         Ok((planes.collect(), report.completeness()))
     }
 
-    /// The whole picture as red, green, blue and alpha of 8 bits.
+    /// The whole picture as red, green, blue and alpha of 8 bits. The references repeat sub-sampled chroma.
     pub(super) fn picture(&self, decoder: &Decoder) -> Result<Vec<Plane>, String> {
-        let request = DecodeRequest::default();
+        let request = DecodeRequest { up_sampling: UpSampling::Repeated, ..DecodeRequest::default() };
         let rendered = decoder.render(&self.image, &self.file, &request, TexelFormat::Rgba8);
         let (picture, report) = rendered.map_err(|error| error.to_string())?;
         if !report.is_complete() {

@@ -9,23 +9,6 @@ use wavetile_shaders::colour::ColourParameters;
 use wavetile_shaders::pack::{PackChannel, PackParameters};
 
 impl Rendering {
-    /// The columns and rows of a component with this separation that the output rectangle `rect`
-    /// reads, before they are clamped to the component.
-    #[must_use]
-    pub fn source_rect(&self, rect: Rect, separation: (u8, u8)) -> Rect {
-        if rect.is_empty() {
-            return Rect::default();
-        }
-        let [(xn, xd), (yn, yd)] = self.ratios(separation);
-        let scale = |at: u32, n: u32, d: u32| (u64::from(at) * u64::from(n) / u64::from(d)) as u32;
-        Rect {
-            x0: scale(rect.x0, xn, xd),
-            y0: scale(rect.y0, yn, yd),
-            x1: scale(rect.x1 - 1, xn, xd).saturating_add(1),
-            y1: scale(rect.y1 - 1, yn, yd).saturating_add(1),
-        }
-    }
-
     /// What packing looks up: the entries of all palette columns, one column after another, shifted so that the
     /// smallest value that the column's depth allows is 0 (of columns deeper than 32 bits the upper 32); then the
     /// tables of the colour conversion.
@@ -35,8 +18,8 @@ impl Rendering {
         [&self.tables, conversion].concat()
     }
 
-    /// How one rectangle of the output grid is packed. `planes`: the finished components of the cell.
-    /// `row` is left 0.
+    /// How one rectangle of the output grid is packed, with `reduce` levels discarded. `planes`: the finished
+    /// components of the cell. `row` is left 0.
     /// # Errors
     /// [`RequestError::Unmet`] if a channel's component is not among `planes`.
     pub fn pack_parameters(
@@ -44,6 +27,7 @@ impl Rendering {
         planes: &[PlaneWindow],
         rect: Rect,
         format: u32,
+        reduce: u32,
     ) -> Result<PackParameters, RequestError> {
         let absent = PackChannel {
             plane: PackChannel::OPAQUE,
@@ -55,10 +39,10 @@ impl Rendering {
         let mut channels = [absent; 5];
         // The fourth colour is black.
         for (slot, channel) in [0, 1, 2, PackParameters::BLACK].into_iter().zip(&self.colours) {
-            channels[slot] = self.pack_channel(channel, planes)?;
+            channels[slot] = self.pack_channel(channel, planes, reduce)?;
         }
         if let Some(alpha) = &self.alpha {
-            channels[PackParameters::OPACITY] = self.pack_channel(&alpha.channel, planes)?;
+            channels[PackParameters::OPACITY] = self.pack_channel(&alpha.channel, planes, reduce)?;
         }
         Ok(PackParameters {
             x0: rect.x0,
@@ -67,7 +51,8 @@ impl Rendering {
             height: rect.height(),
             row: 0,
             format,
-            padding: [0; 2],
+            up_sampling: PackParameters::LINEAR,
+            padding: 0,
             colour: self.colour_parameters(),
             channels,
             finishes: Default::default(),
@@ -87,6 +72,7 @@ impl Rendering {
         &self,
         channel: &RenderChannel,
         planes: &[PlaneWindow],
+        reduce: u32,
     ) -> Result<PackChannel, RequestError> {
         let plane = planes.iter().find(|plane| plane.component == channel.component).ok_or_else(|| {
             RequestError::Unmet(format!(
@@ -97,6 +83,7 @@ impl Rendering {
         let [(x_numerator, x_denominator), (y_numerator, y_denominator)] = self.ratios(channel.separation);
         // Palette indices are used as they are; palette entries have been shifted in the tables.
         let low = if channel.signed && channel.table.is_none() { lowest(channel.depth) } else { 0 };
+        let (x_offset, y_offset) = self.offsets(channel, reduce);
         let (table, table_length) = channel.table.unwrap_or((PackChannel::NO_TABLE, 0));
         Ok(PackChannel {
             plane: plane.offset,
@@ -113,8 +100,30 @@ impl Rendering {
             high: u32::MAX >> 32u32.saturating_sub(u32::from(channel.depth)),
             table,
             table_length,
-            padding: [0; 2],
+            x_offset,
+            y_offset,
         })
+    }
+
+    /// Samples of the channel, with `reduce` levels discarded, that the output grid's first lies after the channel's.
+    ///
+    /// A component's samples lie at multiples of its separation on the reference grid (T.800 B.2), and further on by
+    /// its registration, if the codestream gives one (A.9.1). The output grid is that of the first channel that is as
+    /// fine.
+    fn offsets(&self, channel: &RenderChannel, reduce: u32) -> (f32, f32) {
+        let registration_of = |is_finest: &dyn Fn(&RenderChannel) -> bool| {
+            self.channels().find(|channel| is_finest(channel)).map_or((0, 0), |channel| channel.registration)
+        };
+        let x = registration_of(&|channel| u32::from(channel.separation.0) == self.spacing.0).0;
+        let y = registration_of(&|channel| u32::from(channel.separation.1) == self.spacing.1).1;
+        let offset = |output: u16, spacing: u32, own: u16, separation: u8| {
+            let output = f64::from(output) * f64::from(spacing) / f64::from(separation.max(1));
+            ((output - f64::from(own)) / 65_536.0 / 2_f64.powi(reduce as i32)) as f32
+        };
+        (
+            offset(x, self.spacing.0, channel.registration.0, channel.separation.0),
+            offset(y, self.spacing.1, channel.registration.1, channel.separation.1),
+        )
     }
 
     /// Output grid spacing over component separation, in lowest terms, for columns and rows.

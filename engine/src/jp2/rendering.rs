@@ -51,6 +51,8 @@ pub struct RenderChannel {
     pub signed: bool,
     /// Separation of the component's samples in reference-grid units.
     pub separation: (u8, u8),
+    /// Where its samples lie beyond multiples of the separation, in 65536ths of it ("Xcrg", "Ycrg", T.800 A.9.1).
+    pub registration: (u16, u16),
     /// First entry in the tables, and entries.
     pub(super) table: Option<(u32, u32)>,
 }
@@ -58,7 +60,7 @@ pub struct RenderChannel {
 impl RenderChannel {
     /// A component's samples as they are.
     pub(super) const fn direct(component: u32, depth: u8, signed: bool, separation: (u8, u8)) -> Self {
-        Self { component, palette_column: None, depth, signed, separation, table: None }
+        Self { component, palette_column: None, depth, signed, separation, registration: (0, 0), table: None }
     }
 
     pub(super) fn of_component(component: usize, size: &ComponentSize) -> Self {
@@ -139,6 +141,17 @@ impl Rendering {
             channel.component = components[channel.component as usize];
         }
         Ok(rendering)
+    }
+
+    /// Places the channels as the codestream's CRG marker says. `registrations`: of each component; those that are
+    /// missing are 0.
+    #[must_use]
+    pub fn registered(mut self, registrations: &[(u16, u16)]) -> Self {
+        let alpha = self.alpha.iter_mut().map(|alpha| &mut alpha.channel);
+        for channel in self.colours.iter_mut().chain(alpha) {
+            channel.registration = registrations.get(channel.component as usize).copied().unwrap_or_default();
+        }
+        self
     }
 
     /// All channels: the colours, then the opacity.

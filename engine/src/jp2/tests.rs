@@ -249,7 +249,7 @@ fn black_is_the_fourth_colour_and_opacity_may_follow() {
             row: 7,
         })
         .collect();
-    let pack = rendering.pack_parameters(&planes, Rect::new(0, 0, 7, 5), PackParameters::RGBA8).unwrap();
+    let pack = rendering.pack_parameters(&planes, Rect::new(0, 0, 7, 5), PackParameters::RGBA8, 0).unwrap();
     assert_eq!(pack.channels.map(|channel| channel.plane / 35), [1, 3, 0, 2, 4]);
     let steps = ColourParameters::PREMULTIPLIED | ColourParameters::AFFINE | ColourParameters::BLACK;
     assert_eq!(pack.colour.steps, steps);
@@ -284,13 +284,11 @@ fn packing_carries_palette_depth_sign_and_registration() {
     assert_eq!(rendering.tables(), [7, 15, 200, 9]);
     let rect = rendering.output_rect(Rect::new(0, 0, 7, 5), 0);
     assert_eq!(rect, Rect::new(0, 0, 4, 5));
-    assert_eq!(rendering.source_rect(rect, (3, 1)), Rect::new(0, 0, 3, 5));
-    assert_eq!(rendering.source_rect(Rect::new(3, 2, 4, 3), (3, 1)), Rect::new(2, 2, 3, 3));
     let planes = [
         PlaneWindow { component: 0, rect: Rect::new(0, 0, 3, 5), offset: 100, row: 4 },
         PlaneWindow { component: 1, rect: Rect::new(0, 0, 4, 5), offset: 200, row: 5 },
     ];
-    let pack = rendering.pack_parameters(&planes, rect, PackParameters::RGBA16).unwrap();
+    let pack = rendering.pack_parameters(&planes, rect, PackParameters::RGBA16, 0).unwrap();
     assert_eq!((pack.width, pack.height, pack.format), (4, 5, PackParameters::RGBA16));
     let [red, green, blue, alpha, black] = pack.channels;
     assert_eq!((red.plane, red.row, red.low, red.high, red.table), (200, 5, -2048, 4095, u32::MAX));
@@ -301,5 +299,24 @@ fn packing_carries_palette_depth_sign_and_registration() {
     assert_eq!((blue.table, blue.low, blue.high), (0, 0, 15));
     assert_eq!((alpha.plane, alpha.x_denominator), (PackChannel::OPAQUE, 1));
     assert_eq!((black.plane, pack.colour.steps), (PackChannel::OPAQUE, ColourParameters::AFFINE));
-    assert!(rendering.pack_parameters(&planes[..1], rect, PackParameters::RGBA8).is_err());
+    assert!(rendering.pack_parameters(&planes[..1], rect, PackParameters::RGBA8, 0).is_err());
+}
+
+#[test]
+fn registration_moves_channels_against_the_finest() {
+    let chroma = (8, false, 2, 2);
+    let rendering =
+        read(&file(&[ihdr(3), enumerated(18)])).unwrap().rendering(&size(&[PLAIN, chroma, chroma]));
+    // Chroma in the middle of four luma samples, as in JPEG: a quarter of its distance on.
+    let rendering = rendering.unwrap().registered(&[(0, 0), (16_384, 16_384), (16_384, 0)]);
+    let planes: Vec<PlaneWindow> = (0..3)
+        .map(|component| PlaneWindow { component, rect: Rect::new(0, 0, 4, 3), offset: 0, row: 4 })
+        .collect();
+    let offsets = |reduce| {
+        let rect = Rect::new(0, 0, 7, 5);
+        let pack = rendering.pack_parameters(&planes, rect, PackParameters::RGBA8, reduce).unwrap();
+        [0, 1, 2].map(|c| (pack.channels[c].x_offset, pack.channels[c].y_offset))
+    };
+    assert_eq!(offsets(0), [(0.0, 0.0), (-0.25, -0.25), (-0.25, 0.0)]);
+    assert_eq!(offsets(2), [(0.0, 0.0), (-0.0625, -0.0625), (-0.0625, 0.0)]);
 }

@@ -105,11 +105,16 @@ impl OutputGrid {
         let mut plane = region.ceil_div(dx, dy).ceil_shift(self.reduce);
         if widen {
             let output = self.rect(region);
-            let floor = |x: u32, step: u32, d: u32| (u64::from(x) * u64::from(step) / u64::from(d)) as u32;
-            plane.x0 = plane.x0.min(floor(output.x0, self.dx, dx));
-            plane.y0 = plane.y0.min(floor(output.y0, self.dy, dy));
-            plane.x1 = plane.x1.max(floor(output.x1.saturating_sub(1), self.dx, dx).saturating_add(1));
-            plane.y1 = plane.y1.max(floor(output.y1.saturating_sub(1), self.dy, dy).saturating_add(1));
+            // Between which samples an output column or row lies, and with registrations one more on each side.
+            let more = u32::from(!header.registrations.is_empty());
+            let around = |from: u32, to: u32, step: u32, d: u32| {
+                let floor = |x: u32| (u64::from(x) * u64::from(step) / u64::from(d)) as u32;
+                let next = u32::from(step != d) + more;
+                (floor(from).saturating_sub(more), floor(to.saturating_sub(1)).saturating_add(1 + next))
+            };
+            let (x0, x1) = around(output.x0, output.x1, self.dx, dx);
+            let (y0, y1) = around(output.y0, output.y1, self.dy, dy);
+            plane = Rect::new(plane.x0.min(x0), plane.y0.min(y0), plane.x1.max(x1), plane.y1.max(y1));
             // A last column or row may have no sample of its own: the nearest stands in.
             plane.x0 = plane.x0.min(whole.x1.saturating_sub(1)).max(whole.x0);
             plane.y0 = plane.y0.min(whole.y1.saturating_sub(1)).max(whole.y0);
@@ -260,7 +265,8 @@ fn reach(header: &MainHeader, request: &PlanRequest, region: Rect) -> Rect {
         return region;
     }
     let step = header.size.components.iter().map(|c| c.dx.max(c.dy)).max().unwrap_or(1);
-    let margin = u32::try_from(u64::from(step) << request.reduce.min(31)).unwrap_or(u32::MAX);
+    // Two samples, and one more of rounding.
+    let margin = u32::try_from((3 * u64::from(step)) << request.reduce.min(31)).unwrap_or(u32::MAX);
     region.dilate(margin, header.size.image)
 }
 
