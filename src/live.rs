@@ -17,6 +17,7 @@ pub(crate) type ToWindow = fn(&Image, &DecodeRequest) -> Option<ViewWindow>;
 pub(crate) fn source(runtime: &Handle, name: String, client: Client, to_window: ToWindow) -> Source {
     let road = match client.transport() {
         Transport::Http1 => "HTTP/1.1",
+        Transport::WebSocket => "WebSocket",
         Transport::Http3 | Transport::Auto => "HTTP/3",
     };
     let transfer =

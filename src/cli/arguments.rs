@@ -42,6 +42,8 @@ pub(crate) enum TransportArgument {
     H3,
     /// HTTP/1.1.
     Http,
+    /// WebSocket.
+    Ws,
 }
 
 /// `X,Y,W,H` on the reference grid.

@@ -77,6 +77,7 @@ fn connect_options(arguments: &ConnectionArguments) -> ConnectOptions {
         None => Transport::Auto,
         Some(TransportArgument::H3) => Transport::Http3,
         Some(TransportArgument::Http) => Transport::Http1,
+        Some(TransportArgument::Ws) => Transport::WebSocket,
     };
     ConnectOptions { transport, trust, ..ConnectOptions::default() }
 }

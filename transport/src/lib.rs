@@ -1,10 +1,11 @@
-//! JPIP client and server (T.808): state machines without input or output, and programs over HTTP/3 and HTTP/1.1.
+//! JPIP client and server (T.808): state machines without input or output, and programs over HTTP/3, HTTP/1.1
+//! and WebSocket.
 //!
 //! | module | feature | what it is |
 //! |---|---|---|
 //! | [`jpip`] | | codecs of messages, requests and responses; the client and the server as sans-IO state machines |
 //! | `road`, `tls` | `net` (implied) | what carries requests and responses, with its limits; certificates and trust |
-//! | `http3`, `http1` | `http3`, `http1` | the two roads |
+//! | `http3`, `http1`, `websocket` | `http3`, `http1`, `websocket` | the roads; WebSocket shares the port of HTTP/1.1 |
 //! | `server`, `client` | either road | the async programs: the state machines on roads |
 //!
 //! Without features there is no tokio, no TLS and no HTTP: [`jpip::Client`] and [`jpip::Server`] can be driven by
@@ -48,6 +49,8 @@ pub mod road;
 pub mod server;
 #[cfg(feature = "net")]
 pub mod tls;
+#[cfg(feature = "websocket")]
+pub mod websocket;
 
 /// Helpers of the tests are shared with tests outside of the crate, and name it.
 #[cfg(test)]

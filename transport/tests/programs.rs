@@ -24,7 +24,7 @@ use wavetile_transport::road::RoadLimits;
 use wavetile_transport::server::{Monitor, RoadsConfig, Server, ServerConfig, ServerError};
 use wavetile_transport::tls::Trust;
 
-const ROADS: [Transport; 2] = [Transport::Http3, Transport::Http1];
+const ROADS: [Transport; 3] = [Transport::Http3, Transport::Http1, Transport::WebSocket];
 
 struct Running {
     http3: SocketAddr,

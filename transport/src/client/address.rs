@@ -19,7 +19,8 @@ pub struct Address {
     pub port: u16,
     /// Name of the picture on the server, percent-decoded, without leading slash.
     pub target: String,
-    /// The road that the scheme asks for: `jpip` leaves it open, `https` is HTTP/3 and `http` HTTP/1.1.
+    /// The road that the scheme asks for: `jpip` leaves it open, `https` is HTTP/3, `http` HTTP/1.1 and `ws`
+    /// WebSocket.
     pub transport: Transport,
 }
 
@@ -44,7 +45,8 @@ impl FromStr for Address {
             "jpip" => (Transport::Auto, DEFAULT_PORT),
             "https" => (Transport::Http3, 443),
             "http" => (Transport::Http1, 80),
-            _ => return Err(wrong("the scheme is jpip, https (HTTP/3) or http (HTTP/1.1)")),
+            "ws" => (Transport::WebSocket, 80),
+            _ => return Err(wrong("the scheme is jpip, https (HTTP/3), http (HTTP/1.1) or ws (WebSocket)")),
         };
         let (authority, name) = rest.split_once('/').unwrap_or((rest, ""));
         let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
@@ -91,6 +93,7 @@ mod tests {
         let address: Address = "JPIP://example.org/x.j2k".parse().unwrap();
         assert_eq!((address.authority().as_str(), address.transport), ("example.org:8433", Transport::Auto));
         assert_eq!("http://h/x".parse::<Address>().unwrap().port, 80);
+        assert_eq!("ws://h:8/x".parse::<Address>().unwrap().transport, Transport::WebSocket);
         assert_eq!("https://h/x".parse::<Address>().unwrap().transport, Transport::Http3);
     }
 

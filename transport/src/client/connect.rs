@@ -15,6 +15,8 @@ use crate::tls::Trust;
 use crate::http1;
 #[cfg(feature = "http3")]
 use crate::http3;
+#[cfg(feature = "websocket")]
+use crate::websocket;
 
 /// How to connect.
 #[derive(Debug, Clone)]
@@ -23,7 +25,7 @@ pub struct ConnectOptions {
     pub transport: Transport,
     /// Whom to believe over HTTP/3.
     pub trust: Trust,
-    /// TCP port for HTTP/1.1 if it is not the address' own.
+    /// TCP port for HTTP/1.1 and WebSocket if it is not the address' own.
     pub http1_port: Option<u16>,
     /// With [`Transport::Auto`]: how long HTTP/3 is tried alone.
     pub head_start: Duration,
@@ -46,7 +48,7 @@ impl Default for ConnectOptions {
     }
 }
 
-/// A connection to a server, over either road. Clones share it.
+/// A connection to a server, over any road. Clones share it.
 #[derive(Clone)]
 pub struct Road {
     connection: Connection,
@@ -59,6 +61,8 @@ enum Connection {
     Http3(http3::client::Connection),
     #[cfg(feature = "http1")]
     Http1(http1::client::Connection),
+    #[cfg(feature = "websocket")]
+    WebSocket(websocket::client::Connection),
 }
 
 impl Road {
@@ -78,6 +82,7 @@ impl Road {
             match transport {
                 Transport::Http3 => http3_road(address, &options.trust).await,
                 Transport::Http1 => http1_road(address, options).await,
+                Transport::WebSocket => websocket_road(address, options).await,
                 Transport::Auto => either_road(address, options).await,
             }
         };
@@ -102,16 +107,23 @@ impl Road {
                 let (head, body) = in_time(stall, connection.request(path_and_query)).await?;
                 Ok((head, ResponseBody { body: Body::Http1(body), stall }))
             }
+            #[cfg(feature = "websocket")]
+            Connection::WebSocket(connection) => {
+                let (head, body) = in_time(stall, connection.request(path_and_query)).await?;
+                Ok((head, ResponseBody { body: Body::WebSocket(body), stall }))
+            }
         }
     }
 
-    /// Which road it is: [`Transport::Http3`] or [`Transport::Http1`].
+    /// Which road it is; not [`Transport::Auto`].
     pub fn transport(&self) -> Transport {
         match &self.connection {
             #[cfg(feature = "http3")]
             Connection::Http3(_) => Transport::Http3,
             #[cfg(feature = "http1")]
             Connection::Http1(_) => Transport::Http1,
+            #[cfg(feature = "websocket")]
+            Connection::WebSocket(_) => Transport::WebSocket,
         }
     }
 
@@ -122,6 +134,8 @@ impl Road {
             Connection::Http3(connection) => connection.is_closed(),
             #[cfg(feature = "http1")]
             Connection::Http1(_) => false,
+            #[cfg(feature = "websocket")]
+            Connection::WebSocket(connection) => connection.is_closed(),
         }
     }
 
@@ -132,6 +146,8 @@ impl Road {
             Connection::Http3(connection) => connection.close().await,
             #[cfg(feature = "http1")]
             Connection::Http1(_) => {}
+            #[cfg(feature = "websocket")]
+            Connection::WebSocket(connection) => connection.close().await,
         }
     }
 }
@@ -147,6 +163,8 @@ enum Body {
     Http3(Box<http3::client::ResponseBody>),
     #[cfg(feature = "http1")]
     Http1(http1::client::ResponseBody),
+    #[cfg(feature = "websocket")]
+    WebSocket(websocket::client::ResponseBody),
 }
 
 impl ResponseBody {
@@ -159,6 +177,8 @@ impl ResponseBody {
             Body::Http3(body) => in_time(self.stall, body.chunk()).await,
             #[cfg(feature = "http1")]
             Body::Http1(body) => in_time(self.stall, body.chunk()).await,
+            #[cfg(feature = "websocket")]
+            Body::WebSocket(body) => in_time(self.stall, body.chunk()).await,
         }
     }
 }
@@ -247,6 +267,23 @@ async fn http1_road(address: &Address, options: &ConnectOptions) -> Result<Conne
 #[cfg(not(feature = "http1"))]
 async fn http1_road(_: &Address, _: &ConnectOptions) -> Result<Connection, RoadError> {
     Err(RoadError::Address("this build has no HTTP/1.1".to_owned()))
+}
+
+#[cfg(feature = "websocket")]
+async fn websocket_road(address: &Address, options: &ConnectOptions) -> Result<Connection, RoadError> {
+    let port = options.http1_port.unwrap_or(address.port);
+    let addresses = look_up(address, port).await?;
+    let authority = Address { port, ..address.clone() }.authority();
+    let road = first_of(addresses, |at| {
+        let authority = authority.clone();
+        async move { websocket::client::Connection::connect(at, &authority).await }
+    });
+    road.await.map(Connection::WebSocket)
+}
+
+#[cfg(not(feature = "websocket"))]
+async fn websocket_road(_: &Address, _: &ConnectOptions) -> Result<Connection, RoadError> {
+    Err(RoadError::Address("this build has no WebSocket".to_owned()))
 }
 
 async fn look_up(address: &Address, port: u16) -> Result<Vec<SocketAddr>, RoadError> {

@@ -42,6 +42,8 @@ pub enum Transport {
     Http3,
     /// HTTP/1.1 only. Nothing is encrypted, and nobody proves who they are.
     Http1,
+    /// WebSocket only. Nothing is encrypted, and nobody proves who they are.
+    WebSocket,
 }
 
 /// How a client behaves.
@@ -112,7 +114,11 @@ impl Client {
         let road = Road::connect(&address, &connect).await?;
         let transport = road.transport();
         jpip.target.clone_from(&address.target);
-        let names: &[&str] = if transport == Transport::Http3 { &["h3", "https", "http"] } else { &["http"] };
+        let names: &[&str] = match transport {
+            Transport::Http3 => &["h3", "https", "http"],
+            Transport::WebSocket => &["ws", "http"],
+            Transport::Http1 | Transport::Auto => &["http"],
+        };
         jpip.transports = names.iter().map(|&name| name.to_owned()).collect();
         let machine = jpip::Client::new(jpip);
         let bins = machine.bins();

@@ -93,6 +93,8 @@ impl Server {
                 case: case.clone(),
                 turns: Turns::default(),
                 peer: peer.ip(),
+                #[cfg(feature = "websocket")]
+                upgraded: Arc::default(),
             };
             let stop = stop.clone();
             connections.spawn(async move {
@@ -114,6 +116,9 @@ struct Site {
     case: Extensions,
     turns: Turns,
     peer: IpAddr,
+    /// What the connection became.
+    #[cfg(feature = "websocket")]
+    upgraded: Arc<std::sync::Mutex<Option<hyper::upgrade::OnUpgrade>>>,
 }
 
 impl Site {
@@ -122,6 +127,8 @@ impl Site {
         tracing::debug!(%peer, "HTTP/1.1 connection");
         let _ = stream.set_nodelay(true);
         let io = TimedIo::new(stream, self.turns.clone(), limits.header_time, limits.idle);
+        #[cfg(feature = "websocket")]
+        let (handler, upgraded, turns) = (self.handler.clone(), self.upgraded.clone(), self.turns.clone());
         let service = hyper::service::service_fn(move |request| {
             let site = self.clone();
             async move { Ok::<_, std::convert::Infallible>(site.answer(request).await) }
@@ -133,7 +140,7 @@ impl Site {
             .max_buf_size((limits.target + limits.field_section).max(16 << 10))
             .preserve_header_case(true)
             .title_case_headers(true);
-        let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service).with_upgrades());
         let ended = tokio::select! {
             ended = connection.as_mut() => Some(ended),
             () = wire::stopped(&mut stop) => None,
@@ -148,10 +155,41 @@ impl Site {
         if let Err(error) = ended {
             tracing::debug!(%peer, %error, "HTTP/1.1 connection failed");
         }
+        #[cfg(feature = "websocket")]
+        {
+            let upgraded = upgraded.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+            if let Some(upgraded) = upgraded
+                && let Ok(io) = upgraded.await
+            {
+                // No heads come any more: only standing still is timed.
+                turns.next();
+                crate::websocket::server::serve(TokioIo::new(io), handler, peer, &limits, stop).await;
+            }
+        }
     }
 
-    async fn answer(self, request: http::Request<Incoming>) -> http::Response<PumpBody> {
+    /// The head that makes the connection a WebSocket, or says why not, if that is asked for.
+    #[cfg(feature = "websocket")]
+    fn upgrade(&self, request: &mut http::Request<Incoming>) -> Option<http::Response<PumpBody>> {
+        let head = crate::websocket::server::accept(request.headers())?;
+        let response = head.body(PumpBody::empty(self.turns.clone()));
+        let response = response.expect("a status and valid fields make a response");
+        if response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
+            let mut upgraded = self.upgraded.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            *upgraded = Some(hyper::upgrade::on(request));
+        }
+        Some(response)
+    }
+
+    async fn answer(
+        self,
+        #[cfg_attr(not(feature = "websocket"), expect(unused_mut))] mut request: http::Request<Incoming>,
+    ) -> http::Response<PumpBody> {
         self.turns.next();
+        #[cfg(feature = "websocket")]
+        if let Some(response) = self.upgrade(&mut request) {
+            return response;
+        }
         let head = RequestHead::new(&request);
         let mut reply = match head.early_reply(&self.limits) {
             Some(reply) => reply,
@@ -212,6 +250,13 @@ struct PumpBody {
     pump: Pump,
     left: Option<u64>,
     turns: Turns,
+}
+
+#[cfg(feature = "websocket")]
+impl PumpBody {
+    fn empty(turns: Turns) -> Self {
+        Self { left: Some(0), pump: Pump::new(Box::new(Vec::new())), turns }
+    }
 }
 
 impl Body for PumpBody {

@@ -48,7 +48,7 @@ impl Default for ServerOptions {
             session_life: Duration::from_secs(120),
             default_length: 2_000_000,
             message_payload: 8 << 10,
-            transports: ["http", "https", "h3"].map(str::to_owned).to_vec(),
+            transports: ["http", "https", "h3", "ws"].map(str::to_owned).to_vec(),
         }
     }
 }

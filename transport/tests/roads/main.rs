@@ -1,4 +1,4 @@
-//! Both roads over loopback with a handler of our own: wire format, limits, trust, cancelling, stopping.
+//! All roads over loopback with a handler of our own: wire format, limits, trust, cancelling, stopping.
 #![allow(clippy::unwrap_used)]
 
 mod http1;
@@ -6,3 +6,4 @@ mod http3;
 mod stop;
 mod support;
 mod trust;
+mod websocket;
