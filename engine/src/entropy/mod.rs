@@ -124,21 +124,27 @@ pub fn decode_blocks(
     let mut words = words;
     let mut blocks = blocks;
     let mut damaged = 0;
-    while let Some((block, mut later)) = blocks.split_first() {
-        let mut job = |block| take_job(block, segments, data, &mut words);
-        let first = job(block);
-        let outcome = match later.split_first() {
-            Some((next, after)) if are_alike(block, next) => {
-                later = after;
-                let scratch = scratch.high_throughput.get_or_insert_with(ht::Scratch::new);
-                let outcomes = ht::decode_two([first, job(next)], scratch);
-                damaged += u64::from(outcomes[0].damaged);
-                outcomes[1]
-            }
-            _ => decode_block(block, first.segments, data, scratch, first.out),
+    let mut count = |outcomes: &[BlockOutcome]| {
+        damaged += outcomes.iter().filter(|outcome| outcome.damaged).count() as u64;
+    };
+    while let Some(block) = blocks.first() {
+        let alike = blocks.iter().take(ht::LANES).take_while(|next| are_alike(block, next)).count();
+        let mut next = || {
+            let (block, later) = blocks.split_first().expect("they were counted");
+            blocks = later;
+            take_job(block, segments, data, &mut words)
         };
-        damaged += u64::from(outcome.damaged);
-        blocks = later;
+        if alike == 0 {
+            let ht::Job { block, segments, data, out } = next();
+            count(&[decode_block(block, segments, data, scratch, out)]);
+            continue;
+        }
+        let scratch = scratch.high_throughput.get_or_insert_with(ht::Scratch::new);
+        match alike {
+            4.. => count(&ht::decode_together([(); 4].map(|()| next()), scratch)),
+            2.. => count(&ht::decode_together([(); 2].map(|()| next()), scratch)),
+            _ => count(&[ht::decode(next(), scratch)]),
+        }
     }
     damaged
 }

@@ -243,8 +243,9 @@ fn decode_quad<const FIRST: bool>(bits: u64, state: &mut State) -> (Quad, u64) {
     } else {
         state.context as u32 & CONTEXT
     };
-    let index = bits as u32 & 0x7F | state.events as u32 & EVENT | context;
-    let quad = if FIRST { FIRST_LINE[index as usize] } else { LATER_LINES[index as usize] };
+    let row = (state.events as u32 & EVENT | context) / EVENT;
+    let table = if FIRST { &FIRST_LINE } else { &LATER_LINES };
+    let quad = table[row as usize][bits as usize % 128];
     state.events >>= quad >> EVENTS_SHIFT & 63;
     state.context = state.context >> 2 | u64::from(quad & WEST);
     state.west = quad;

@@ -23,7 +23,7 @@ use mag_sgn::MagSgn;
 use refinement::{Bits, Refined};
 
 /// Blocks whose serial halves may be decoded side by side.
-pub(super) const LANES: usize = 2;
+pub(super) const LANES: usize = 4;
 
 /// Working memory, about 150 kB.
 pub(super) struct Scratch {
@@ -92,27 +92,39 @@ impl<'a> Prepared<'a> {
 
 /// Decodes a block.
 pub(super) fn decode(job: Job<'_>, scratch: &mut Scratch) -> BlockOutcome {
-    let Some(prepared) = Prepared::new(&job) else {
-        return damaged(job.out);
-    };
-    let lane = std::array::from_mut(&mut scratch.lanes[0]);
-    let [broken] = simd::clean_up(scratch.level, [&prepared.clean_up], prepared.shape, lane);
-    finish(job, &prepared, broken, 0, scratch)
+    let [outcome] = decode_together([job], scratch);
+    outcome
 }
 
-/// Decodes two blocks, side by side if they have one size.
-pub(super) fn decode_two(jobs: [Job<'_>; LANES], scratch: &mut Scratch) -> [BlockOutcome; LANES] {
-    let prepared = [Prepared::new(&jobs[0]), Prepared::new(&jobs[1])];
-    let [Some(one), Some(two)] = &prepared else {
-        return jobs.map(|job| decode(job, scratch));
-    };
-    if one.shape != two.shape {
-        return jobs.map(|job| decode(job, scratch));
+/// Decodes blocks of one size, their serial halves side by side. At most [`LANES`].
+pub(super) fn decode_together<const N: usize>(
+    jobs: [Job<'_>; N],
+    scratch: &mut Scratch,
+) -> [BlockOutcome; N] {
+    const { assert!(N <= LANES) };
+    let prepared = jobs.each_ref().map(Prepared::new);
+    if prepared.iter().any(Option::is_none) {
+        return jobs.map(|job| match Prepared::new(&job) {
+            Some(prepared) => decode_prepared([(job, prepared)], scratch)[0],
+            None => damaged(job.out),
+        });
     }
-    let clean_ups = [&one.clean_up, &two.clean_up];
-    let broken = simd::clean_up(scratch.level, clean_ups, one.shape, &mut scratch.lanes);
-    let [first, second] = jobs;
-    [finish(first, one, broken[0], 0, scratch), finish(second, two, broken[1], 1, scratch)]
+    let mut prepared = prepared.into_iter().flatten();
+    decode_prepared(jobs.map(|job| (job, prepared.next().expect("there is one for each job"))), scratch)
+}
+
+fn decode_prepared<const N: usize>(
+    jobs: [(Job<'_>, Prepared<'_>); N],
+    scratch: &mut Scratch,
+) -> [BlockOutcome; N] {
+    let clean_ups = jobs.each_ref().map(|(_, prepared)| &prepared.clean_up);
+    let lanes = scratch.lanes.first_chunk_mut().expect("there are as many as may be asked for");
+    let broken = simd::clean_up(scratch.level, clean_ups, jobs[0].1.shape, lanes);
+    let mut lane = 0..N;
+    jobs.map(|(job, prepared)| {
+        let lane = lane.next().expect("there is one for each job");
+        finish(job, &prepared, broken[lane], lane, scratch)
+    })
 }
 
 fn damaged(out: &mut [u32]) -> BlockOutcome {

@@ -39,15 +39,15 @@ pub(crate) const SIGNIFICANT_SHIFT: u32 = 12;
 pub(crate) const ONES_SHIFT: u32 = 16;
 pub(crate) const KNOWN_SHIFT: u32 = 20;
 
-/// Quads by 7 bits of the codeword, [`EVENT`] and [`CONTEXT`].
-pub(super) type Quads = [Quad; 2048];
+/// Quads by [`EVENT`] and [`CONTEXT`], and by 7 bits of the codeword.
+pub(super) type Quads = [[Quad; 128]; 16];
 
 /// For the first pair of lines, and for all others.
 pub(super) static FIRST_LINE: Quads = quads(&FIRST);
 pub(super) static LATER_LINES: Quads = quads(&LATER);
 
 const fn quads(rows: &[u32]) -> Quads {
-    let mut quads = [0; 2048];
+    let mut quads = [[0; 128]; 16];
     let mut at = 0;
     while at < rows.len() {
         let row = Row::unpack(rows[at]);
@@ -61,14 +61,16 @@ const fn quads(rows: &[u32]) -> Quads {
             | (row.significant >> 3) << RIGHT;
         let mut tail = 0;
         while tail << row.length < 128 {
-            let index = row.codeword | tail << row.length | row.context << CONTEXT_SHIFT;
+            let bits = (row.codeword | tail << row.length) as usize;
+            let context = (row.context << CONTEXT_SHIFT) / EVENT;
+            let (without, with) = (context as usize, context as usize + 1);
             if row.context == 0 {
                 // Without a significant neighbour, the codeword is there only after a MEL event 1.
-                quads[(index | EVENT) as usize] = quad | 1 << EVENTS_SHIFT;
-                quads[index as usize] = 1 << EVENTS_SHIFT;
+                quads[with][bits] = quad | 1 << EVENTS_SHIFT;
+                quads[without][bits] = 1 << EVENTS_SHIFT;
             } else {
-                quads[index as usize] = quad;
-                quads[(index | EVENT) as usize] = quad;
+                quads[with][bits] = quad;
+                quads[without][bits] = quad;
             }
             tail += 1;
         }

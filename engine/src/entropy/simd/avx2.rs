@@ -115,7 +115,7 @@ struct Kernel<'a> {
 impl Kernel<'_> {
     /// Works out how many bits the samples of each quad of a line have, and where they start. Returns where
     /// the line ends.
-    #[inline]
+    #[inline(never)]
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
     fn measure(&mut self, quads: &[u32], residuals: &[u8], count: usize, position: usize) -> usize {
         let ones_in_nibbles =
@@ -123,20 +123,19 @@ impl Kernel<'_> {
         let last = _mm256_set1_epi32(7);
         let mut position = _mm256_set1_epi32(position as i32 - 1);
         let mut longest = self.longest;
+        let mut left = _mm256_set1_epi32(count as i32);
+        let told = quads[..count.next_multiple_of(8)].as_chunks().0.iter();
+        let told = told.zip(residuals.as_chunks().0);
+        let near = self.above[ABOVE - 2..].as_chunks().0.iter().zip(self.above[ABOVE + 2..].as_chunks().0);
         let jobs = self.quads.as_chunks_mut().0.iter_mut().zip(self.positions.as_chunks_mut().0);
-        for (at, (jobs, positions)) in (0..count).step_by(8).zip(jobs) {
+        for (((told, residuals), near), (jobs, positions)) in told.zip(near).zip(jobs) {
             // Beyond the row there may be the next one.
-            let row = _mm256_cmpgt_epi32(
-                _mm256_set1_epi32((count - at) as i32),
-                _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7),
-            );
-            let told = _mm256_and_si256(load256(chunk(quads, at)), row);
-            let residual = _mm256_and_si256(_mm256_cvtepu8_epi32(load64(chunk(residuals, at))), row);
+            let row = _mm256_cmpgt_epi32(left, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+            left = _mm256_sub_epi32(left, _mm256_set1_epi32(8));
+            let told = _mm256_and_si256(load256(told), row);
+            let residual = _mm256_and_si256(_mm256_cvtepu8_epi32(load64(residuals)), row);
             // Four columns from the one on the left of the quad on, all in the low half.
-            let near = _mm256_or_si256(
-                load256_bytes(chunk(self.above, ABOVE - 2 + 4 * at)),
-                load256_bytes(chunk(self.above, ABOVE + 2 + 4 * at)),
-            );
+            let near = _mm256_or_si256(load256_bytes(near.0), load256_bytes(near.1));
             let near = _mm256_or_si256(near, _mm256_srli_epi32::<16>(near));
             let near = _mm256_and_si256(near, _mm256_set1_epi32(0xFFFF));
             let near = _mm256_or_si256(near, _mm256_set1_epi32(2));
@@ -167,7 +166,7 @@ impl Kernel<'_> {
     }
 
     /// Fetches the bits of the samples of a line, 8 columns at a time.
-    #[inline]
+    #[inline(never)]
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
     fn fetch(&mut self, stream: &Bytes, top: &mut [[u32; 4]], bottom: &mut [[u32; 4]]) {
         // Of each quad, bytes 1 and 2, or byte 0, for each of its samples; of each pair of quads, bytes 0 and 1.
@@ -269,7 +268,7 @@ fn twice(lanes: __m128i) -> __m256i {
 
 /// `N` items from `at` on.
 #[inline(always)]
-pub(super) fn chunk<T, const N: usize>(items: &[T], at: usize) -> &[T; N] {
+fn chunk<T, const N: usize>(items: &[T], at: usize) -> &[T; N] {
     items[at..].first_chunk().expect("rows have room behind them")
 }
 

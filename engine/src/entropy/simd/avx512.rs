@@ -1,6 +1,5 @@
 //! A kernel for x86-64 with AVX-512 and VBMI: 32 samples at a time.
 
-use super::avx2::chunk;
 use super::{ABOVE, ABOVE_BYTES, Line, Packing, for_each_line};
 use crate::entropy::ht::clean_up::Lane;
 use crate::entropy::ht::mag_sgn::{Bytes, MagSgn};
@@ -62,7 +61,7 @@ struct Kernel<'a> {
 impl Kernel<'_> {
     /// Works out how many bits the samples of each quad of a line have, and where they start. Returns where
     /// the line ends.
-    #[inline]
+    #[inline(never)]
     #[target_feature(
         enable = "avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vbmi"
     )]
@@ -76,17 +75,20 @@ impl Kernel<'_> {
         let last = _mm512_set1_epi32(15);
         let mut position = _mm512_set1_epi32(position as i32);
         let mut longest = self.longest;
+        let mut left = _mm512_set1_epi32(count as i32);
+        let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+        let told = quads[..count.next_multiple_of(16)].as_chunks().0.iter();
+        let told = told.zip(residuals.as_chunks().0);
+        let near = self.above[ABOVE - 2..].as_chunks().0.iter().zip(self.above[ABOVE + 2..].as_chunks().0);
         let jobs = self.quads.as_chunks_mut().0.iter_mut().zip(self.positions.as_chunks_mut().0);
-        for (at, (jobs, positions)) in (0..count).step_by(16).zip(jobs) {
+        for (((told, residuals), near), (jobs, positions)) in told.zip(near).zip(jobs) {
             // Beyond the row there may be the next one.
-            let row = (u32::MAX >> 32_usize.saturating_sub(count - at).min(31)) as u16;
-            let told = _mm512_maskz_mov_epi32(row, load512(chunk(quads, at)));
-            let residual = _mm512_maskz_cvtepu8_epi32(row, load128_bytes(chunk(residuals, at)));
+            let row = _mm512_cmpgt_epi32_mask(left, lanes);
+            left = _mm512_sub_epi32(left, _mm512_set1_epi32(16));
+            let told = _mm512_maskz_mov_epi32(row, load512(told));
+            let residual = _mm512_maskz_cvtepu8_epi32(row, load128_bytes(residuals));
             // Four columns from the one on the left of the quad on, all in the low half.
-            let near = _mm512_or_si512(
-                load512_bytes(chunk(self.above, ABOVE - 2 + 4 * at)),
-                load512_bytes(chunk(self.above, ABOVE + 2 + 4 * at)),
-            );
+            let near = _mm512_or_si512(load512_bytes(near.0), load512_bytes(near.1));
             let near = _mm512_or_si512(near, _mm512_srli_epi32::<16>(near));
             let near = _mm512_and_si512(near, _mm512_set1_epi32(0xFFFF));
             let near = _mm512_or_si512(near, _mm512_set1_epi32(2));
@@ -115,7 +117,7 @@ impl Kernel<'_> {
     }
 
     /// Fetches the bits of the samples of a line, 16 columns at a time.
-    #[inline]
+    #[inline(never)]
     #[target_feature(
         enable = "avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vbmi"
     )]
