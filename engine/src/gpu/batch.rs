@@ -30,6 +30,15 @@ pub(super) struct Batch<'a> {
     texels: u64,
 }
 
+/// How an upload reaches the device.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum UploadBy {
+    /// Before the next submission to the queue, which must be that of the commands.
+    Queue,
+    /// By a command: whenever the commands are submitted.
+    Encoder,
+}
+
 /// One cell of a batch.
 struct Prepared<'a> {
     index: usize,
@@ -104,23 +113,22 @@ impl<'a> Batch<'a> {
         self.cells.iter().map(|cell| (cell.index, cell.readback.clone())).collect()
     }
 
-    /// Writes coefficients and tables, and records all steps. `readback` holds [`Self::readback`] bytes.
+    /// Uploads coefficients and tables, and records all steps. `readback` holds [`Self::readback`] bytes.
     pub(super) fn record(
         &self,
         pool: &mut Pool,
         encoder: &mut wgpu::CommandEncoder,
+        upload_by: UploadBy,
         sink: &dyn Sink,
         readback: Option<&wgpu::Buffer>,
     ) -> Result<GpuStatistics, DeviceError> {
         let upload = self.coefficients + self.tables.bytes.len() as u64;
         let buffers = pool.buffers(self.context, self.arena, upload, self.texels)?;
         if let Some(size) = wgpu::BufferSize::new(upload) {
-            let mut view = self
-                .context
-                .queue()
-                .write_buffer_with(&buffers.upload, 0, size)
-                .ok_or_else(|| failed("the device gave no memory for it"))?;
-            self.fill(view.slice(..))?;
+            match upload_by {
+                UploadBy::Queue => self.upload_by_queue(&buffers.upload, size)?,
+                UploadBy::Encoder => self.upload_by_encoder(encoder, &buffers.upload, size)?,
+            }
         }
         let mut statistics =
             GpuStatistics { cells: self.cells.len() as u64, uploaded_bytes: upload, ..Default::default() };
@@ -135,6 +143,35 @@ impl<'a> Batch<'a> {
             sink.record(encoder, &buffers, prepared.cell, place)?;
         }
         Ok(statistics)
+    }
+
+    fn upload_by_queue(&self, to: &wgpu::Buffer, size: wgpu::BufferSize) -> Result<(), DeviceError> {
+        let mut view = self
+            .context
+            .queue()
+            .write_buffer_with(to, 0, size)
+            .ok_or_else(|| failed("the device gave no memory for it"))?;
+        self.fill(view.slice(..))
+    }
+
+    fn upload_by_encoder(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        to: &wgpu::Buffer,
+        size: wgpu::BufferSize,
+    ) -> Result<(), DeviceError> {
+        let from = self.context.device().create_buffer(&wgpu::BufferDescriptor {
+            label: Some("upload"),
+            size: size.get(),
+            usage: wgpu::BufferUsages::COPY_SRC,
+            mapped_at_creation: true,
+        });
+        let mut view = from.get_mapped_range_mut(..).map_err(|error| failed(&error.to_string()))?;
+        self.fill(view.slice(..))?;
+        drop(view);
+        from.unmap();
+        encoder.copy_buffer_to_buffer(&from, 0, to, 0, size.get());
+        Ok(())
     }
 
     /// Fills the upload: each block's coefficients from where they were decoded to where their cell reads them.

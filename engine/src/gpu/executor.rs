@@ -1,6 +1,6 @@
 //! Runs the cells of a plan: one upload, one command buffer and one submission, as far as buffers reach.
 
-use super::batch::Batch;
+use super::batch::{Batch, UploadBy};
 use super::buffers::Pool;
 use super::context::Context;
 use super::pipelines::Pipelines;
@@ -133,6 +133,38 @@ impl GpuExecutor {
         self.run(plan, staging, &mut TextureSink { window: plan.window, format, target })
     }
 
+    /// Records what [`Self::decode_into_texture`] does into the host's encoder, between whatever else the host records
+    /// there, and submits nothing. The commands bring their uploads along: `plan` and `staging` may be dropped, and
+    /// encoders be submitted in any order, or never. A decode larger than [`Context::buffer_bytes`] makes more than
+    /// one upload buffer, all alive until the commands are done.
+    ///
+    /// # Errors
+    /// As [`Self::decode_into_texture`]; the encoder may hold a part of the commands then.
+    pub fn record(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        plan: &Plan,
+        staging: &[u32],
+        format: TexelFormat,
+        target: TextureTarget<'_>,
+    ) -> Result<GpuStatistics, DeviceError> {
+        target.check(format, plan.window.size())?;
+        let sink = TextureSink { window: plan.window, format, target };
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut statistics = GpuStatistics::default();
+        let result = self.context.guarded("recording cells", || {
+            let mut next = 0;
+            while next < plan.cells.len() {
+                let batch = Batch::new(&self.context, &self.pipelines, plan, staging, next, &sink)?;
+                statistics += batch.record(&mut state.pool, encoder, UploadBy::Encoder, &sink, None)?;
+                next += batch.len();
+            }
+            Ok(())
+        });
+        state.total += statistics;
+        result.map(|()| statistics)
+    }
+
     /// Decodes the plan's window to texels in host memory: rows without gaps, little-endian.
     ///
     /// # Errors
@@ -214,7 +246,7 @@ impl GpuExecutor {
         };
         let mut encoder =
             self.context.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label });
-        *statistics += batch.record(pool, &mut encoder, sink, readback.as_ref())?;
+        *statistics += batch.record(pool, &mut encoder, UploadBy::Queue, sink, readback.as_ref())?;
         let index = self.context.queue().submit([encoder.finish()]);
         statistics.submissions += 1;
         let readback = readback.map(|buffer| Readback::new(buffer, bytes, batch.parts()));

@@ -191,6 +191,45 @@ fn the_hosts_texture_is_written_at_the_place_asked_for_and_nowhere_else() {
 }
 
 #[test]
+fn decodes_recorded_into_the_hosts_encoders_are_submitted_in_any_order() {
+    let Some(executor) = executor("decodes_recorded_into_the_hosts_encoders_are_submitted_in_any_order")
+    else {
+        return;
+    };
+    let (device, queue) = (executor.context().device(), executor.context().queue());
+    let texture = || {
+        device.create_texture(&wgpu::TextureDescriptor {
+            label: None,
+            size: wgpu::Extent3d { width: 64, height: 48, depth_or_array_layers: 1 },
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format: wgpu::TextureFormat::Rgba8Unorm,
+            usage: wgpu::TextureUsages::COPY_DST | wgpu::TextureUsages::COPY_SRC,
+            view_formats: &[],
+        })
+    };
+    let windows = [Rect::new(3, 5, 67, 53), Rect::new(100, 200, 164, 248)];
+    let textures = [texture(), texture()];
+    let mut encoders = [(); 2].map(|()| device.create_command_encoder(&Default::default()));
+    for ((window, texture), encoder) in windows.into_iter().zip(&textures).zip(&mut encoders) {
+        let (plan, staging) = grey_plan(window, 40, 0);
+        let target = TextureTarget { texture, mip_level: 0, origin: wgpu::Origin3d::ZERO };
+        let statistics = executor.record(encoder, &plan, &staging, TexelFormat::Rgba8, target).unwrap();
+        assert_eq!((statistics.cells, statistics.dispatches, statistics.submissions), (4, 8, 0));
+    }
+    // Another decode uses the same buffers before any of them runs.
+    let (plan, staging) = grey_plan(Rect::new(7, 7, 90, 60), 100, 0);
+    executor.read_texels(&plan, &staging, TexelFormat::Rgba8).unwrap();
+    let [first, second] = encoders.map(wgpu::CommandEncoder::finish);
+    queue.submit([second]);
+    queue.submit([first]);
+    for (window, texture) in windows.into_iter().zip(&textures) {
+        assert!(read_texture(executor, texture, 4) == grey_rgba8(window), "{window:?}");
+    }
+}
+
+#[test]
 fn an_empty_plan_costs_nothing() {
     let Some(executor) = executor("an_empty_plan_costs_nothing") else { return };
     let (texels, statistics) = executor.read_texels(&Plan::default(), &[], TexelFormat::Rgba8).unwrap();
