@@ -186,10 +186,9 @@ fn cells(
     limits: &Limits,
 ) -> Result<Vec<Cell>> {
     let mut size = request.cells;
-    if size.buffer_bytes <= CellSize::CPU.buffer_bytes {
-        // Each of many workers has a cell.
-        size.buffer_bytes = size.buffer_bytes.min(limits.max_bytes / 16);
-    }
+    // Cells of the CPU are small: each of many workers has one.
+    let share = if size.buffer_bytes <= CellSize::CPU.buffer_bytes { 16 } else { 4 };
+    size.buffer_bytes = size.buffer_bytes.min(limits.max_bytes / share);
     // Three more: the component transform may need components that were not asked for.
     let mut side = size.first_side(plan.window.size(), request.components.len() as u64 + 3);
     loop {
