@@ -1,5 +1,8 @@
 //! The passes after block decoding on the GPU: coefficients in host memory in, finished texture out.
 
+#[cfg(feature = "gpu")]
+mod wavelet;
+
 use crate::support::Bench;
 
 #[cfg(not(feature = "gpu"))]
@@ -16,7 +19,7 @@ pub(crate) fn run(bench: &mut Bench) {
     use wavetile::engine::gpu::{Context, GpuExecutor};
     use wavetile::engine::wgpu::PollType;
 
-    if !bench.wants("gpu") {
+    if !bench.wants("gpu") && !bench.wants("wavelet") {
         return;
     }
     let executor = Context::request_blocking().and_then(|context| GpuExecutor::new(&context));
@@ -24,6 +27,12 @@ pub(crate) fn run(bench: &mut Bench) {
         Ok(executor) => executor,
         Err(error) => return bench.note(format!("skipped: gpu: {error}")),
     };
+    if bench.wants("wavelet") {
+        wavelet::run(bench, executor.context());
+    }
+    if !bench.wants("gpu") {
+        return;
+    }
     for picture in bench.pictures().iter().filter(|picture| !picture.is_large()) {
         let (cpu, gpu) = (ours::plan(picture, ours::RENDERED), ours::gpu_plan(picture, executor.cell_size()));
         let (cpu_staging, gpu_staging) = (ours::blocks(&cpu), ours::blocks(&gpu));
