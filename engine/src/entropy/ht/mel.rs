@@ -1,7 +1,40 @@
 //! The MEL decoder: an adaptive run-length code of binary events (T.814 7.3.3).
 
 /// log2 of the longest run in each state ("MEL_E").
-static EXPONENTS: [u8; 13] = [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 4, 5];
+const EXPONENTS: [u8; 13] = [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 4, 5];
+
+/// What the next 6 bits of a stream say in a state.
+#[derive(Clone, Copy)]
+struct Run {
+    /// Bits that are used.
+    length: u8,
+    /// Events 0.
+    zeros: u8,
+    /// 1 if an event 1 follows.
+    one: u8,
+    /// The state after it, times 64.
+    next: u16,
+}
+
+/// Runs by state and 6 bits, the first one highest.
+static RUNS: [Run; 13 * 64] = {
+    let mut runs = [Run { length: 0, zeros: 0, one: 0, next: 0 }; 13 * 64];
+    let mut index = 0;
+    while index < runs.len() {
+        let (state, bits) = (index / 64, index % 64);
+        let exponent = EXPONENTS[state];
+        runs[index] = if bits >> 5 == 1 {
+            let next = if state < 12 { state + 1 } else { state };
+            Run { length: 1, zeros: 1 << exponent, one: 0, next: 64 * next as u16 }
+        } else {
+            let zeros = (bits >> (5 - exponent)) as u8;
+            let next = if state > 0 { state - 1 } else { state };
+            Run { length: 1 + exponent, zeros, one: 1, next: 64 * next as u16 }
+        };
+        index += 1;
+    }
+    runs
+};
 
 /// Events that are decoded ahead of their use.
 pub(super) struct Mel<'a> {
@@ -10,7 +43,8 @@ pub(super) struct Mel<'a> {
     bits: u64,
     bit_count: u32,
     after_ff: bool,
-    state: usize,
+    /// Times 64.
+    state: u16,
     /// Events, first one lowest, and how many.
     events: u64,
     event_count: u32,
@@ -41,26 +75,21 @@ impl<'a> Mel<'a> {
         self.event_count = self.event_count.saturating_sub(count);
     }
 
+    #[inline(always)]
     fn decode_run(&mut self) {
         if self.bit_count < 6 {
             self.fetch();
         }
-        let exponent = u32::from(EXPONENTS[self.state]);
-        if self.bits >> 63 == 1 {
-            self.bits <<= 1;
-            self.bit_count -= 1;
-            self.event_count += 1 << exponent;
-            self.state = (self.state + 1).min(EXPONENTS.len() - 1);
-        } else {
-            let run = (self.bits >> (63 - exponent)) as u32;
-            self.bits <<= 1 + exponent;
-            self.bit_count -= 1 + exponent;
-            self.events |= 1 << (self.event_count + run);
-            self.event_count += run + 1;
-            self.state = self.state.saturating_sub(1);
-        }
+        let Run { length, zeros, one, next } = RUNS[usize::from(self.state) + (self.bits >> 58) as usize];
+        self.bits <<= length;
+        self.bit_count -= u32::from(length);
+        self.event_count += u32::from(zeros);
+        self.events |= u64::from(one) << self.event_count;
+        self.event_count += u32::from(one);
+        self.state = next;
     }
 
+    #[cold]
     fn fetch(&mut self) {
         while self.bit_count <= 56 {
             let byte = match self.bytes.split_first() {

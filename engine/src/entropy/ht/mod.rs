@@ -14,7 +14,7 @@ pub(super) mod tables;
 mod tests;
 pub(super) mod unstuff;
 
-use super::simd::{self, Level, Line, Packing};
+use super::simd::{self, Level, Memory, Packing};
 use super::{BlockOutcome, value, without_roi_shift};
 use crate::codestream::header::CodeBlockStyle;
 use crate::plan::{PlannedBlock, Segment};
@@ -25,12 +25,12 @@ use refinement::{Bits, Refined};
 /// Blocks whose serial halves may be decoded side by side.
 pub(super) const LANES: usize = 4;
 
-/// Working memory, about 150 kB.
+/// Working memory, about 250 kB.
 pub(super) struct Scratch {
     level: Level,
     lanes: Box<[Lane; LANES]>,
-    mag_sgn: MagSgn,
-    line: Box<Line>,
+    mag_sgns: [MagSgn; LANES],
+    memories: Box<[Memory; LANES]>,
     /// Of one block, in rows of whole quads.
     samples: Box<[u32; 4 * MAX_QUADS]>,
     refinement: Bits,
@@ -41,8 +41,8 @@ impl Scratch {
         Self {
             level: Level::detect(),
             lanes: Box::new([(); LANES].map(|()| Lane::new())),
-            mag_sgn: MagSgn::new(),
-            line: Box::new(Line::new()),
+            mag_sgns: [(); LANES].map(|()| MagSgn::new()),
+            memories: Box::new([(); LANES].map(|()| Memory::new())),
             samples: Box::new([0; 4 * MAX_QUADS]),
             refinement: Bits::new(),
         }
@@ -88,6 +88,44 @@ impl<'a> Prepared<'a> {
         };
         Some(Self { shape, clean_up, refinement, truncated })
     }
+
+    /// Whether the clean-up pass is all there is, and a kernel can write its coefficients.
+    fn packs(&self, block: &PlannedBlock) -> bool {
+        block.packed_16
+            && most_bits(block) <= simd::MOST_BITS
+            && block.roi_shift == 0
+            && self.refinement.is_none()
+    }
+
+    fn packing<'b>(
+        &self,
+        job: &'b mut Job<'_>,
+        lane: &'b Lane,
+        mag_sgn: &'b mut MagSgn,
+        memory: &'b mut Memory,
+    ) -> Packing<'b> {
+        let block = job.block;
+        Packing {
+            lane,
+            mag_sgn,
+            memory,
+            out: job.out,
+            shape: self.shape,
+            width: block.size.width as usize,
+            height: block.size.height as usize,
+            most_bits: most_bits(block),
+            shift: i32::from(block.clean_up_plane) + i32::from(block.fraction) - 1,
+        }
+    }
+
+    fn outcome(&self, passes_decoded: u32) -> BlockOutcome {
+        BlockOutcome { passes_decoded, damaged: self.truncated }
+    }
+}
+
+/// Bits of a sample, sign included: twice a magnitude, in units of the clean-up pass's plane.
+fn most_bits(block: &PlannedBlock) -> u32 {
+    u32::from(block.bit_planes - block.clean_up_plane) + 1
 }
 
 /// Decodes a block.
@@ -117,13 +155,35 @@ fn decode_prepared<const N: usize>(
     jobs: [(Job<'_>, Prepared<'_>); N],
     scratch: &mut Scratch,
 ) -> [BlockOutcome; N] {
+    let level = scratch.level;
     let clean_ups = jobs.each_ref().map(|(_, prepared)| &prepared.clean_up);
     let lanes = scratch.lanes.first_chunk_mut().expect("there are as many as may be asked for");
-    let broken = simd::clean_up(scratch.level, clean_ups, jobs[0].1.shape, lanes);
+    let broken = simd::clean_up(level, clean_ups, jobs[0].1.shape, lanes);
+    for (clean_up, mag_sgn) in clean_ups.into_iter().zip(&mut scratch.mag_sgns) {
+        simd::load(level, clean_up.mag_sgn, mag_sgn);
+    }
+    let mut jobs = jobs;
+    let packable =
+        jobs.iter().zip(broken).all(|((job, prepared), broken)| !broken && prepared.packs(job.block));
+    if packable {
+        let mut memory = scratch.mag_sgns.iter_mut().zip(&mut *scratch.memories).zip(&*scratch.lanes);
+        let sound = simd::pack(
+            level,
+            jobs.each_mut().map(|(job, prepared)| {
+                let ((mag_sgn, memory), lane) = memory.next().expect("there are as many as may be asked for");
+                prepared.packing(job, lane, mag_sgn, memory)
+            }),
+        );
+        let mut sound = sound.into_iter();
+        return jobs.map(|(job, prepared)| match sound.next() {
+            Some(true) => prepared.outcome(1),
+            _ => damaged(job.out),
+        });
+    }
     let mut lane = 0..N;
     jobs.map(|(job, prepared)| {
         let lane = lane.next().expect("there is one for each job");
-        finish(job, &prepared, broken[lane], lane, scratch)
+        if broken[lane] { damaged(job.out) } else { finish(job, &prepared, lane, scratch) }
     })
 }
 
@@ -133,33 +193,17 @@ fn damaged(out: &mut [u32]) -> BlockOutcome {
 }
 
 /// The parallel half of the clean-up pass, and refinement.
-fn finish(
-    job: Job<'_>,
-    prepared: &Prepared<'_>,
-    broken: bool,
-    lane: usize,
-    scratch: &mut Scratch,
-) -> BlockOutcome {
+fn finish(mut job: Job<'_>, prepared: &Prepared<'_>, lane: usize, scratch: &mut Scratch) -> BlockOutcome {
+    let Scratch { level, lanes, mag_sgns, memories, samples, refinement } = scratch;
+    let (mag_sgn, memory, lane) = (&mut mag_sgns[lane], &mut memories[lane], &lanes[lane]);
+    if prepared.packs(job.block) {
+        let [sound] = simd::pack(*level, [prepared.packing(&mut job, lane, mag_sgn, memory)]);
+        return if sound { prepared.outcome(1) } else { damaged(job.out) };
+    }
     let Job { block, out, .. } = job;
-    let Scratch { level, lanes, mag_sgn, line, samples, refinement } = scratch;
-    let (shape, lane) = (prepared.shape, &lanes[lane]);
+    let shape = prepared.shape;
     let (width, height, stride) = (block.size.width as usize, block.size.height as usize, 2 * shape.stride);
-    let plane = u32::from(block.clean_up_plane);
-    let most_bits = u32::from(block.bit_planes) - plane + 1;
-    let outcome = |passes_decoded| BlockOutcome { passes_decoded, damaged: prepared.truncated };
-    if broken {
-        return damaged(out);
-    }
-    simd::load(*level, prepared.clean_up.mag_sgn, mag_sgn);
-    if block.packed_16
-        && most_bits <= Packing::MOST_BITS
-        && block.roi_shift == 0
-        && prepared.refinement.is_none()
-    {
-        let shift = plane as i32 + i32::from(block.fraction) - 1;
-        let packing = Packing { shape, width, height, most_bits, shift };
-        return if simd::pack(*level, packing, lane, mag_sgn, line, out) { outcome(1) } else { damaged(out) };
-    }
+    let (plane, most_bits) = (u32::from(block.clean_up_plane), most_bits(block));
     let coefficients = &mut samples[..stride * 2 * shape.lines];
     let sound = magnitudes::decode(lane, shape, most_bits, mag_sgn, |line, column, samples| {
         let samples = samples.map(|sample| in_half_units(sample, plane));
@@ -181,7 +225,7 @@ fn finish(
         );
     }
     write(block, coefficients, stride, out);
-    outcome(1 + prepared.refinement.map_or(0, |(_, passes)| passes))
+    prepared.outcome(1 + prepared.refinement.map_or(0, |(_, passes)| passes))
 }
 
 /// The middle of what a sample leaves open, in half units, bit 31 the sign.

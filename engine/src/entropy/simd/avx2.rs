@@ -1,6 +1,6 @@
 //! Kernels for x86-64 with AVX2: 16 samples at a time.
 
-use super::{ABOVE, ABOVE_BYTES, Line, Packing, for_each_line};
+use super::{ABOVE, ABOVE_BYTES, Memory, Packing, place};
 use crate::entropy::ht::clean_up::{self, Above, CleanUp, Lane, Shape};
 use crate::entropy::ht::mag_sgn::{Bytes, MagSgn};
 use crate::entropy::ht::tables::{LEFT, RIGHT};
@@ -64,46 +64,26 @@ fn append_run(bytes: &[u8], writer: &mut Writer<'_>) -> usize {
     length
 }
 
-/// Writes a block's coefficients, as [`super::pack`] says.
+/// Writes the coefficients of blocks, as [`super::pack`] says. The blocks take turns: a line has to wait for the
+/// one above it.
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-pub(super) fn pack(
-    packing: Packing,
-    lane: &Lane,
-    mag_sgn: &mut MagSgn,
-    line: &mut Line,
-    out: &mut [u32],
-) -> bool {
-    let Packing { shape, most_bits, shift, .. } = packing;
-    let Line { quads, positions, above, spare } = line;
-    above[..3 * ABOVE + 4 * shape.quads].fill(0);
-    let mut kernel = Kernel {
-        quads,
-        positions,
-        above,
-        longest: _mm256_setzero_si256(),
-        all: _mm256_setzero_si256(),
-        shifts: (_mm_cvtsi32_si128(shift.max(0)), _mm_cvtsi32_si128(-shift.min(0))),
-    };
-    let mut position = MagSgn::START;
-    for_each_line(packing, 8, spare, out, |line, top, bottom| {
-        let first = line * shape.stride;
-        let (quads, residuals) = (&lane.quads()[first..], &lane.residuals()[first..]);
-        position = kernel.measure(quads, residuals, shape.quads, position);
-        if kernel.longest() > most_bits {
-            return false;
+pub(super) fn pack<const N: usize>(blocks: [Packing<'_>; N]) -> [bool; N] {
+    let lines = blocks[0].shape.lines;
+    let mut kernels = blocks.map(|block| Kernel::new(block));
+    for line in 0..lines {
+        for kernel in &mut kernels {
+            kernel.decode(line);
         }
-        let stream = mag_sgn.up_to(position);
-        let (top, bottom) = (top.as_chunks_mut().0, bottom.as_chunks_mut().0);
-        kernel.fetch(stream, top, bottom);
-        true
-    }) && kernel.highest() < most_bits
+    }
+    kernels.map(|kernel| kernel.sound && kernel.fits())
 }
 
-/// What is passed on from quad to quad. The positions are less by 1.
+/// A block that is being decoded.
 struct Kernel<'a> {
-    quads: &'a mut [u32; 512],
-    positions: &'a mut [u32; 512],
-    above: &'a mut [u8; ABOVE_BYTES],
+    block: Packing<'a>,
+    /// Where the next line starts.
+    position: usize,
+    sound: bool,
     /// The most bits of any sample.
     longest: __m256i,
     /// All bits of all samples.
@@ -112,22 +92,52 @@ struct Kernel<'a> {
     shifts: (__m128i, __m128i),
 }
 
-impl Kernel<'_> {
-    /// Works out how many bits the samples of each quad of a line have, and where they start. Returns where
-    /// the line ends.
+impl<'a> Kernel<'a> {
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    fn new(block: Packing<'a>) -> Self {
+        block.memory.above[..3 * ABOVE + 4 * block.shape.quads].fill(0);
+        let shifts = (_mm_cvtsi32_si128(block.shift.max(0)), _mm_cvtsi32_si128(-block.shift.min(0)));
+        let (longest, all) = (_mm256_setzero_si256(), _mm256_setzero_si256());
+        Self { block, position: MagSgn::START, sound: true, longest, all, shifts }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    fn decode(&mut self, line: usize) {
+        if !self.sound {
+            return;
+        }
+        let Packing { lane, shape, width, height, .. } = self.block;
+        let first = line * shape.stride;
+        self.measure(&lane.quads()[first..], &lane.residuals()[first..], shape.quads);
+        self.sound = self.longest_fits();
+        if !self.sound {
+            return;
+        }
+        let Packing { mag_sgn, memory, out, .. } = &mut self.block;
+        let stream = mag_sgn.up_to(self.position);
+        let Memory { quads, positions, above, spare } = &mut **memory;
+        place((width, height), 8, line, spare, out, |top, bottom| {
+            let (top, bottom) = (top.as_chunks_mut().0, bottom.as_chunks_mut().0);
+            fetch(stream, (quads, positions, above), self.shifts, &mut self.all, top, bottom);
+        });
+    }
+
+    /// Works out how many bits the samples of each quad of a line have, and where they start.
     #[inline(never)]
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-    fn measure(&mut self, quads: &[u32], residuals: &[u8], count: usize, position: usize) -> usize {
+    fn measure(&mut self, quads: &[u32], residuals: &[u8], count: usize) {
+        let Memory { quads: jobs, positions, above, .. } = &mut *self.block.memory;
         let ones_in_nibbles =
             _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
         let last = _mm256_set1_epi32(7);
-        let mut position = _mm256_set1_epi32(position as i32 - 1);
+        let mut position = _mm256_set1_epi32(self.position as i32 - 1);
         let mut longest = self.longest;
         let mut left = _mm256_set1_epi32(count as i32);
         let told = quads[..count.next_multiple_of(8)].as_chunks().0.iter();
         let told = told.zip(residuals.as_chunks().0);
-        let near = self.above[ABOVE - 2..].as_chunks().0.iter().zip(self.above[ABOVE + 2..].as_chunks().0);
-        let jobs = self.quads.as_chunks_mut().0.iter_mut().zip(self.positions.as_chunks_mut().0);
+        let near = above[ABOVE - 2..].as_chunks().0.iter().zip(above[ABOVE + 2..].as_chunks().0);
+        let jobs = jobs.as_chunks_mut().0.iter_mut().zip(positions.as_chunks_mut().0);
         for (((told, residuals), near), (jobs, positions)) in told.zip(near).zip(jobs) {
             // Beyond the row there may be the next one.
             let row = _mm256_cmpgt_epi32(left, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
@@ -162,103 +172,103 @@ impl Kernel<'_> {
             position = _mm256_add_epi32(position, _mm256_permutevar8x32_epi32(sum, last));
         }
         self.longest = longest;
-        _mm256_extract_epi32::<0>(position) as usize + 1
+        self.position = _mm256_extract_epi32::<0>(position) as usize + 1;
     }
 
-    /// Fetches the bits of the samples of a line, 8 columns at a time.
-    #[inline(never)]
-    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-    fn fetch(&mut self, stream: &Bytes, top: &mut [[u32; 4]], bottom: &mut [[u32; 4]]) {
-        // Of each quad, bytes 1 and 2, or byte 0, for each of its samples; of each pair of quads, bytes 0 and 1.
-        let take_told = twice(_mm_setr_epi8(1, 2, 1, 2, 1, 2, 1, 2, 9, 10, 9, 10, 9, 10, 9, 10));
-        let take_bits = twice(_mm_setr_epi8(0, -1, 0, -1, 0, -1, 0, -1, 8, -1, 8, -1, 8, -1, 8, -1));
-        let take_first = twice(_mm_setr_epi8(0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1));
-        // A bit for each sample, in the order top left, bottom left, top right, bottom right.
-        let sample = _mm256_set1_epi64x(0x0080_0040_0020_0010);
-        let highest_one = _mm256_slli_epi16::<4>(sample);
-        let highest_known = _mm256_slli_epi16::<8>(sample);
-        // 2^n in the low or in the high byte, 2^(7 - n).
-        let powers = twice(_mm_setr_epi8(1, 2, 4, 8, 16, 32, 64, -128, 0, 0, 0, 0, 0, 0, 0, 0));
-        let falling = twice(_mm_setr_epi8(-128, 64, 32, 16, 8, 4, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0));
-        // Top row, bottom row.
-        let rows = twice(_mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
-        let one = _mm256_set1_epi16(1);
-        let mut all = self.all;
-        let above = self.above[ABOVE..].as_chunks_mut().0;
-        let quads = self.quads.as_chunks().0;
-        let positions = self.positions.as_chunks().0;
-        for ((((top, bottom), above), quads), positions) in
-            top.iter_mut().zip(bottom).zip(above).zip(quads).zip(positions)
-        {
-            let quads = _mm256_cvtepu32_epi64(load128(quads));
-            let told = _mm256_shuffle_epi8(quads, take_told);
-            let bits = _mm256_shuffle_epi8(quads, take_bits);
-            let has = |bit| _mm256_cmpeq_epi16(_mm256_and_si256(told, bit), bit);
-            let (significant, known, high) = (has(sample), has(highest_known), has(highest_one));
-            let length = _mm256_and_si256(_mm256_add_epi16(bits, known), significant);
-            // Where each sample starts in the 16 bytes of its pair of quads, less 1.
-            let sum = _mm256_add_epi16(length, _mm256_slli_si256::<2>(length));
-            let sum = _mm256_add_epi16(sum, _mm256_slli_si256::<4>(sum));
-            let sum = _mm256_add_epi16(sum, _mm256_slli_si256::<8>(sum));
-            let window = _mm256_set_m128i(
-                load128_bytes(MagSgn::bytes_at(stream, positions[2] as usize)),
-                load128_bytes(MagSgn::bytes_at(stream, positions[0] as usize)),
-            );
-            let start = _mm256_shuffle_epi8(_mm256_cvtepu32_epi64(load128(positions)), take_first);
-            let start = _mm256_and_si256(start, _mm256_set1_epi16(7));
-            let start = _mm256_add_epi16(_mm256_sub_epi16(sum, length), start);
-            // The 16 bits from there on and one more are in 3 bytes: two, shifted down by 1 to 8, and one.
-            let byte = _mm256_srli_epi16::<3>(start);
-            let pair = _mm256_add_epi16(
-                _mm256_mullo_epi16(byte, _mm256_set1_epi16(0x0101)),
-                _mm256_set1_epi16(0x0100),
-            );
-            let third = _mm256_add_epi16(byte, _mm256_set1_epi16(0x8002_u16 as i16));
-            let pair = _mm256_shuffle_epi8(window, pair);
-            let third = _mm256_shuffle_epi8(window, third);
-            let by = _mm256_and_si256(_mm256_slli_epi16::<8>(start), _mm256_set1_epi16(0x0700));
-            let by = _mm256_shuffle_epi8(falling, _mm256_or_si256(by, _mm256_set1_epi16(0x0080)));
-            let field = _mm256_or_si256(_mm256_mulhi_epu16(pair, by), _mm256_mullo_epi16(third, by));
-            // 2^length.
-            let place = _mm256_mullo_epi16(length, _mm256_set1_epi16(0x0101));
-            let place = _mm256_add_epi16(place, _mm256_set1_epi16(0xF800_u16 as i16));
-            let beyond = _mm256_shuffle_epi8(powers, place);
-            let field = _mm256_and_si256(field, _mm256_sub_epi16(beyond, one));
-            let field = _mm256_or_si256(field, _mm256_and_si256(beyond, high));
-            let exact = _mm256_and_si256(_mm256_or_si256(field, one), significant);
-            let exact_rows = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_shuffle_epi8(exact, rows));
-            store128_bytes(above, _mm256_extracti128_si256::<1>(exact_rows));
-            let two = _mm256_and_si256(significant, _mm256_set1_epi16(2));
-            let magnitude = _mm256_add_epi16(exact, two);
-            all = _mm256_or_si256(all, magnitude);
-            let magnitude = _mm256_sll_epi16(magnitude, self.shifts.0);
-            let magnitude = _mm256_srl_epi16(magnitude, self.shifts.1);
-            let sign = _mm256_or_si256(_mm256_slli_epi16::<15>(field), one);
-            let value = _mm256_shuffle_epi8(_mm256_sign_epi16(magnitude, sign), rows);
-            let value = _mm256_permute4x64_epi64::<0b11_01_10_00>(value);
-            store128(top, _mm256_castsi256_si128(value));
-            store128(bottom, _mm256_extracti128_si256::<1>(value));
-        }
-        self.all = all;
-    }
-
+    #[inline]
     #[target_feature(enable = "avx2")]
-    fn longest(&self) -> u32 {
-        let lanes = self.longest;
-        let half = _mm_max_epi32(_mm256_castsi256_si128(lanes), _mm256_extracti128_si256::<1>(lanes));
-        let quarter = _mm_max_epi32(half, _mm_shuffle_epi32::<0b01_00_11_10>(half));
-        _mm_cvtsi128_si32(_mm_max_epi32(quarter, _mm_shuffle_epi32::<0b10_11_00_01>(quarter))) as u32
+    fn longest_fits(&self) -> bool {
+        let beyond = _mm256_cmpgt_epi32(self.longest, _mm256_set1_epi32(self.block.most_bits as i32));
+        _mm256_testz_si256(beyond, beyond) == 1
     }
 
-    /// The place of the highest bit of all samples.
+    /// Twice a magnitude plus 1 has no more bits than a sample may have.
     #[target_feature(enable = "avx2")]
-    fn highest(&self) -> u32 {
-        let half = _mm_or_si128(_mm256_castsi256_si128(self.all), _mm256_extracti128_si256::<1>(self.all));
-        let quarter = _mm_or_si128(half, _mm_shuffle_epi32::<0b01_00_11_10>(half));
-        let all = _mm_cvtsi128_si64(quarter) as u64;
-        let all = (all | all >> 32) as u32;
-        (all >> 16 | all & 0xFFFF).checked_ilog2().unwrap_or(0)
+    fn fits(&self) -> bool {
+        _mm256_testz_si256(self.all, _mm256_set1_epi16(-1 << self.block.most_bits)) == 1
     }
+}
+
+/// Fetches the bits of the samples of a line, 8 columns at a time.
+#[inline(never)]
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+fn fetch(
+    stream: &Bytes,
+    (quads, positions, above): (&[u32; 512], &[u32; 512], &mut [u8; ABOVE_BYTES]),
+    shifts: (__m128i, __m128i),
+    every: &mut __m256i,
+    top: &mut [[u32; 4]],
+    bottom: &mut [[u32; 4]],
+) {
+    // Of each quad, bytes 1 and 2, or byte 0, for each of its samples; of each pair of quads, bytes 0 and 1.
+    let take_told = twice(_mm_setr_epi8(1, 2, 1, 2, 1, 2, 1, 2, 9, 10, 9, 10, 9, 10, 9, 10));
+    let take_bits = twice(_mm_setr_epi8(0, -1, 0, -1, 0, -1, 0, -1, 8, -1, 8, -1, 8, -1, 8, -1));
+    let take_first = twice(_mm_setr_epi8(0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1));
+    // A bit for each sample, in the order top left, bottom left, top right, bottom right.
+    let sample = _mm256_set1_epi64x(0x0080_0040_0020_0010);
+    let highest_one = _mm256_slli_epi16::<4>(sample);
+    let highest_known = _mm256_slli_epi16::<8>(sample);
+    // 2^n in the low or in the high byte, 2^(7 - n).
+    let powers = twice(_mm_setr_epi8(1, 2, 4, 8, 16, 32, 64, -128, 0, 0, 0, 0, 0, 0, 0, 0));
+    let falling = twice(_mm_setr_epi8(-128, 64, 32, 16, 8, 4, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0));
+    // Top row, bottom row.
+    let rows = twice(_mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
+    let one = _mm256_set1_epi16(1);
+    let mut all = *every;
+    let above = above[ABOVE..].as_chunks_mut().0;
+    let quads = quads.as_chunks().0;
+    let positions = positions.as_chunks().0;
+    for ((((top, bottom), above), quads), positions) in
+        top.iter_mut().zip(bottom).zip(above).zip(quads).zip(positions)
+    {
+        let quads = _mm256_cvtepu32_epi64(load128(quads));
+        let told = _mm256_shuffle_epi8(quads, take_told);
+        let bits = _mm256_shuffle_epi8(quads, take_bits);
+        let has = |bit| _mm256_cmpeq_epi16(_mm256_and_si256(told, bit), bit);
+        let (significant, known, high) = (has(sample), has(highest_known), has(highest_one));
+        let length = _mm256_and_si256(_mm256_add_epi16(bits, known), significant);
+        // Where each sample starts in the 16 bytes of its pair of quads, less 1.
+        let sum = _mm256_add_epi16(length, _mm256_slli_si256::<2>(length));
+        let sum = _mm256_add_epi16(sum, _mm256_slli_si256::<4>(sum));
+        let sum = _mm256_add_epi16(sum, _mm256_slli_si256::<8>(sum));
+        let window = _mm256_set_m128i(
+            load128_bytes(MagSgn::bytes_at(stream, positions[2] as usize)),
+            load128_bytes(MagSgn::bytes_at(stream, positions[0] as usize)),
+        );
+        let start = _mm256_shuffle_epi8(_mm256_cvtepu32_epi64(load128(positions)), take_first);
+        let start = _mm256_and_si256(start, _mm256_set1_epi16(7));
+        let start = _mm256_add_epi16(_mm256_sub_epi16(sum, length), start);
+        // The 16 bits from there on and one more are in 3 bytes: two, shifted down by 1 to 8, and one.
+        let byte = _mm256_srli_epi16::<3>(start);
+        let pair =
+            _mm256_add_epi16(_mm256_mullo_epi16(byte, _mm256_set1_epi16(0x0101)), _mm256_set1_epi16(0x0100));
+        let third = _mm256_add_epi16(byte, _mm256_set1_epi16(0x8002_u16 as i16));
+        let pair = _mm256_shuffle_epi8(window, pair);
+        let third = _mm256_shuffle_epi8(window, third);
+        let by = _mm256_and_si256(_mm256_slli_epi16::<8>(start), _mm256_set1_epi16(0x0700));
+        let by = _mm256_shuffle_epi8(falling, _mm256_or_si256(by, _mm256_set1_epi16(0x0080)));
+        let field = _mm256_or_si256(_mm256_mulhi_epu16(pair, by), _mm256_mullo_epi16(third, by));
+        // 2^length.
+        let place = _mm256_mullo_epi16(length, _mm256_set1_epi16(0x0101));
+        let place = _mm256_add_epi16(place, _mm256_set1_epi16(0xF800_u16 as i16));
+        let beyond = _mm256_shuffle_epi8(powers, place);
+        let field = _mm256_and_si256(field, _mm256_sub_epi16(beyond, one));
+        let field = _mm256_or_si256(field, _mm256_and_si256(beyond, high));
+        let exact = _mm256_and_si256(_mm256_or_si256(field, one), significant);
+        let exact_rows = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_shuffle_epi8(exact, rows));
+        store128_bytes(above, _mm256_extracti128_si256::<1>(exact_rows));
+        let two = _mm256_and_si256(significant, _mm256_set1_epi16(2));
+        let magnitude = _mm256_add_epi16(exact, two);
+        all = _mm256_or_si256(all, magnitude);
+        let magnitude = _mm256_sll_epi16(magnitude, shifts.0);
+        let magnitude = _mm256_srl_epi16(magnitude, shifts.1);
+        let sign = _mm256_or_si256(_mm256_slli_epi16::<15>(field), one);
+        let value = _mm256_shuffle_epi8(_mm256_sign_epi16(magnitude, sign), rows);
+        let value = _mm256_permute4x64_epi64::<0b11_01_10_00>(value);
+        store128(top, _mm256_castsi256_si128(value));
+        store128(bottom, _mm256_extracti128_si256::<1>(value));
+    }
+    *every = all;
 }
 
 #[target_feature(enable = "avx2")]

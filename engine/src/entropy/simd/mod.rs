@@ -51,27 +51,29 @@ impl Level {
     }
 }
 
-/// How the samples of a block become coefficients of 16 bits.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Packing {
+/// A block whose samples become coefficients of 16 bits.
+pub(super) struct Packing<'a> {
+    pub(super) lane: &'a Lane,
+    pub(super) mag_sgn: &'a mut MagSgn,
+    pub(super) memory: &'a mut Memory,
+    /// Rows of `ceil(width / 2)` words.
+    pub(super) out: &'a mut [u32],
     pub(super) shape: Shape,
     /// Columns and rows.
     pub(super) width: usize,
     pub(super) height: usize,
-    /// Bits of a sample, sign included, 1 to [`Packing::MOST_BITS`].
+    /// Bits of a sample, sign included, 1 to [`MOST_BITS`].
     pub(super) most_bits: u32,
     /// Twice the magnitude plus 1 is shifted by this, to the left, or by 1 to the right.
     pub(super) shift: i32,
 }
 
-impl Packing {
-    /// Bits of a sample that fit all kernels.
-    pub(super) const MOST_BITS: u32 = 15;
-}
+/// Bits of a sample that fit all kernels.
+pub(super) const MOST_BITS: u32 = 15;
 
-/// What the kernels keep of a line. Not cleared between blocks: each clears what it reads.
+/// What a kernel keeps of a line. Not cleared between blocks: it clears what it reads.
 #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "the scalar twin needs no memory"))]
-pub(super) struct Line {
+pub(super) struct Memory {
     /// Of each quad: bits of its samples, and 16 bits of what the serial half tells, from bit 8 on.
     quads: [u32; 512],
     /// Of each quad: where its first bit is.
@@ -86,7 +88,7 @@ pub(super) struct Line {
 const ABOVE: usize = 64;
 const ABOVE_BYTES: usize = 3 * ABOVE + 2 * 1024;
 
-impl Line {
+impl Memory {
     pub(super) fn new() -> Self {
         Self { quads: [0; _], positions: [0; _], above: [0; _], spare: [[0; _]; 2] }
     }
@@ -117,64 +119,47 @@ pub(super) fn load(level: Level, stream: &[u8], mag_sgn: &mut MagSgn) {
     }
 }
 
-/// The parallel half: signs and magnitudes of a block as pairs of `i16` in `out`, rows of `ceil(width / 2)` words.
-/// `false`: a sample has more bits than it may have; what `out` holds then is of no use.
-pub(super) fn pack(
-    level: Level,
-    packing: Packing,
-    lane: &Lane,
-    mag_sgn: &mut MagSgn,
-    line: &mut Line,
-    out: &mut [u32],
-) -> bool {
+/// The parallel half: signs and magnitudes of blocks of one shape, as pairs of `i16`. `false`: a sample has more bits
+/// than it may have, and what `out` holds is of no use.
+pub(super) fn pack<const N: usize>(level: Level, blocks: [Packing<'_>; N]) -> [bool; N] {
     match level {
-        Level::Scalar => scalar::pack(packing, lane, mag_sgn, line, out),
+        Level::Scalar => blocks.map(scalar::pack),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the level has what the function is compiled for.
-        Level::Avx512 if packing.most_bits <= avx512::MOST_BITS => unsafe {
-            avx512::pack(packing, lane, mag_sgn, line, out)
+        Level::Avx512 if blocks.iter().all(|block| block.most_bits <= avx512::MOST_BITS) => unsafe {
+            avx512::pack(blocks)
         },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: both levels have what the function is compiled for.
-        Level::Avx2 | Level::Avx512 => unsafe { avx2::pack(packing, lane, mag_sgn, line, out) },
+        Level::Avx2 | Level::Avx512 => unsafe { avx2::pack(blocks) },
     }
 }
 
-/// Calls `decode` for each line, with room for its two rows of a multiple of `columns` columns, and has what
-/// it writes in `out`. Ends early with `false` if `decode` does.
+/// Has a line decoded to the two rows of `out` where it belongs, or to `spare` where they have no room for it.
+/// `columns`: the two rows that `decode` is given have a multiple of this.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-fn for_each_line(
-    packing: Packing,
+fn place(
+    (width, height): (usize, usize),
     columns: usize,
+    line: usize,
     spare: &mut [[u32; 512]; 2],
     out: &mut [u32],
-    mut decode: impl FnMut(usize, &mut [u32], &mut [u32]) -> bool,
-) -> bool {
-    let Packing { width, height, .. } = packing;
+    decode: impl FnOnce(&mut [u32], &mut [u32]),
+) {
     let row = width.div_ceil(2);
-    let whole = width.is_multiple_of(columns);
-    for (line, rows) in out.chunks_mut(2 * row).enumerate() {
-        let padded = width.next_multiple_of(columns) / 2;
-        let in_place = whole && 2 * line + 1 < height;
-        let (top, bottom) = if in_place {
-            rows.split_at_mut(row)
-        } else {
-            let [top, bottom] = &mut *spare;
-            (&mut top[..padded], &mut bottom[..padded])
-        };
-        if !decode(line, top, bottom) {
-            return false;
-        }
-        if in_place {
-            continue;
-        }
-        for (words, decoded) in rows.chunks_mut(row).zip(&*spare) {
-            words.copy_from_slice(&decoded[..row]);
-            if let Some(last) = words.last_mut().filter(|_| width % 2 == 1) {
-                *last &= 0xFFFF;
-            }
+    let rows = &mut out[2 * line * row..];
+    if width.is_multiple_of(columns) && 2 * line + 1 < height {
+        let (top, rest) = rows.split_at_mut(row);
+        return decode(top, &mut rest[..row]);
+    }
+    let padded = width.next_multiple_of(columns) / 2;
+    let [top, bottom] = &mut *spare;
+    decode(&mut top[..padded], &mut bottom[..padded]);
+    for (words, decoded) in rows.chunks_mut(row).zip(&*spare) {
+        words.copy_from_slice(&decoded[..row]);
+        if let Some(last) = words.last_mut().filter(|_| width % 2 == 1) {
+            *last &= 0xFFFF;
         }
     }
-    true
 }

@@ -1,19 +1,11 @@
 //! The twin of the kernels, for processors without them.
 
-use super::{Line, Packing};
-use crate::entropy::ht::clean_up::Lane;
-use crate::entropy::ht::mag_sgn::MagSgn;
+use super::Packing;
 use crate::entropy::ht::magnitudes;
 
 /// Writes a block's coefficients, as [`super::pack`] says.
-pub(super) fn pack(
-    packing: Packing,
-    lane: &Lane,
-    mag_sgn: &mut MagSgn,
-    _: &mut Line,
-    out: &mut [u32],
-) -> bool {
-    let Packing { shape, width, height, most_bits, shift } = packing;
+pub(super) fn pack(block: Packing<'_>) -> bool {
+    let Packing { lane, mag_sgn, out, shape, width, height, most_bits, shift, .. } = block;
     let row = width.div_ceil(2);
     let value = |sample: u32| {
         let magnitude = match sample {
