@@ -20,6 +20,8 @@ pub(super) struct Batch<'a> {
     staging: &'a [u32],
     cells: Vec<Prepared<'a>>,
     tables: Tables,
+    /// Where the plan's own tables lie, which all cells pack with.
+    palette: Option<Range<u64>>,
     /// Bytes of the coefficients of all cells.
     coefficients: u64,
     /// Bytes that are read back.
@@ -82,11 +84,22 @@ impl<'a> Batch<'a> {
         let tables = Tables::new(alignment);
         let (coefficients, readback, arena, texels) = (0, 0, 0, 0);
         let cells = Vec::new();
-        let mut batch = Self { context, plan, staging, cells, tables, coefficients, readback, arena, texels };
+        let mut batch = Self {
+            context,
+            plan,
+            staging,
+            cells,
+            tables,
+            palette: None,
+            coefficients,
+            readback,
+            arena,
+            texels,
+        };
         let most = context.buffer_bytes();
         for (index, cell) in plan.cells.iter().enumerate().skip(first) {
             let tables_before = batch.tables.bytes.len();
-            let (steps, texels) = steps(&mut batch.tables, pipelines, plan, cell, sink.format())?;
+            let (steps, texels) = batch.steps(pipelines, cell, sink.format())?;
             let coefficients = batch.coefficients..batch.coefficients.saturating_add(cell.upload_words * 4);
             let readback = batch.readback..batch.readback + sink.readback_bytes(cell)?;
             let upload = (coefficients.end + alignment).saturating_add(batch.tables.bytes.len() as u64);
@@ -101,6 +114,51 @@ impl<'a> Batch<'a> {
             batch.cells.push(Prepared { index, cell, steps, coefficients, readback });
         }
         Ok(batch)
+    }
+
+    /// The cell's dispatches in order, and the bytes of its packed texels.
+    fn steps(
+        &mut self,
+        pipelines: &'a Pipelines,
+        cell: &Cell,
+        format: Option<TexelFormat>,
+    ) -> Result<(Vec<Step<'a>>, u64), DeviceError> {
+        let tables = &mut self.tables;
+        let mut steps = Vec::new();
+        add_jobs(&mut steps, tables, &pipelines.dequantise, &cell.dequantise, &[Binding::Coefficients])?;
+        for level in &cell.levels {
+            add_jobs(&mut steps, tables, pipelines.idwt(level), level, &[])?;
+        }
+        let finishes = format.and_then(|_| fuse::finishes(cell));
+        if finishes.is_none() {
+            add_jobs(&mut steps, tables, &pipelines.component_transform, &cell.transform, &[])?;
+        }
+        let Some(format) = format else { return Ok((steps, 0)) };
+
+        let size = cell.rect.size();
+        if (cell.pack.width, cell.pack.height) != (size.width, size.height) {
+            return Err(DeviceError::Refused {
+                reason: format!("the plan packs {:?} for a cell of {size:?}", cell.pack),
+            });
+        }
+        let row_bytes = format.padded_row_bytes(size.width);
+        let too_wide = |_| DeviceError::Refused { reason: format!("a cell of {} columns", size.width) };
+        let row = u32::try_from(row_bytes / 4).map_err(too_wide)?;
+        let finishes = finishes.unwrap_or(cell.pack.finishes);
+        let parameters = PackParameters { row, format: format.pack_format(), finishes, ..cell.pack };
+        let workgroups = u32::try_from(dispatch::pack_workgroups(&parameters)).map_err(too_wide)?;
+        if workgroups > 0 {
+            let parameters = Binding::Table(tables.push(&[parameters]));
+            let words: &[u32] = if self.plan.tables.is_empty() { &[0] } else { &self.plan.tables };
+            let palette = self.palette.get_or_insert_with(|| tables.push(words));
+            let palette = Binding::Table(palette.clone());
+            steps.push(Step {
+                pipeline: &pipelines.pack,
+                workgroups,
+                bindings: vec![parameters, palette, Binding::Arena, Binding::Texels],
+            });
+        }
+        Ok((steps, row_bytes * u64::from(size.height)))
     }
 
     /// Number of cells.
@@ -258,50 +316,6 @@ impl<'a> Batch<'a> {
 
 fn failed(reason: &str) -> DeviceError {
     DeviceError::Failed { doing: "uploading", reason: reason.to_owned() }
-}
-
-/// The cell's dispatches in order, and the bytes of its packed texels.
-fn steps<'a>(
-    tables: &mut Tables,
-    pipelines: &'a Pipelines,
-    plan: &Plan,
-    cell: &Cell,
-    format: Option<TexelFormat>,
-) -> Result<(Vec<Step<'a>>, u64), DeviceError> {
-    let mut steps = Vec::new();
-    add_jobs(&mut steps, tables, &pipelines.dequantise, &cell.dequantise, &[Binding::Coefficients])?;
-    for level in &cell.levels {
-        add_jobs(&mut steps, tables, pipelines.idwt(level), level, &[])?;
-    }
-    let finishes = format.and_then(|_| fuse::finishes(cell));
-    if finishes.is_none() {
-        add_jobs(&mut steps, tables, &pipelines.component_transform, &cell.transform, &[])?;
-    }
-    let Some(format) = format else { return Ok((steps, 0)) };
-
-    let size = cell.rect.size();
-    if (cell.pack.width, cell.pack.height) != (size.width, size.height) {
-        return Err(DeviceError::Refused {
-            reason: format!("the plan packs {:?} for a cell of {size:?}", cell.pack),
-        });
-    }
-    let row_bytes = format.padded_row_bytes(size.width);
-    let too_wide = |_| DeviceError::Refused { reason: format!("a cell of {} columns", size.width) };
-    let row = u32::try_from(row_bytes / 4).map_err(too_wide)?;
-    let finishes = finishes.unwrap_or(cell.pack.finishes);
-    let parameters = PackParameters { row, format: format.pack_format(), finishes, ..cell.pack };
-    let workgroups = u32::try_from(dispatch::pack_workgroups(&parameters)).map_err(too_wide)?;
-    if workgroups > 0 {
-        let palette: &[u32] = if plan.tables.is_empty() { &[0] } else { &plan.tables };
-        let parameters = Binding::Table(tables.push(&[parameters]));
-        let palette = Binding::Table(tables.push(palette));
-        steps.push(Step {
-            pipeline: &pipelines.pack,
-            workgroups,
-            bindings: vec![parameters, palette, Binding::Arena, Binding::Texels],
-        });
-    }
-    Ok((steps, row_bytes * u64::from(size.height)))
 }
 
 /// One dispatch for all `jobs`, unless they have nothing to do. `inputs` are bound after the tables.

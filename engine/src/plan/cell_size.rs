@@ -9,7 +9,7 @@ use bytemuck::Pod;
 pub struct CellSize {
     /// Side in output pixels, at most; cells are cut at multiples of it. `u32::MAX`: one cell, if it fits.
     pub side: u32,
-    /// Bytes that a cell may take in any one buffer: samples, coefficients, jobs, or texels.
+    /// Bytes that a cell may take in any one buffer: samples; coefficients and jobs; or texels.
     pub buffer_bytes: u64,
 }
 
@@ -57,9 +57,9 @@ impl CellSize {
         let texels = (u64::from(cell.rect.width()) * 8).next_multiple_of(256) * u64::from(cell.rect.height());
         let jobs = bytes(&cell.dequantise) + bytes(&cell.transform);
         let levels: u64 = cell.levels.iter().map(|jobs| bytes(jobs)).sum();
-        [u64::from(cell.arena_words) * 4, cell.upload_words * 4, texels, jobs + levels]
-            .iter()
-            .all(|&bytes| bytes <= self.buffer_bytes)
+        // Coefficients and jobs are one upload.
+        let upload = cell.upload_words * 4 + jobs + levels;
+        [u64::from(cell.arena_words) * 4, upload, texels].iter().all(|&bytes| bytes <= self.buffer_bytes)
     }
 }
 

@@ -6,9 +6,9 @@
 //! shallower component is `65535 / (2^depth - 1)`.
 
 use crate::support::shared_or_skip;
-use crate::{gpu, open_path};
+use crate::{gpu, open, open_path};
 use wavetile_engine::codestream::header::WaveletTransform;
-use wavetile_engine::{DecodeRequest, Decoder, TexelFormat};
+use wavetile_engine::{DecodeRequest, Decoder, Image, Rect, TexelFormat};
 
 const FILES: [&str; 20] = [
     "files/a2_colr.j2c",
@@ -33,6 +33,11 @@ const FILES: [&str; 20] = [
     "jpx/stack4_p1.jpx",
 ];
 
+fn is_reversible(image: &Image) -> bool {
+    let parameters = &image.header().tile_parameters.components;
+    parameters.iter().all(|c| c.coding.transform == WaveletTransform::Reversible53)
+}
+
 #[test]
 fn the_gpu_agrees_with_the_cpu() {
     let Some(shared) = shared_or_skip("the_gpu_agrees_with_the_cpu") else { return };
@@ -44,9 +49,7 @@ fn the_gpu_agrees_with_the_cpu() {
     for name in FILES {
         let (file, image) = open_path(&shared.join("testdata").join(name));
         let request = DecodeRequest::default();
-        let parameters = &image.header().tile_parameters.components;
-        let exact = parameters.iter().all(|c| c.coding.transform == WaveletTransform::Reversible53);
-        let bound = u32::from(!exact);
+        let bound = u32::from(!is_reversible(&image));
 
         let (wanted, on_cpu) = cpu.components(&image, &file, &request).unwrap();
         let (got, on_gpu) = gpu.components(&image, &file, &request).unwrap();
@@ -90,4 +93,74 @@ fn the_gpu_agrees_with_the_cpu() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
     assert!(pictures >= 45, "{pictures} pictures compared");
     assert!([8, 12, 16].iter().all(|depth| worst.contains_key(depth)), "{worst:?}");
+}
+
+/// Requests of parts: a window, fewer resolutions, both; one layer; no component transform.
+fn parts(image: &Image) -> Vec<DecodeRequest> {
+    let area = image.area();
+    let third = |begin: u32, end: u32| (begin + (end - begin) / 3, end - (end - begin) / 4);
+    let ((x0, x1), (y0, y1)) = (third(area.x0, area.x1), third(area.y0, area.y1));
+    let window = Some(Rect::new(x0, y0, x1, y1));
+    let reduce = image.levels().min(2);
+    let whole = DecodeRequest::default();
+    vec![
+        whole.clone(),
+        DecodeRequest { region: window, ..whole.clone() },
+        DecodeRequest { reduce, ..whole.clone() },
+        DecodeRequest { region: window, reduce: reduce.min(1), ..whole.clone() },
+        DecodeRequest { layers: Some(1), without_component_transform: true, ..whole },
+    ]
+}
+
+#[cfg(feature = "gpu")]
+#[test]
+fn parts_and_pieces_of_files_agree_on_both_in_memory_used_before() {
+    use wavetile_engine::gpu::Context;
+
+    let Some(shared) = shared_or_skip("parts_and_pieces_of_files_agree_on_both_in_memory_used_before") else {
+        return;
+    };
+    let Some(gpu) = gpu() else { return };
+    // Several cells, and several submissions.
+    let small = Context::request_blocking().unwrap().with_buffer_bytes(256 << 10);
+    let cpu = Decoder::cpu();
+    let (mut compared, mut incomplete, mut cut) = (0, 0, 0);
+    for gpu in [gpu, Decoder::with_gpu(small).unwrap()] {
+        for name in [
+            "files/stefan_full_rgba.jp2",
+            "files/gray-33x29-off31-97.j2k",
+            "files/rgb-48x48-cprl-sub3-mp-53.j2k",
+            "files/pal-32x24.jp2",
+            "files/ht_tiles_offsets_rev.j2c",
+            "files/ht_tileparts_rc_rgb_rev.j2c",
+            "conformance/part4/p0_06.j2k",
+        ] {
+            let bytes = std::fs::read(shared.join("testdata").join(name)).unwrap();
+            for share in [4, 2] {
+                let Ok((file, image)) = open(bytes[..bytes.len() * share / 4].to_vec()) else { continue };
+                for request in parts(&image) {
+                    let Ok((wanted, report)) = cpu.components(&image, &file, &request) else { continue };
+                    let (got, on_gpu) = gpu.components(&image, &file, &request).unwrap();
+                    assert_eq!(report.coverage, on_gpu.coverage, "{name}");
+                    compared += 1;
+                    incomplete += u32::from(!report.is_complete());
+                    cut += u32::from(on_gpu.submissions > 1);
+                    for (got, wanted) in got.iter().zip(&wanted) {
+                        let differences =
+                            got.samples.iter().zip(&wanted.samples).map(|(a, b)| a.abs_diff(*b));
+                        let allowed = u32::from(!is_reversible(&image));
+                        assert!(differences.max() <= Some(allowed), "{name} {share}/4 {request:?}");
+                    }
+                    let Ok((wanted, _)) = cpu.render(&image, &file, &request, TexelFormat::Rgba8) else {
+                        continue;
+                    };
+                    let (got, _) = gpu.render(&image, &file, &request, TexelFormat::Rgba8).unwrap();
+                    let differences = got.bytes.iter().zip(&wanted.bytes).map(|(a, b)| a.abs_diff(*b));
+                    assert!(differences.max() <= Some(1), "{name} {share}/4 {request:?}");
+                }
+            }
+        }
+    }
+    println!("{compared} decodes compared, {incomplete} of incomplete files, {cut} of several submissions");
+    assert!(compared > 100 && incomplete > 40 && cut > 10, "{compared}, {incomplete}, {cut}");
 }

@@ -2,7 +2,7 @@
 
 use crate::rig::{block, executor};
 use wavetile_engine::Rect;
-use wavetile_engine::gpu::{GpuExecutor, GpuStatistics, TexelFormat, TextureTarget};
+use wavetile_engine::gpu::{Context, GpuExecutor, GpuStatistics, TexelFormat, TextureTarget};
 use wavetile_engine::plan::{Cell, Plan, PlaneWindow};
 use wavetile_shaders::dequantise::DequantiseJob;
 use wavetile_shaders::pack::{PackChannel, PackParameters};
@@ -227,6 +227,49 @@ fn decodes_recorded_into_the_hosts_encoders_are_submitted_in_any_order() {
     for (window, texture) in windows.into_iter().zip(&textures) {
         assert!(read_texture(executor, texture, 4) == grey_rgba8(window), "{window:?}");
     }
+}
+
+#[test]
+fn a_hosts_device_of_the_lowest_limits_will_do() {
+    if executor("a_hosts_device_of_the_lowest_limits_will_do").is_none() {
+        return;
+    }
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+    for required_limits in [wgpu::Limits::default(), wgpu::Limits::downlevel_defaults()] {
+        let adapter = pollster::block_on(instance.request_adapter(&Default::default())).unwrap();
+        let descriptor = wgpu::DeviceDescriptor { required_limits, ..Default::default() };
+        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).unwrap();
+        let context = Context::new(device, queue);
+        assert_eq!(context.buffer_bytes(), 128 << 20);
+        assert_eq!(context.clone().with_buffer_bytes(u64::MAX).buffer_bytes(), 128 << 20);
+        let executor = GpuExecutor::new(&context).unwrap();
+        let window = Rect::new(0, 0, 61, 47);
+        let (plan, staging) = grey_plan(window, 40, 2);
+        let (texels, statistics) = executor.read_texels(&plan, &staging, TexelFormat::Rgba8).unwrap();
+        assert!(texels == grey_rgba8(window));
+        assert_eq!(statistics.submissions, 1);
+    }
+}
+
+#[test]
+fn uploads_and_results_beyond_a_buffer_take_more_submissions() {
+    let Some(executor) = executor("uploads_and_results_beyond_a_buffer_take_more_submissions") else {
+        return;
+    };
+    let window = Rect::new(0, 0, 320, 64);
+    let (plan, staging) = grey_plan(window, 64, 0);
+    // A cell: 16 KiB of samples, as much to upload and to read back.
+    for (kilobytes, submissions) in [(128, 1), (64, 2), (24, 5)] {
+        let context = executor.context().clone().with_buffer_bytes(kilobytes << 10);
+        let executor = GpuExecutor::new(&context).unwrap();
+        let (texels, statistics) = executor.read_texels(&plan, &staging, TexelFormat::Rgba8).unwrap();
+        assert!(texels == grey_rgba8(window));
+        assert_eq!((statistics.cells, statistics.submissions), (5, submissions), "{kilobytes} KiB");
+    }
+    let context = executor.context().clone().with_buffer_bytes(12 << 10);
+    let executor = GpuExecutor::new(&context).unwrap();
+    let refused = executor.read_texels(&plan, &staging, TexelFormat::Rgba8).unwrap_err();
+    assert!(refused.to_string().contains("buffers here are at most 12288"), "{refused}");
 }
 
 #[test]
