@@ -1,6 +1,7 @@
 //! However the bytes of the data-bins arrive, the picture is the same.
 
 use crate::open;
+use crate::support::shared_or_skip;
 use proptest::prelude::*;
 use std::path::Path;
 use wavetile_engine::data_bin::{DataBinId, PrecinctId};
@@ -63,55 +64,110 @@ fn damage_in_a_precinct_costs_that_precinct_alone() {
 /// One message: a bin's number in the list, and a range of its bytes.
 type Piece = (usize, usize, usize);
 
+/// Cuts all bins into pieces of these sizes, some of which overlap, shuffles them, and repeats some.
+fn pieces(bins: &[(DataBinId, Vec<u8>, bool)], seed: u64, sizes: &[usize]) -> Vec<Piece> {
+    let mut pieces: Vec<Piece> = Vec::new();
+    for (number, (_, bytes, _)) in bins.iter().enumerate() {
+        let (mut at, mut turn) = (0, number);
+        loop {
+            let end = (at + sizes[turn % sizes.len()]).min(bytes.len());
+            // Some pieces begin before the last one ended.
+            pieces.push((number, at.saturating_sub(turn % 3), end));
+            (at, turn) = (end, turn + 1);
+            if at == bytes.len() {
+                break;
+            }
+        }
+    }
+    let mut state = seed | 1;
+    let mut below = |end: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % end.max(1)
+    };
+    // Every seventh comes again, anywhere.
+    let again: Vec<Piece> = pieces.iter().skip(below(7)).step_by(7).copied().collect();
+    pieces.extend(again);
+    for index in (1..pieces.len()).rev() {
+        pieces.swap(index, below(index + 1));
+    }
+    pieces
+}
+
+/// The bytes of a file arrive in this way, and are decoded four times meanwhile; in the end the picture is that of the
+/// file, whether it is opened again or was open all the time.
+fn arrives_alike(bytes: Vec<u8>, seed: u64, sizes: &[usize]) -> Result<(), TestCaseError> {
+    let (file, image) = open(bytes).unwrap();
+    let decoder = Decoder::cpu();
+    let request = DecodeRequest::default();
+    let (wanted, wanted_report) = decoder.components(&image, &file, &request).unwrap();
+    let bins = all_bins(&file);
+    let pieces = pieces(&bins, seed, sizes);
+    let mut cache = DataBinCache::new();
+    let mut early: Option<Image> = None;
+    let mut most = 0.0;
+    for (count, &(number, from, to)) in pieces.iter().enumerate() {
+        let (id, bytes, complete) = &bins[number];
+        cache.insert(0, *id, from as u64, &bytes[from..to], *complete && to == bytes.len());
+        if count % (pieces.len() / 4 + 1) == 0 {
+            early = early.or(Image::open(&cache, &Limits::default()).unwrap());
+            if let Some(image) = &early {
+                let (_, report) = decoder.components(image, &cache, &request).unwrap();
+                prop_assert_eq!(&report.coverage.damage, &wanted_report.coverage.damage);
+                prop_assert!(most <= report.completeness());
+                most = report.completeness();
+            }
+        }
+    }
+    prop_assert!(most <= wanted_report.completeness());
+    let late = Image::open(&cache, &Limits::default()).unwrap().unwrap();
+    for image in early.iter().chain([&late]) {
+        let (got, report) = decoder.components(image, &cache, &request).unwrap();
+        prop_assert_eq!(&got, &wanted);
+        prop_assert_eq!(&report, &wanted_report);
+    }
+    let held: u64 = bins.iter().map(|(_, bytes, _)| bytes.len() as u64).sum();
+    prop_assert_eq!(cache.bytes_held(), held);
+    Ok(())
+}
+
+/// Layers, tiles, tile-parts, precincts, changes of progression, packed headers; both block coders.
+const FILES: [&str; 12] = [
+    "files/gray-64x64-multilayer-53.j2k",
+    "files/gray-33x29-off35-t17-prec16-pcrl-l3-53.j2k",
+    "files/gray-64x48-tp-interleaved-53.j2k",
+    "files/gray-64x64-tp-layers-53.j2k",
+    "files/rgb-48x40-t17-cprl-53.j2k",
+    "files/rgb-48x48-cprl-sub3-mp-53.j2k",
+    "files/byte_one_poc.j2k",
+    "files/pal-32x24.jp2",
+    "files/ht_tiles_offsets_rev.j2c",
+    "files/ht_tileparts_rc_rgb_rev.j2c",
+    "conformance/part4/p1_06.j2k",
+    "conformance/part15/ds0_ht_09_b11.j2k",
+];
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_split_and_order_gives_the_same_picture(seed in any::<u64>(), sizes in prop::collection::vec(1usize..400, 1..6)) {
+    fn any_split_and_order_gives_the_same_picture(
+        seed in any::<u64>(),
+        sizes in prop::collection::vec(1usize..400, 1..6),
+    ) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/gradient.jp2");
-        let (file, image) = open(std::fs::read(path).unwrap()).unwrap();
-        let decoder = Decoder::cpu();
-        let request = DecodeRequest::default();
-        let (wanted, wanted_report) = decoder.components(&image, &file, &request).unwrap();
+        arrives_alike(std::fs::read(path).unwrap(), seed, &sizes)?;
+    }
 
-        let bins = all_bins(&file);
-        let mut pieces: Vec<Piece> = Vec::new();
-        for (number, (_, bytes, _)) in bins.iter().enumerate() {
-            let (mut at, mut turn) = (0, number);
-            loop {
-                let end = (at + sizes[turn % sizes.len()]).min(bytes.len());
-                // Some pieces begin before the last one ended.
-                pieces.push((number, at.saturating_sub(turn % 3), end));
-                (at, turn) = (end, turn + 1);
-                if at == bytes.len() {
-                    break;
-                }
-            }
-        }
-        // Shuffled, and every seventh sent twice.
-        let mut state = seed | 1;
-        for index in (1..pieces.len()).rev() {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            pieces.swap(index, (state >> 33) as usize % (index + 1));
-        }
-        let again: Vec<Piece> = pieces.iter().step_by(7).copied().collect();
-        pieces.extend(again);
-
-        let mut cache = DataBinCache::new();
-        let half = pieces.len() / 2;
-        for (count, &(number, from, to)) in pieces.iter().enumerate() {
-            let (id, bytes, complete) = &bins[number];
-            cache.insert(0, *id, from as u64, &bytes[from..to], *complete && to == bytes.len());
-            if count == half && let Some(image) = Image::open(&cache, &Limits::default()).unwrap() {
-                let (_, report) = decoder.components(&image, &cache, &request).unwrap();
-                prop_assert!(report.completeness() <= wanted_report.completeness());
-            }
-        }
-        let image = Image::open(&cache, &Limits::default()).unwrap().unwrap();
-        let (got, report) = decoder.components(&image, &cache, &request).unwrap();
-        prop_assert_eq!(got, wanted);
-        prop_assert_eq!(report, wanted_report);
-        prop_assert_eq!(cache.bytes_held(), bins.iter().map(|(_, bytes, _)| bytes.len() as u64).sum::<u64>());
+    #[test]
+    fn any_split_and_order_gives_the_same_picture_of_real_files(
+        name in prop::sample::select(&FILES[..]),
+        seed in any::<u64>(),
+        sizes in prop::collection::vec(1usize..200, 1..6),
+    ) {
+        let Some(shared) = shared_or_skip("any_split_and_order_gives_the_same_picture_of_real_files") else {
+            return Ok(());
+        };
+        arrives_alike(std::fs::read(shared.join("testdata").join(name)).unwrap(), seed, &sizes)?;
     }
 }
 
