@@ -95,6 +95,7 @@ fn help_and_version_are_no_failures_and_wrong_usage_is_one_line() {
     fail(&["decode", "a.jp2"]);
     fail(&["decode", "a.jp2", "-o", "a.png", "--region", "1,2,3"]);
     fail(&["decode", "a.jp2", "-o", "a.png", "--backend", "abacus"]);
+    fail(&["decode", "a.jp2", "-o", "a.png", "--limits", "none"]);
     fail(&["info", "jpip://127.0.0.1/a", "--fingerprint", "xyz"]);
     fail(&["serve", ".", "--cert", "c.pem"]);
 }
@@ -108,6 +109,27 @@ fn files_that_cannot_be_read_or_written_are_named() {
     assert!(fail(&["info", &text]).contains("neither a JP2 file nor a JPEG 2000 codestream"));
     assert!(fail(&["decode", &text, "-o", "x.tif"]).contains(".png, .ppm, .pgm, .pgx or .i32"));
     assert!(fail(&["serve", &directory.path("nowhere"), "--listen", "127.0.0.1:0"]).contains("nowhere"));
+}
+
+#[test]
+fn strict_limits_refuse_what_others_take() {
+    let folder = Directory::new("limits");
+    // 20 000 x 10 pixels without any data.
+    let mut bytes = vec![0xFF, 0x4F, 0xFF, 0x51, 0, 41, 0, 0];
+    for value in [20_000u32, 10, 0, 0, 20_000, 10, 0, 0] {
+        bytes.extend(value.to_be_bytes());
+    }
+    bytes
+        .extend([0, 1, 7, 1, 1, 0xFF, 0x52, 0, 12, 0, 0, 0, 1, 0, 0, 4, 4, 0, 1, 0xFF, 0x5C, 0, 4, 0x40, 64]);
+    bytes.extend([0xFF, 0x90, 0, 10, 0, 0, 0, 0, 0, 14, 0, 1, 0xFF, 0x93, 0xFF, 0xD9]);
+    let (wide, out) = (folder.path("wide.j2k"), folder.path("wide.png"));
+    std::fs::write(&wide, bytes).unwrap();
+    let decode = |limits| ["decode", &wide, "-o", &out, "--backend", "cpu", "--limits", limits];
+    assert!(fail(&decode("strict")).contains("the image width would be 20000, but the limit is 16384"));
+    for limits in ["default", "trusted"] {
+        succeed(&decode(limits));
+        assert_eq!(png(&out).0, 20_000);
+    }
 }
 
 #[test]

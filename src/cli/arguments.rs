@@ -1,7 +1,7 @@
 //! Values of command line arguments.
 
 use clap::ValueEnum;
-use wavetile_engine::Rect;
+use wavetile_engine::{Limits, Rect};
 
 /// Where the passes after entropy decoding run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -44,6 +44,28 @@ pub(crate) enum TransportArgument {
     Http,
     /// WebSocket.
     Ws,
+}
+
+/// What a picture may cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LimitsArgument {
+    /// For files of strangers: 512 MiB, and 16 384 pixels a side.
+    Strict,
+    /// Anything that fits in 4 GiB.
+    #[default]
+    Default,
+    /// For files of one's own: as far as memory goes.
+    Trusted,
+}
+
+impl From<LimitsArgument> for Limits {
+    fn from(argument: LimitsArgument) -> Self {
+        match argument {
+            LimitsArgument::Strict => Self::strict(),
+            LimitsArgument::Default => Self::default(),
+            LimitsArgument::Trusted => Self::trusted(),
+        }
+    }
 }
 
 /// `X,Y,W,H` on the reference grid.

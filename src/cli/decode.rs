@@ -1,6 +1,6 @@
 //! `wavetile decode`: a picture, or a part of it, to a file.
 
-use super::arguments::{self, BackendArgument, Components, Space, UpSamplingArgument};
+use super::arguments::{self, BackendArgument, Components, LimitsArgument, Space, UpSamplingArgument};
 use super::output::{Channel, OutputFormat, Raster, Samples};
 use super::progress::Progress;
 use super::target::{ConnectionArguments, Target};
@@ -41,6 +41,9 @@ pub(crate) struct Arguments {
     /// How sub-sampled chroma is brought to the size of the picture
     #[arg(long, value_enum, default_value_t)]
     up_sampling: UpSamplingArgument,
+    /// What the picture may cost before it is refused
+    #[arg(long, value_enum, default_value_t)]
+    limits: LimitsArgument,
     #[command(flatten)]
     connection: ConnectionArguments,
 }
@@ -59,7 +62,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         },
         ..DecodeRequest::default()
     };
-    let opened = arguments.target.open(&arguments.connection)?;
+    let opened = arguments.target.open(&arguments.connection, &arguments.limits.into())?;
     // What the headers rule out is refused before data is fetched or a GPU is looked for.
     match arguments.space {
         Space::Rendered => opened.image().rendered_size(&request).map(drop)?,

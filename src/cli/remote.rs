@@ -23,13 +23,17 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
-    pub(crate) fn connect(url: &str, arguments: &ConnectionArguments) -> Result<Self, Failure> {
+    pub(crate) fn connect(
+        url: &str,
+        arguments: &ConnectionArguments,
+        limits: &Limits,
+    ) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let config = ClientConfig { connect: connect_options(arguments), ..ClientConfig::default() };
         let (client, image) = runtime.block_on(async {
             let mut client = Client::connect(url, config).await?;
             fetch(&mut client, None).await?;
-            let image = Image::open(&*read(&client.bins()), &Limits::default())?
+            let image = Image::open(&*read(&client.bins()), limits)?
                 .ok_or("the server has not sent the headers of the picture")?;
             Ok::<_, Failure>((client, image))
         })?;

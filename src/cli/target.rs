@@ -67,20 +67,19 @@ impl Target {
     }
 
     /// Opens the file, or connects and fetches the headers.
-    pub(crate) fn open(&self, connection: &ConnectionArguments) -> Result<Opened, Failure> {
+    pub(crate) fn open(&self, connection: &ConnectionArguments, limits: &Limits) -> Result<Opened, Failure> {
         match self {
             Self::File(path) => {
-                open_file(path).map_err(|failure| format!("{}: {failure}", path.display()).into())
+                open_file(path, limits).map_err(|failure| format!("{}: {failure}", path.display()).into())
             }
-            Self::Remote(url) => Ok(Opened::Remote(Remote::connect(url, connection)?)),
+            Self::Remote(url) => Ok(Opened::Remote(Remote::connect(url, connection, limits)?)),
         }
     }
 }
 
-fn open_file(path: &Path) -> Result<Opened, Failure> {
-    let limits = Limits::default();
-    let file = Box::new(IndexedFile::open(FileSource::open(path)?, &limits)?);
-    let image = Image::open(&*file, &limits)?.ok_or("the file ends before its headers do")?;
+fn open_file(path: &Path, limits: &Limits) -> Result<Opened, Failure> {
+    let file = Box::new(IndexedFile::open(FileSource::open(path)?, limits)?);
+    let image = Image::open(&*file, limits)?.ok_or("the file ends before its headers do")?;
     Ok(Opened::File { file, image })
 }
 

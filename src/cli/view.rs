@@ -4,6 +4,7 @@ use super::Failure;
 use super::target::{ConnectionArguments, Opened, Target};
 use crate::viewer::{self, Source};
 use std::sync::Arc;
+use wavetile_engine::Limits;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -18,7 +19,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err("there is no display to open a window on".into());
     }
     let name = arguments.target.name();
-    match arguments.target.open(&arguments.connection)? {
+    match arguments.target.open(&arguments.connection, &Limits::default())? {
         Opened::File { file, .. } => Ok(viewer::run(Source {
             name,
             bins: Arc::new(*file),

@@ -6,6 +6,7 @@ mod text;
 use super::target::{ConnectionArguments, Target};
 use super::{Failure, say};
 use serde::Serialize;
+use wavetile_engine::Limits;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -19,7 +20,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let opened = arguments.target.open(&arguments.connection)?;
+    let opened = arguments.target.open(&arguments.connection, &Limits::default())?;
     let image = opened.image();
     // A file's own container knows the places of the boxes.
     let container = opened.file().map_or(image.container(), |file| file.container());
