@@ -3,6 +3,7 @@
 use super::mutation;
 use super::numbers::Numbers;
 use super::suite::{Suite, SuiteFile};
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -109,7 +110,8 @@ impl Extent {
     pub(crate) const QUICK: Self = Self { every_cut_up_to: 300, cuts: 8, flips: 1500, streams: 150 };
 }
 
-/// All cases of a run, those of one file and kind together, cuts in ascending order.
+/// All cases of a run, those of one file and kind together, cuts in ascending order; those of short files first, which
+/// show most in little time.
 pub(crate) fn all(files: &[SuiteFile], extent: Extent, seed: u64) -> Vec<Vec<Case>> {
     let mut batches: Vec<Vec<Case>> = Vec::new();
     let mut add = |kind, file: &SuiteFile, numbers: Vec<u64>| {
@@ -139,6 +141,8 @@ pub(crate) fn all(files: &[SuiteFile], extent: Extent, seed: u64) -> Vec<Vec<Cas
             add(kind, file, numbers);
         }
     }
+    let lengths: HashMap<&str, u64> = files.iter().map(|file| (&*file.name, file.length)).collect();
+    batches.sort_by_key(|batch| batch.first().map(|case| lengths[&*case.file]));
     batches
 }
 
