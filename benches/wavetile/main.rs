@@ -1,8 +1,9 @@
 //! How fast the decoder and the transport are, and the peers beside them on the same bytes.
 //!
-//! `cargo bench` runs all groups, `cargo bench -- GROUP` one of them. Milliseconds depend on the machine and on
-//! what else it does; the `ratio` and `share` lines that follow the groups are medians of interleaved runs in
-//! one process, and travel. Pictures: the bundled sample, and those of `../shared/bench` (or
+//! `cargo bench` prints the speed table and writes it to `docs/SPEED.md` and the README. `cargo bench -- GROUP` runs a
+//! group of finer measurements (`tier1`, `coefficients`, `cpu`, `gpu`, `index`, `decode`, `first_picture`), `cargo bench
+//! -- all` everything. Milliseconds depend on the machine and on what else it does; ratios are of medians of interleaved
+//! runs in one process, and travel. Pictures: the bundled sample, and those of `../shared/bench` (or
 //! `$WAVETILE_SHARED/bench`) where they are.
 
 mod coefficients;
@@ -12,6 +13,7 @@ mod first_picture;
 mod gpu;
 mod index;
 mod support;
+mod table;
 mod tier1;
 
 use criterion::Criterion;
@@ -19,6 +21,9 @@ use std::time::Duration;
 use support::Bench;
 
 fn main() {
+    if table::open_in_a_child() {
+        return;
+    }
     let criterion = Criterion::default()
         .sample_size(10)
         .warm_up_time(Duration::from_millis(100))
@@ -26,6 +31,9 @@ fn main() {
         .without_plots()
         .configure_from_args();
     let mut bench = Bench::new(criterion);
+    if bench.wants_table() {
+        table::run(&mut bench);
+    }
     tier1::run(&mut bench);
     coefficients::run(&mut bench);
     cpu::run(&mut bench);

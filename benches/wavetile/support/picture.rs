@@ -8,6 +8,7 @@ use wavetile::engine::source::IndexedFile;
 use wavetile::engine::{Limits, Rect};
 
 /// A file, and the part of it that is decoded.
+#[derive(Clone)]
 pub(crate) struct Picture {
     pub(crate) name: String,
     pub(crate) bytes: Arc<[u8]>,
