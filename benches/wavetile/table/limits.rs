@@ -212,10 +212,9 @@ fn gpu(table: &mut Table<'_>) {
 #[cfg(feature = "gpu")]
 fn gpu(table: &mut Table<'_>) {
     use wavetile::engine::TexelFormat;
-    use wavetile::engine::gpu::Context;
 
     const TARGET: &str = "levels + 2 dispatches, 1 submission";
-    let decoder = match Context::request_blocking().and_then(Decoder::with_gpu) {
+    let decoder = match Decoder::new(wavetile::engine::Backend::Gpu) {
         Ok(decoder) => decoder,
         Err(error) => return table.row("GPU", String::new(), error.to_string(), String::new(), TARGET),
     };
