@@ -14,7 +14,7 @@ pub(super) mod tables;
 mod tests;
 pub(super) mod unstuff;
 
-use super::simd::{self, Level, Memory, Packing};
+use super::simd::{self, Level, Memory, Packing, Wide};
 use super::{BlockOutcome, value, without_roi_shift};
 use crate::codestream::header::CodeBlockStyle;
 use crate::plan::{PlannedBlock, Segment};
@@ -203,15 +203,10 @@ fn finish(mut job: Job<'_>, prepared: &Prepared<'_>, lane: usize, scratch: &mut 
     let Job { block, out, .. } = job;
     let shape = prepared.shape;
     let (width, height, stride) = (block.size.width as usize, block.size.height as usize, 2 * shape.stride);
-    let (plane, most_bits) = (u32::from(block.clean_up_plane), most_bits(block));
+    let plane = u32::from(block.clean_up_plane);
     let coefficients = &mut samples[..stride * 2 * shape.lines];
-    let sound = magnitudes::decode(lane, shape, most_bits, mag_sgn, |line, column, samples| {
-        let samples = samples.map(|sample| in_half_units(sample, plane));
-        let at = 2 * line * stride + 2 * column;
-        (coefficients[at], coefficients[at + 1]) = (samples[0], samples[2]);
-        (coefficients[at + stride], coefficients[at + stride + 1]) = (samples[1], samples[3]);
-    });
-    if !sound {
+    let wide = Wide { lane, mag_sgn, memory, shape, most_bits: most_bits(block), plane };
+    if !simd::coefficients(*level, wide, coefficients) {
         return damaged(out);
     }
     let coefficients = &mut coefficients[..stride * height];
@@ -226,11 +221,6 @@ fn finish(mut job: Job<'_>, prepared: &Prepared<'_>, lane: usize, scratch: &mut 
     }
     write(block, coefficients, stride, out);
     prepared.outcome(1 + prepared.refinement.map_or(0, |(_, passes)| passes))
-}
-
-/// The middle of what a sample leaves open, in half units, bit 31 the sign.
-fn in_half_units(sample: u32, plane: u32) -> u32 {
-    (sample & !1 | u32::from(sample != 0)) << plane | sample << 31
 }
 
 fn write(block: &PlannedBlock, coefficients: &[u32], stride: usize, out: &mut [u32]) {

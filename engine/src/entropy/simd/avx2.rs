@@ -109,8 +109,9 @@ impl<'a> Kernel<'a> {
         }
         let Packing { lane, shape, width, height, .. } = self.block;
         let first = line * shape.stride;
-        self.measure(&lane.quads()[first..], &lane.residuals()[first..], shape.quads);
-        self.sound = self.longest_fits();
+        let told = (&lane.quads()[first..], &lane.residuals()[first..], shape.quads);
+        measure_narrow(told, self.block.memory, &mut self.position, &mut self.longest);
+        self.sound = are_at_most(self.longest, self.block.most_bits);
         if !self.sound {
             return;
         }
@@ -123,70 +124,93 @@ impl<'a> Kernel<'a> {
         });
     }
 
-    /// Works out how many bits the samples of each quad of a line have, and where they start.
-    #[inline(never)]
-    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-    fn measure(&mut self, quads: &[u32], residuals: &[u8], count: usize) {
-        let Memory { quads: jobs, positions, above, .. } = &mut *self.block.memory;
-        let ones_in_nibbles =
-            _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
-        let last = _mm256_set1_epi32(7);
-        let mut position = _mm256_set1_epi32(self.position as i32 - 1);
-        let mut longest = self.longest;
-        let mut left = _mm256_set1_epi32(count as i32);
-        let told = quads[..count.next_multiple_of(8)].as_chunks().0.iter();
-        let told = told.zip(residuals.as_chunks().0);
-        let near = above[ABOVE - 2..].as_chunks().0.iter().zip(above[ABOVE + 2..].as_chunks().0);
-        let jobs = jobs.as_chunks_mut().0.iter_mut().zip(positions.as_chunks_mut().0);
-        for (((told, residuals), near), (jobs, positions)) in told.zip(near).zip(jobs) {
-            // Beyond the row there may be the next one.
-            let row = _mm256_cmpgt_epi32(left, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-            left = _mm256_sub_epi32(left, _mm256_set1_epi32(8));
-            let told = _mm256_and_si256(load256(told), row);
-            let residual = _mm256_and_si256(_mm256_cvtepu8_epi32(load64(residuals)), row);
-            // Four columns from the one on the left of the quad on, all in the low half.
-            let near = _mm256_or_si256(load256_bytes(near.0), load256_bytes(near.1));
-            let near = _mm256_or_si256(near, _mm256_srli_epi32::<16>(near));
-            let near = _mm256_and_si256(near, _mm256_set1_epi32(0xFFFF));
-            let near = _mm256_or_si256(near, _mm256_set1_epi32(2));
-            // The exponent of a float is the place of the highest bit; what is left is one less.
-            let exponent = _mm256_srli_epi32::<23>(_mm256_castps_si256(_mm256_cvtepi32_ps(near)));
-            let exponent = _mm256_sub_epi32(exponent, _mm256_set1_epi32(128));
-            // Byte 0: significant samples; byte 1: samples whose highest bit is known.
-            let nibbles = _mm256_and_si256(_mm256_srli_epi32::<12>(told), _mm256_set1_epi32(0x0F0F));
-            let counts = _mm256_shuffle_epi8(ones_in_nibbles, nibbles);
-            let several =
-                _mm256_cmpgt_epi32(_mm256_and_si256(counts, _mm256_set1_epi32(0xFF)), _mm256_set1_epi32(1));
-            let bits = _mm256_add_epi32(residual, _mm256_set1_epi32(1));
-            let bits = _mm256_add_epi32(bits, _mm256_and_si256(exponent, several));
-            longest = _mm256_max_epi32(longest, bits);
-            let job = _mm256_and_si256(told, _mm256_set1_epi32(0x00FF_FF00));
-            store256(jobs, _mm256_or_si256(job, bits));
-            // Significant samples times bits less known bits.
-            let total = _mm256_maddubs_epi16(counts, _mm256_or_si256(bits, _mm256_set1_epi32(0xFF00)));
-            let sum = _mm256_add_epi32(total, _mm256_slli_si256::<4>(total));
-            let sum = _mm256_add_epi32(sum, _mm256_slli_si256::<8>(sum));
-            let low = _mm256_permutevar8x32_epi32(sum, _mm256_set1_epi32(3));
-            let sum = _mm256_add_epi32(sum, _mm256_blend_epi32::<0xF0>(_mm256_setzero_si256(), low));
-            store256(positions, _mm256_add_epi32(position, _mm256_sub_epi32(sum, total)));
-            position = _mm256_add_epi32(position, _mm256_permutevar8x32_epi32(sum, last));
-        }
-        self.longest = longest;
-        self.position = _mm256_extract_epi32::<0>(position) as usize + 1;
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn longest_fits(&self) -> bool {
-        let beyond = _mm256_cmpgt_epi32(self.longest, _mm256_set1_epi32(self.block.most_bits as i32));
-        _mm256_testz_si256(beyond, beyond) == 1
-    }
-
     /// Twice a magnitude plus 1 has no more bits than a sample may have.
     #[target_feature(enable = "avx2")]
     fn fits(&self) -> bool {
         _mm256_testz_si256(self.all, _mm256_set1_epi16(-1 << self.block.most_bits)) == 1
     }
+}
+
+/// No lane is more than `most`.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn are_at_most(lanes: __m256i, most: u32) -> bool {
+    let beyond = _mm256_cmpgt_epi32(lanes, _mm256_set1_epi32(most as i32));
+    _mm256_testz_si256(beyond, beyond) == 1
+}
+
+/// Works out how many bits the samples of each quad of a line have, and where they start, less 1. `near`: of
+/// the columns above 8 quads, the highest bit of all that predict its exponent.
+#[inline]
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+pub(super) fn measure(
+    (quads, residuals, count): (&[u32], &[u8], usize),
+    memory: &mut Memory,
+    position: &mut usize,
+    longest: &mut __m256i,
+    near: impl Fn(&[u8; ABOVE_BYTES], usize) -> __m256i,
+) {
+    let Memory { quads: jobs, positions, above, .. } = memory;
+    let ones_in_nibbles =
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+    let last = _mm256_set1_epi32(7);
+    let mut end = _mm256_set1_epi32(*position as i32 - 1);
+    let mut most = *longest;
+    let mut left = _mm256_set1_epi32(count as i32);
+    let told = quads[..count.next_multiple_of(8)].as_chunks().0.iter();
+    let told = told.zip(residuals.as_chunks().0);
+    let jobs = jobs.as_chunks_mut().0.iter_mut().zip(positions.as_chunks_mut().0);
+    for (at, ((told, residuals), (jobs, positions))) in told.zip(jobs).enumerate() {
+        // Beyond the row there may be the next one.
+        let row = _mm256_cmpgt_epi32(left, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+        left = _mm256_sub_epi32(left, _mm256_set1_epi32(8));
+        let told = _mm256_and_si256(load256(told), row);
+        let residual = _mm256_and_si256(_mm256_cvtepu8_epi32(load64(residuals)), row);
+        // Four columns from the one on the left of the quad on. The highest bit counts, and must not be rounded up.
+        let near = near(above, 8 * at);
+        let near = _mm256_andnot_si256(_mm256_srli_epi32::<1>(near), near);
+        let near = _mm256_or_si256(near, _mm256_set1_epi32(2));
+        // The exponent of a float is the place of the highest bit; what is left is one less.
+        let exponent = _mm256_srli_epi32::<23>(_mm256_castps_si256(_mm256_cvtepi32_ps(near)));
+        let exponent = _mm256_sub_epi32(exponent, _mm256_set1_epi32(128));
+        // Byte 0: significant samples; byte 1: samples whose highest bit is known.
+        let nibbles = _mm256_and_si256(_mm256_srli_epi32::<12>(told), _mm256_set1_epi32(0x0F0F));
+        let counts = _mm256_shuffle_epi8(ones_in_nibbles, nibbles);
+        let several =
+            _mm256_cmpgt_epi32(_mm256_and_si256(counts, _mm256_set1_epi32(0xFF)), _mm256_set1_epi32(1));
+        let bits = _mm256_add_epi32(residual, _mm256_set1_epi32(1));
+        let bits = _mm256_add_epi32(bits, _mm256_and_si256(exponent, several));
+        most = _mm256_max_epi32(most, bits);
+        let job = _mm256_and_si256(told, _mm256_set1_epi32(0x00FF_FF00));
+        store256(jobs, _mm256_or_si256(job, bits));
+        // Significant samples times bits less known bits.
+        let total = _mm256_maddubs_epi16(counts, _mm256_or_si256(bits, _mm256_set1_epi32(0xFF00)));
+        let sum = _mm256_add_epi32(total, _mm256_slli_si256::<4>(total));
+        let sum = _mm256_add_epi32(sum, _mm256_slli_si256::<8>(sum));
+        let low = _mm256_permutevar8x32_epi32(sum, _mm256_set1_epi32(3));
+        let sum = _mm256_add_epi32(sum, _mm256_blend_epi32::<0xF0>(_mm256_setzero_si256(), low));
+        store256(positions, _mm256_add_epi32(end, _mm256_sub_epi32(sum, total)));
+        end = _mm256_add_epi32(end, _mm256_permutevar8x32_epi32(sum, last));
+    }
+    *longest = most;
+    *position = _mm256_extract_epi32::<0>(end) as usize + 1;
+}
+
+/// [`measure`] for columns of 2 bytes.
+#[inline(never)]
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+fn measure_narrow(
+    line: (&[u32], &[u8], usize),
+    memory: &mut Memory,
+    position: &mut usize,
+    longest: &mut __m256i,
+) {
+    measure(line, memory, position, longest, |above, quad| {
+        let left = load256_bytes(chunk(above, ABOVE - 2 + 4 * quad));
+        let near = _mm256_or_si256(left, load256_bytes(chunk(above, ABOVE + 2 + 4 * quad)));
+        let near = _mm256_or_si256(near, _mm256_srli_epi32::<16>(near));
+        _mm256_and_si256(near, _mm256_set1_epi32(0xFFFF))
+    });
 }
 
 /// Fetches the bits of the samples of a line, 8 columns at a time.
@@ -272,13 +296,13 @@ fn fetch(
 }
 
 #[target_feature(enable = "avx2")]
-fn twice(lanes: __m128i) -> __m256i {
+pub(super) fn twice(lanes: __m128i) -> __m256i {
     _mm256_broadcastsi128_si256(lanes)
 }
 
 /// `N` items from `at` on.
 #[inline(always)]
-fn chunk<T, const N: usize>(items: &[T], at: usize) -> &[T; N] {
+pub(super) fn chunk<T, const N: usize>(items: &[T], at: usize) -> &[T; N] {
     items[at..].first_chunk().expect("rows have room behind them")
 }
 
@@ -288,37 +312,37 @@ fn load64(from: &[u8; 8]) -> __m128i {
 }
 
 #[target_feature(enable = "avx2")]
-fn load128(from: &[u32; 4]) -> __m128i {
+pub(super) fn load128(from: &[u32; 4]) -> __m128i {
     // SAFETY: 16 bytes can be read, at any alignment.
     unsafe { _mm_loadu_si128(from.as_ptr().cast()) }
 }
 
 #[target_feature(enable = "avx2")]
-fn load128_bytes(from: &[u8; 16]) -> __m128i {
+pub(super) fn load128_bytes(from: &[u8; 16]) -> __m128i {
     // SAFETY: 16 bytes can be read, at any alignment.
     unsafe { _mm_loadu_si128(from.as_ptr().cast()) }
 }
 
 #[target_feature(enable = "avx2")]
-fn load256(from: &[u32; 8]) -> __m256i {
+pub(super) fn load256(from: &[u32; 8]) -> __m256i {
     // SAFETY: 32 bytes can be read, at any alignment.
     unsafe { _mm256_loadu_si256(from.as_ptr().cast()) }
 }
 
 #[target_feature(enable = "avx2")]
-fn load256_bytes(from: &[u8; 32]) -> __m256i {
+pub(super) fn load256_bytes(from: &[u8; 32]) -> __m256i {
     // SAFETY: 32 bytes can be read, at any alignment.
     unsafe { _mm256_loadu_si256(from.as_ptr().cast()) }
 }
 
 #[target_feature(enable = "avx2")]
-fn store128(to: &mut [u32; 4], lanes: __m128i) {
+pub(super) fn store128(to: &mut [u32; 4], lanes: __m128i) {
     // SAFETY: 16 bytes can be written, at any alignment.
     unsafe { _mm_storeu_si128(to.as_mut_ptr().cast(), lanes) }
 }
 
 #[target_feature(enable = "avx2")]
-fn store128_bytes(to: &mut [u8; 16], lanes: __m128i) {
+pub(super) fn store128_bytes(to: &mut [u8; 16], lanes: __m128i) {
     // SAFETY: 16 bytes can be written, at any alignment.
     unsafe { _mm_storeu_si128(to.as_mut_ptr().cast(), lanes) }
 }

@@ -7,6 +7,8 @@
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
+mod avx2_wide;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 mod scalar;
 
@@ -34,20 +36,28 @@ impl Level {
 
     /// All levels of this processor, each above the one before.
     pub(super) fn all() -> Vec<Self> {
-        let mut levels = vec![Self::Scalar];
-        #[cfg(target_arch = "x86_64")]
-        {
-            macro_rules! has {
-                ($($feature:tt)*) => { $(is_x86_feature_detected!($feature))&&* };
-            }
-            if has!("avx2" "bmi1" "bmi2" "lzcnt" "popcnt") {
-                levels.push(Self::Avx2);
-                if has!("avx512f" "avx512bw" "avx512cd" "avx512dq" "avx512vl" "avx512vbmi") {
-                    levels.push(Self::Avx512);
-                }
-            }
-        }
+        let mut levels = Self::kernels();
+        levels.insert(0, Self::Scalar);
         levels
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn kernels() -> Vec<Self> {
+        vec![]
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn kernels() -> Vec<Self> {
+        macro_rules! has {
+            ($($feature:tt)*) => { $(is_x86_feature_detected!($feature))&&* };
+        }
+        if !has!("avx2" "bmi1" "bmi2" "lzcnt" "popcnt") {
+            return vec![];
+        }
+        if !has!("avx512f" "avx512bw" "avx512cd" "avx512dq" "avx512vl" "avx512vbmi") {
+            return vec![Self::Avx2];
+        }
+        vec![Self::Avx2, Self::Avx512]
     }
 }
 
@@ -55,6 +65,7 @@ impl Level {
 pub(super) struct Packing<'a> {
     pub(super) lane: &'a Lane,
     pub(super) mag_sgn: &'a mut MagSgn,
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only kernels need it"))]
     pub(super) memory: &'a mut Memory,
     /// Rows of `ceil(width / 2)` words.
     pub(super) out: &'a mut [u32],
@@ -71,14 +82,27 @@ pub(super) struct Packing<'a> {
 /// Bits of a sample that fit all kernels.
 pub(super) const MOST_BITS: u32 = 15;
 
+/// A block whose samples become coefficients of 32 bits.
+pub(super) struct Wide<'a> {
+    pub(super) lane: &'a Lane,
+    pub(super) mag_sgn: &'a mut MagSgn,
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only kernels need it"))]
+    pub(super) memory: &'a mut Memory,
+    pub(super) shape: Shape,
+    /// Bits of a sample, sign included, 1 to 31.
+    pub(super) most_bits: u32,
+    /// The bit-plane of the clean-up pass.
+    pub(super) plane: u32,
+}
+
 /// What a kernel keeps of a line. Not cleared between blocks: it clears what it reads.
-#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "the scalar twin needs no memory"))]
+#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only kernels need it"))]
 pub(super) struct Memory {
     /// Of each quad: bits of its samples, and 16 bits of what the serial half tells, from bit 8 on.
     quads: [u32; 512],
     /// Of each quad: where its first bit is.
     positions: [u32; 512],
-    /// Of each column of the row above: 2 m - 1, or 0; from byte [`ABOVE`] on, 2 bytes each.
+    /// Of each column of the row above: 2 m - 1, or 0; from byte [`ABOVE`] on, 2 or 4 bytes each.
     above: [u8; ABOVE_BYTES],
     /// Two rows, for those that have no room where they belong.
     spare: [[u32; 512]; 2],
@@ -86,7 +110,7 @@ pub(super) struct Memory {
 
 /// Bytes before the row above, and as many after it twice over may be read.
 const ABOVE: usize = 64;
-const ABOVE_BYTES: usize = 3 * ABOVE + 2 * 1024;
+const ABOVE_BYTES: usize = 3 * ABOVE + 4 * 1024;
 
 impl Memory {
     pub(super) fn new() -> Self {
@@ -132,6 +156,19 @@ pub(super) fn pack<const N: usize>(level: Level, blocks: [Packing<'_>; N]) -> [b
         #[cfg(target_arch = "x86_64")]
         // SAFETY: both levels have what the function is compiled for.
         Level::Avx2 | Level::Avx512 => unsafe { avx2::pack(blocks) },
+    }
+}
+
+/// The parallel half for any block: coefficients in half units and in the middle of what they leave open, bit 31 the
+/// sign, in rows of whole quads, `2 * shape.stride` apart. `false` as [`pack`] has it.
+pub(super) fn coefficients(level: Level, block: Wide<'_>, out: &mut [u32]) -> bool {
+    match level {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: both levels have what the function is compiled for.
+        Level::Avx2 | Level::Avx512 if block.most_bits <= avx2_wide::MOST_BITS => unsafe {
+            avx2_wide::coefficients(block, out)
+        },
+        _ => scalar::coefficients(block, out),
     }
 }
 
