@@ -25,7 +25,7 @@ use refinement::{Bits, Refined};
 /// Blocks whose serial halves may be decoded side by side.
 pub(super) const LANES: usize = 4;
 
-/// Working memory, about 250 kB.
+/// Working memory, about 280 kB.
 pub(super) struct Scratch {
     level: Level,
     lanes: Box<[Lane; LANES]>,
