@@ -196,3 +196,13 @@ fn compressed_data_and_coefficients_count() {
         assert!(named.iter().any(|what| what.contains(part)), "{part}: {named:?}");
     }
 }
+
+/// Found by flipping bits of p0_11: each of 16 256 cells looked at each of 65 025 tiles, which took minutes.
+#[test]
+fn tiles_and_cells_do_not_multiply() {
+    let strip = Codestream { image: (65_025 * 128, 1), tile: (128, 1), ..Codestream::default() };
+    let start = std::time::Instant::now();
+    strip.decode(&Limits::default(), None).unwrap();
+    // About a second; more on a busy machine.
+    assert!(start.elapsed().as_secs() < 40, "{:?}", start.elapsed());
+}

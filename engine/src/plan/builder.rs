@@ -213,10 +213,12 @@ fn cells_of_side(
     let regions = cell_regions(grid, request.region, side);
     Limits::check("cells of the output", regions.len() as u64, u64::from(u32::MAX))?;
     let mut cells = Vec::new();
+    // Tiles and cells may be many: none of them looks at all of the others.
+    let place = |tile: u32| work.binary_search_by_key(&tile, |work| work.tile.index).ok();
     for region in regions {
-        let reach = reach(header, request, region);
+        let tiles = covered_tiles(header, reach(header, request, region));
         let cell = CellBuilder::new(header, grid, request, region, plan, limits)
-            .build(work.iter().filter(|work| work.tile.rect.meets(reach)))?;
+            .build(tiles.filter_map(|tile| work.get(place(tile)?)))?;
         if !cell.planes.is_empty() {
             cells.push(cell);
         }
