@@ -66,7 +66,15 @@ impl Image {
     /// # Errors
     /// Broken or unsupported headers, or a picture larger than `limits`.
     pub fn open(bins: &dyn DataBins, limits: &Limits) -> Result<Option<Self>> {
-        let codestream = 0;
+        Self::open_codestream(bins, 0, limits)
+    }
+
+    /// Opens one of several codestreams of a JPX file, by its number in file order, with the boxes that hold for it
+    /// ([`Container::of_codestream`]): `Ok(None)` as for [`Self::open`], and also if there is no such codestream.
+    ///
+    /// # Errors
+    /// As for [`Self::open`].
+    pub fn open_codestream(bins: &dyn DataBins, codestream: u32, limits: &Limits) -> Result<Option<Self>> {
         let whole = |id| Ok::<_, crate::Error>(bins.bin(codestream, id)?.filter(|bin| bin.complete));
         let Some(main) = whole(DataBinId::MainHeader)? else { return Ok(None) };
         if whole(DataBinId::Metadata(0))?.is_none() {
@@ -74,7 +82,7 @@ impl Image {
         }
         let header = MainHeader::parse(&main.bytes, limits)?;
         let metadata = |number| Some(bins.bin(codestream, DataBinId::Metadata(number)).ok()??.bytes);
-        let container = Container::from_metadata(&metadata);
+        let container = Container::from_metadata(&metadata).of_codestream(codestream);
         let rendering = container.rendering(&header.size);
         Ok(Some(Self {
             header: Arc::new(header),
@@ -83,6 +91,12 @@ impl Image {
             codestream,
             limits: limits.clone(),
         }))
+    }
+
+    /// Which codestream of the file it is.
+    #[must_use]
+    pub fn codestream(&self) -> u32 {
+        self.codestream
     }
 
     /// The codestream's main header.

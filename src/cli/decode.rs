@@ -20,6 +20,9 @@ pub(crate) struct Arguments {
     /// Where to; the ending chooses the format: .png .ppm .pgm .pgx .i32
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
+    /// Codestream of a file that has several (JPX), counted from 0
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    codestream: u32,
     /// Resolution levels to discard: 1/2^N of full size
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=32))]
     reduce: u32,
@@ -62,7 +65,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         },
         ..DecodeRequest::default()
     };
-    let opened = arguments.target.open(&arguments.connection, &arguments.limits.into())?;
+    let opened =
+        arguments.target.open(&arguments.connection, arguments.codestream, &arguments.limits.into())?;
     // What the headers rule out is refused before data is fetched or a GPU is looked for.
     match arguments.space {
         Space::Rendered => opened.image().rendered_size(&request).map(drop)?,

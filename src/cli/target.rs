@@ -66,20 +66,33 @@ impl Target {
         }
     }
 
-    /// Opens the file, or connects and fetches the headers.
-    pub(crate) fn open(&self, connection: &ConnectionArguments, limits: &Limits) -> Result<Opened, Failure> {
+    /// Opens the file, or connects and fetches the headers, at the codestream of this number.
+    pub(crate) fn open(
+        &self,
+        connection: &ConnectionArguments,
+        codestream: u32,
+        limits: &Limits,
+    ) -> Result<Opened, Failure> {
         match self {
-            Self::File(path) => {
-                open_file(path, limits).map_err(|failure| format!("{}: {failure}", path.display()).into())
+            Self::File(path) => open_file(path, codestream, limits)
+                .map_err(|failure| format!("{}: {failure}", path.display()).into()),
+            Self::Remote(_) if codestream > 0 => {
+                Err("--codestream works on files: of a picture on a server, the first codestream is fetched"
+                    .into())
             }
             Self::Remote(url) => Ok(Opened::Remote(Remote::connect(url, connection, limits)?)),
         }
     }
 }
 
-fn open_file(path: &Path, limits: &Limits) -> Result<Opened, Failure> {
+fn open_file(path: &Path, codestream: u32, limits: &Limits) -> Result<Opened, Failure> {
     let file = Box::new(IndexedFile::open(FileSource::open(path)?, limits)?);
-    let image = Image::open(&*file, limits)?.ok_or("the file ends before its headers do")?;
+    let count = file.codestream_count();
+    if codestream >= count {
+        return Err(format!("there is no codestream {codestream}: it has {count}, counted from 0").into());
+    }
+    let image = Image::open_codestream(&*file, codestream, limits)?;
+    let image = image.ok_or("the file ends before its headers do")?;
     Ok(Opened::File { file, image })
 }
 

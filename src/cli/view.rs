@@ -19,7 +19,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err("there is no display to open a window on".into());
     }
     let name = arguments.target.name();
-    match arguments.target.open(&arguments.connection, &Limits::default())? {
+    match arguments.target.open(&arguments.connection, 0, &Limits::default())? {
         Opened::File { file, .. } => Ok(viewer::run(Source {
             name,
             bins: Arc::new(*file),

@@ -41,9 +41,6 @@ impl Executors {
 impl Opened {
     /// Opens codestream number `codestream` of a file. DICOM files are opened at the first codestream in them.
     pub(super) fn new(path: &Path, codestream: u32) -> Result<Self, String> {
-        if codestream > 0 {
-            return Err("only the first codestream of a file can be decoded".to_owned());
-        }
         let mut bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
         if bytes.get(128..132) == Some(b"DICM") {
             // SOC and SIZ (T.800 A.4.1, A.5.1).
@@ -52,7 +49,7 @@ impl Opened {
         }
         let limits = Limits::default();
         let file = IndexedFile::open(bytes, &limits).map_err(|error| error.to_string())?;
-        let image = Image::open(&file, &limits).map_err(|error| error.to_string())?;
+        let image = Image::open_codestream(&file, codestream, &limits).map_err(|error| error.to_string())?;
         Ok(Self { file, image: image.ok_or("its headers are not all there")? })
     }
 

@@ -1,7 +1,7 @@
 //! The channels of a picture: component mapping and palette (T.800 I.5.3.4, I.5.3.5), and which of them are the
 //! colours and which the opacity (I.5.3.6).
 
-use super::{ChannelKind, Container, ContainerKind, Palette, RenderChannel};
+use super::{ChannelKind, Container, ContainerKind, LayerOpacity, Palette, RenderChannel};
 use crate::codestream::header::{ComponentSize, ImageSize};
 use crate::error::ContainerError;
 
@@ -99,10 +99,20 @@ impl Container {
     ) -> Result<Assignment, ContainerError> {
         let Some(definitions) = &self.channel_definitions else {
             let guess = self.kind == ContainerKind::Codestream && matches!(channels, 2 | 4);
-            let colours = if guess { channels - 1 } else { channels };
+            let last = match self.opacity {
+                Some(LayerOpacity::LastChannel) => Some(false),
+                Some(LayerOpacity::LastChannelPremultiplied) => Some(true),
+                Some(LayerOpacity::ChromaKey) => {
+                    notes.push("its transparent colour is shown as it is".into());
+                    None
+                }
+                None => guess.then_some(false),
+            };
+            let last = last.filter(|_| channels > 1);
+            let colours = channels - usize::from(last.is_some());
             return Ok(Assignment {
                 colours: (0..colours).collect(),
-                alpha: guess.then_some((channels - 1, false)),
+                alpha: last.map(|premultiplied| (channels - 1, premultiplied)),
             });
         };
         let mut by_colour = [None; 4];

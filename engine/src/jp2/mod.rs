@@ -9,8 +9,11 @@ pub mod colour;
 mod colour_space;
 mod conversion;
 mod enumerated;
+pub mod fragments;
+pub mod header_section;
 mod icc;
 pub mod image_header;
+pub mod metadata;
 mod packing;
 pub mod palette;
 pub mod placeholder;
@@ -23,13 +26,17 @@ pub use channel_definition::{ChannelDefinition, ChannelKind};
 pub use cie_lab::CieLab;
 pub use colour::{ColourMethod, ColourSpecification, EnumeratedColourSpace};
 pub use colour_space::RenderColour;
+pub use fragments::{Fragment, FragmentTable};
+pub use header_section::{HeaderSection, LayerOpacity};
 pub use image_header::{BitDepth, ImageHeader};
+pub use metadata::{Entity, Metadata};
 pub use palette::{ComponentMapping, Palette};
 pub use placeholder::Placeholder;
 pub use rendering::{Alpha, RenderChannel, Rendering};
 pub use resolution::{GridResolution, Resolutions};
 
 use crate::error::ContainerError;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// The boxes of a file that matter to a decoder, and where its codestreams lie.
@@ -46,8 +53,17 @@ pub struct Container {
     pub compatible: Vec<[u8; 4]>,
     /// The boxes in file order, at most [`Container::MAX_BOXES`] of them; empty for a bare codestream.
     pub boxes: Vec<BoxInfo>,
-    /// Byte ranges of the codestreams, contents of the 'jp2c' boxes, cut to the file's length.
+    /// Byte ranges of the codestreams, contents of the 'jp2c' boxes, cut to the file's length; of one that lies in
+    /// fragments, that of the contents of its 'ftbl' box.
     pub codestreams: Vec<Range<u64>>,
+    /// Fragment tables of the codestreams that have one, by their numbers.
+    pub fragment_tables: BTreeMap<u32, FragmentTable>,
+    /// Headers of single codestreams in order ('jpch' boxes, JPX).
+    pub codestream_headers: Vec<HeaderSection>,
+    /// Headers of compositing layers in order ('jplh' boxes, JPX).
+    pub layer_headers: Vec<HeaderSection>,
+    /// What the file says about its pictures, in its order.
+    pub metadata: Vec<Metadata>,
     /// Boxes that are elsewhere (JPIP metadata-bins only).
     pub placeholders: Vec<Placeholder>,
     /// Image Header box.
@@ -62,6 +78,8 @@ pub struct Container {
     pub component_mapping: Option<Vec<ComponentMapping>>,
     /// Channel Definition box.
     pub channel_definitions: Option<Vec<ChannelDefinition>>,
+    /// How the layer tells its opacity without a Channel Definition box (JPX).
+    pub opacity: Option<LayerOpacity>,
     /// Resolution box.
     pub resolution: Resolutions,
     /// Palette, component mapping and channel definition boxes that could not be read: the picture
@@ -69,6 +87,8 @@ pub struct Container {
     pub defects: Vec<ContainerError>,
     /// What was wrong but could be passed over, in words.
     pub warnings: Vec<String>,
+    /// What the picture is, if that is not supported.
+    pub(crate) not_rendered: Option<String>,
 }
 
 /// Kinds of files.

@@ -1,14 +1,12 @@
 //! Walks the boxes of a file or of metadata-bins and fills a [`Container`] (T.800 I.4 to I.7).
 
 use super::boxes::{BoxBody, BoxHeader, BoxInfo, View, kind_name};
-use super::{
-    ChannelDefinition, ColourSpecification, ComponentMapping, Container, ContainerKind, GridResolution,
-    ImageHeader, Palette, Placeholder, image_header,
-};
+use super::{Container, ContainerKind, FragmentTable, HeaderSection, Metadata, Placeholder, metadata};
 use crate::error::{ContainerError, Result};
 use crate::source::ByteSource;
 use std::borrow::Cow;
 use std::io;
+use std::ops::Range;
 
 impl Container {
     /// Boxes that are listed; a file may hold more, which are then only looked at.
@@ -71,6 +69,7 @@ impl Container {
         let mut container = reader.finish();
         // Ranges inside a metadata-bin are of no use: the codestream is in other bins.
         container.codestreams.clear();
+        container.fragment_tables.clear();
         container
     }
 }
@@ -90,8 +89,15 @@ const MAX_SEARCH: u64 = 64 << 20;
 /// Warnings that are kept.
 const MAX_WARNINGS: usize = 64;
 
+/// Codestream and layer headers that are kept of each kind.
+const MAX_SECTIONS: usize = 4096;
+
 struct Reader<'a> {
     container: Container,
+    /// What 'jp2h' holds.
+    defaults: HeaderSection,
+    /// Bytes of metadata that are kept.
+    metadata_bytes: u64,
     bin: &'a dyn Fn(u64) -> Option<Cow<'a, [u8]>>,
     boxes: usize,
     warnings_dropped: usize,
@@ -101,14 +107,31 @@ struct Reader<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Top,
-    Jp2Header,
-    Resolution,
+    /// In a header: beside other header boxes, or in one of their superboxes.
+    Header(Section),
+    FragmentTable,
+    Association,
     Elsewhere,
+}
+
+/// Which header: of the codestreams' and layers', the one that was met last.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Section {
+    Defaults,
+    Codestream,
+    Layer,
 }
 
 impl<'a> Reader<'a> {
     fn new(bin: &'a dyn Fn(u64) -> Option<Cow<'a, [u8]>>) -> Self {
-        Self { container: Container::default(), bin, boxes: 0, warnings_dropped: 0 }
+        Self {
+            container: Container::default(),
+            defaults: HeaderSection::default(),
+            metadata_bytes: 0,
+            bin,
+            boxes: 0,
+            warnings_dropped: 0,
+        }
     }
 
     fn warn(&mut self, warning: impl Into<String>) {
@@ -123,8 +146,29 @@ impl<'a> Reader<'a> {
         if self.warnings_dropped > 0 {
             self.container.warnings.push(format!("and {} more", self.warnings_dropped));
         }
-        self.container.kind = kind_of(&self.container);
-        self.container
+        let HeaderSection {
+            image_header,
+            bits_per_component,
+            colour,
+            palette,
+            component_mapping,
+            channel_definitions,
+            resolution,
+            defects,
+            ..
+        } = self.defaults;
+        Container {
+            kind: kind_of(&self.container),
+            image_header,
+            bits_per_component,
+            colour,
+            palette,
+            component_mapping,
+            channel_definitions,
+            resolution,
+            defects,
+            ..self.container
+        }
     }
 
     fn top_level(&mut self, view: View<'_>) -> io::Result<()> {
@@ -198,11 +242,11 @@ impl<'a> Reader<'a> {
         depth: u32,
     ) -> io::Result<Vec<BoxInfo>> {
         let contents = header.contents().min(end);
+        if header.kind == *b"asoc" {
+            return self.association(view, contents, end, depth);
+        }
         if let Some(inside) = superbox(header.kind, place) {
-            if inside == Place::Jp2Header && self.container.image_header.is_some() {
-                self.warn(format!("'jp2h' box at byte {}: a second one is passed over", header.offset));
-                return self.children(view, contents, end, Place::Elsewhere, depth);
-            }
+            let inside = self.enter(header, place, inside);
             return self.children(view, contents, end, inside, depth);
         }
         if header.kind == *b"jp2c" && place == Place::Top {
@@ -211,6 +255,10 @@ impl<'a> Reader<'a> {
         }
         if header.kind == Placeholder::KIND {
             return self.placeholder(view, header, end, place, depth);
+        }
+        if Metadata::is(header.kind) {
+            self.metadata(view, header, contents..end, place)?;
+            return Ok(Vec::new());
         }
         if !is_read(header.kind, place) {
             return Ok(Vec::new());
@@ -226,13 +274,87 @@ impl<'a> Reader<'a> {
         }
         let bytes = view.bytes(contents, end - contents)?;
         let body = BoxBody::new(header.kind, header.offset, &bytes);
-        if let Err(error) = self.contents(header.kind, body) {
+        if let Err(error) = self.contents(header, contents..end, place, body) {
             self.warn(error.to_string());
-            if matches!(&header.kind, b"pclr" | b"cmap" | b"cdef") && self.container.defects.len() < 8 {
-                self.container.defects.push(error);
-            }
         }
         Ok(Vec::new())
+    }
+
+    /// Starts the header that a superbox stands for; gives the place of what is inside.
+    fn enter(&mut self, header: BoxHeader, place: Place, inside: Place) -> Place {
+        if place != Place::Top {
+            return inside;
+        }
+        let sections = match inside {
+            Place::Header(Section::Defaults) if self.defaults.image_header.is_some() => {
+                self.warn(format!("'jp2h' box at byte {}: a second one is passed over", header.offset));
+                return Place::Elsewhere;
+            }
+            Place::Header(Section::Codestream) => &mut self.container.codestream_headers,
+            Place::Header(Section::Layer) => &mut self.container.layer_headers,
+            _ => return inside,
+        };
+        if sections.len() >= MAX_SECTIONS {
+            self.warn(format!(
+                "'{}' box at byte {}: only the first {MAX_SECTIONS} are read",
+                kind_name(header.kind),
+                header.offset
+            ));
+            return Place::Elsewhere;
+        }
+        sections.push(HeaderSection::default());
+        inside
+    }
+
+    fn section(&mut self, section: Section) -> Option<&mut HeaderSection> {
+        match section {
+            Section::Defaults => Some(&mut self.defaults),
+            Section::Codestream => self.container.codestream_headers.last_mut(),
+            Section::Layer => self.container.layer_headers.last_mut(),
+        }
+    }
+
+    /// The metadata inside an association becomes one entry.
+    fn association(&mut self, view: View<'_>, start: u64, end: u64, depth: u32) -> io::Result<Vec<BoxInfo>> {
+        let before = std::mem::take(&mut self.container.metadata);
+        let children = self.children(view, start, end, Place::Association, depth)?;
+        let inside = std::mem::replace(&mut self.container.metadata, before);
+        self.container.metadata.push(Metadata::Association(inside));
+        Ok(children)
+    }
+
+    fn metadata(
+        &mut self,
+        view: View<'_>,
+        header: BoxHeader,
+        contents: Range<u64>,
+        place: Place,
+    ) -> io::Result<()> {
+        let length = contents.end - contents.start;
+        // What an entry itself takes, so that many small ones are bounded as well.
+        let cost = length.saturating_add(std::mem::size_of::<Metadata>() as u64);
+        let total = self.metadata_bytes.saturating_add(cost);
+        if total > Metadata::MAX_BYTES {
+            // Such entries are as few as the boxes that are listed.
+            if self.boxes < Container::MAX_BOXES {
+                let (kind, offset) = (header.kind, contents.start);
+                self.container.metadata.push(Metadata::TooLong { kind, offset, length });
+            }
+            return Ok(());
+        }
+        self.metadata_bytes = total;
+        let bytes = view.bytes(contents.start, length)?;
+        if let (b"lbl ", Place::Header(section)) = (&header.kind, place) {
+            if let Some(section) = self.section(section) {
+                section.label = Some(metadata::text(&bytes));
+            }
+            return Ok(());
+        }
+        match Metadata::parse(header.kind, BoxBody::new(header.kind, header.offset, &bytes)) {
+            Ok(found) => self.container.metadata.push(found),
+            Err(error) => self.warn(error.to_string()),
+        }
+        Ok(())
     }
 
     fn children(
@@ -283,59 +405,51 @@ impl<'a> Reader<'a> {
         self.one_box(View { len, read_at: &read_at }, original, len, place, depth + 1)
     }
 
-    fn contents(&mut self, kind: [u8; 4], mut body: BoxBody<'_>) -> Result<(), ContainerError> {
-        let container = &mut self.container;
-        match &kind {
-            b"ftyp" => {
-                container.brand = Some(body.array()?);
+    fn contents(
+        &mut self,
+        header: BoxHeader,
+        contents: Range<u64>,
+        place: Place,
+        mut body: BoxBody<'_>,
+    ) -> Result<(), ContainerError> {
+        match (&header.kind, place) {
+            (b"ftyp", _) => {
+                self.container.brand = Some(body.array()?);
                 let _minor_version = body.u32()?;
-                while body.rest().len() >= 4 && container.compatible.len() < 64 {
-                    container.compatible.push(body.array()?);
+                while body.rest().len() >= 4 && self.container.compatible.len() < 64 {
+                    self.container.compatible.push(body.array()?);
                 }
             }
-            b"ihdr" => first(&mut container.image_header, &body, ImageHeader::parse)?,
-            b"bpcc" => first(&mut container.bits_per_component, &body, |body| {
-                image_header::parse_bits_per_component(&body)
-            })?,
-            b"colr" => {
-                if container.colour.len() >= 64 {
-                    return Err(body.error("more than 64 colour specifications"));
-                }
-                container.colour.push(ColourSpecification::parse(body)?);
+            (b"flst", _) => {
+                let table = FragmentTable::parse(body)?;
+                let number = self.container.codestreams.len() as u32;
+                self.container.codestreams.push(contents);
+                self.container.fragment_tables.insert(number, table);
             }
-            b"pclr" => first(&mut container.palette, &body, Palette::parse)?,
-            b"cmap" => first(&mut container.component_mapping, &body, ComponentMapping::parse_all)?,
-            b"cdef" => first(&mut container.channel_definitions, &body, ChannelDefinition::parse_all)?,
-            b"resc" => first(&mut container.resolution.capture, &body, GridResolution::parse)?,
-            b"resd" => first(&mut container.resolution.display, &body, GridResolution::parse)?,
+            (kind, Place::Header(section)) => {
+                if let Some(section) = self.section(section) {
+                    section.take(*kind, body)?;
+                }
+            }
             _ => {}
         }
         Ok(())
     }
 }
 
-/// Fills `slot` unless it is filled: the first box of a kind counts.
-fn first<T>(
-    slot: &mut Option<T>,
-    body: &BoxBody<'_>,
-    parse: impl FnOnce(BoxBody<'_>) -> Result<T, ContainerError>,
-) -> Result<(), ContainerError> {
-    if slot.is_none() {
-        *slot = Some(parse(body.again())?);
-    }
-    Ok(())
-}
-
 /// What the boxes inside a superbox are to be taken for; `None` if it is not a known superbox.
 fn superbox(kind: [u8; 4], place: Place) -> Option<Place> {
     match (&kind, place) {
-        (b"jp2h", Place::Top) => Some(Place::Jp2Header),
-        (b"res ", Place::Jp2Header) => Some(Place::Resolution),
+        (b"jp2h", Place::Top) => Some(Place::Header(Section::Defaults)),
+        // T.801 Annex M.
+        (b"jpch", Place::Top) => Some(Place::Header(Section::Codestream)),
+        (b"jplh", Place::Top) => Some(Place::Header(Section::Layer)),
+        (b"ftbl", Place::Top) => Some(Place::FragmentTable),
+        (b"res " | b"cgrp", Place::Header(_)) => Some(place),
         // T.800 I.7.3 and T.801 Annex M.
-        (
-            b"jp2h" | b"res " | b"uinf" | b"asoc" | b"jpch" | b"jplh" | b"cgrp" | b"ftbl" | b"comp" | b"drep",
-            _,
-        ) => Some(Place::Elsewhere),
+        (b"jp2h" | b"res " | b"uinf" | b"jpch" | b"jplh" | b"cgrp" | b"ftbl" | b"comp" | b"drep", _) => {
+            Some(Place::Elsewhere)
+        }
         _ => None,
     }
 }
@@ -344,11 +458,9 @@ fn superbox(kind: [u8; 4], place: Place) -> Option<Place> {
 fn is_read(kind: [u8; 4], place: Place) -> bool {
     match place {
         Place::Top => kind == *b"ftyp",
-        Place::Jp2Header => {
-            matches!(&kind, b"ihdr" | b"bpcc" | b"colr" | b"pclr" | b"cmap" | b"cdef")
-        }
-        Place::Resolution => matches!(&kind, b"resc" | b"resd"),
-        Place::Elsewhere => false,
+        Place::Header(_) => HeaderSection::holds(kind),
+        Place::FragmentTable => kind == *b"flst",
+        Place::Association | Place::Elsewhere => false,
     }
 }
 

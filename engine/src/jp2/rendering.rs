@@ -82,7 +82,14 @@ impl Container {
         if let Some(defect) = self.defects.first() {
             return Err(defect.clone().into());
         }
+        if let Some(what) = &self.not_rendered {
+            let feature = format!("rendering {what} (the components of each can be decoded as they are)");
+            return Err(CodestreamError::Unsupported { feature }.into());
+        }
         let mut notes = Vec::new();
+        if self.boxes.iter().any(|found| found.kind == *b"comp") {
+            notes.push("the file tells how to compose its layers: one is shown alone".into());
+        }
         let (channels, tables) = self.channels(size, &mut notes)?;
         let Assignment { mut colours, alpha } = self.assign(channels.len(), &mut notes)?;
         let mut space = self.colour_space(colours.len(), &mut notes)?;

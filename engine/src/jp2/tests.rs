@@ -320,3 +320,111 @@ fn registration_moves_channels_against_the_finest() {
     assert_eq!(offsets(0), [(0.0, 0.0), (-0.25, -0.25), (-0.25, 0.0)]);
     assert_eq!(offsets(2), [(0.0, 0.0), (-0.0625, -0.0625), (-0.0625, 0.0)]);
 }
+
+/// A JPX file: defaults for grey, two codestreams, of which the second has headers of its own.
+fn jpx(more: &[Vec<u8>]) -> Vec<u8> {
+    let defaults = boxed(b"jp2h", &[ihdr(1), enumerated(17)].concat());
+    [START, &defaults, &boxed(b"jp2c", CODESTREAM), &more.concat(), &boxed(b"jp2c", CODESTREAM)].concat()
+}
+
+#[test]
+fn codestreams_and_layers_have_headers_of_their_own_and_defaults() {
+    let label = boxed(b"lbl ", b"second");
+    let palette = boxed(b"pclr", &[0, 1, 3, 7, 7, 7, 5, 6, 7]);
+    let cmap = boxed(b"cmap", &[0, 0, 1, 2, 0, 0, 1, 1, 0, 0, 1, 0]);
+    let group = boxed(b"cgrp", &enumerated(16));
+    let cdef = boxed(
+        b"cdef",
+        &[&3_u16.to_be_bytes()[..], &[0, 0, 0, 0, 0, 3, 0, 1, 0, 0, 0, 2, 0, 2, 0, 0, 0, 1]].concat(),
+    );
+    let container = read(&jpx(&[
+        boxed(b"jpch", b""),
+        boxed(b"jpch", &[label, palette, cmap].concat()),
+        boxed(b"jplh", &boxed(b"creg", &[0, 1, 0, 1, 0, 1, 1, 1, 0, 0])),
+        boxed(b"jplh", &boxed(b"creg", &[0, 1, 0, 1, 0, 0, 1, 1, 0, 0])),
+    ]))
+    .unwrap();
+    assert_eq!((container.codestreams.len(), container.warnings.len()), (2, 0));
+    assert_eq!(container.codestream_headers[1].label.as_deref(), Some("second"));
+    assert_eq!(container.layer_headers[0].codestreams, [1]);
+    let first = container.of_codestream(0).rendering(&size(&[PLAIN])).unwrap();
+    assert_eq!((first.colour, components_of(&first)), (RenderColour::Grey, vec![0]));
+    // Grey, as the defaults say: of the palette the column that is mapped first.
+    let second = container.of_codestream(1).rendering(&size(&[PLAIN])).unwrap();
+    assert_eq!((second.colour, second.colours[0].palette_column), (RenderColour::Grey, Some(2)));
+
+    let container = read(&jpx(&[
+        boxed(b"jpch", b""),
+        boxed(b"jplh", b""),
+        boxed(b"jpch", &ihdr(3)),
+        boxed(b"jplh", &[group, cdef].concat()),
+    ]))
+    .unwrap();
+    let second = container.of_codestream(1).rendering(&size(&[PLAIN; 3])).unwrap();
+    assert_eq!((second.colour, components_of(&second)), (RenderColour::Rgb, vec![2, 1, 0]));
+    assert_eq!(container.of_codestream(0).rendering(&size(&[PLAIN; 3])).unwrap().colour, RenderColour::Grey);
+    assert_eq!(container.of_codestream(9).colour, container.colour);
+}
+
+#[test]
+fn a_layer_may_have_opacity_in_its_last_channel_but_not_several_codestreams() {
+    let layer = |boxes: &[u8]| {
+        let colour = boxed(b"cgrp", &enumerated(16));
+        read(&jpx(&[boxed(b"jplh", &[&colour, boxes].concat())])).unwrap().of_codestream(0)
+    };
+    let alpha = |kind: u8, channels: usize| {
+        let rendering = layer(&boxed(b"opct", &[kind])).rendering(&size(&vec![PLAIN; channels])).unwrap();
+        rendering.alpha.map(|alpha| (alpha.channel.component, alpha.premultiplied))
+    };
+    assert_eq!(alpha(0, 4), Some((3, false)));
+    assert_eq!(alpha(1, 4), Some((3, true)));
+    assert_eq!(alpha(2, 3), None);
+    let registered = boxed(b"creg", &[0, 1, 0, 1, 0, 0, 1, 1, 0, 0, 0, 1, 2, 2, 0, 0]);
+    let error = layer(&registered).rendering(&size(&[PLAIN; 3])).unwrap_err().to_string();
+    assert!(error.contains("rendering compositing layer 0, made of 2 codestreams"), "{error}");
+}
+
+#[test]
+fn fragments_make_a_codestream() {
+    let entry = |offset: u64, length: u32, file: u16| {
+        [&offset.to_be_bytes()[..], &length.to_be_bytes(), &file.to_be_bytes()].concat()
+    };
+    let table = |entries: &[Vec<u8>]| {
+        let count = (entries.len() as u16).to_be_bytes();
+        boxed(b"ftbl", &boxed(b"flst", &[&count[..], &entries.concat()].concat()))
+    };
+    let container = read(&jpx(&[table(&[entry(90, 3, 0), entry(85, 4, 0)])])).unwrap();
+    assert_eq!((container.codestreams.len(), container.warnings.len()), (3, 0));
+    let found = &container.fragment_tables[&1];
+    assert_eq!(found.ranges(1000), Ok(vec![90..93, 85..89]));
+    assert_eq!(found.ranges(91), Ok(vec![90..91]));
+    let twice = read(&jpx(&[table(&[entry(0, 60, 0), entry(9, 60, 0)])])).unwrap();
+    assert!(twice.fragment_tables[&1].ranges(100).unwrap_err().contains("longer than the file"));
+    let elsewhere = read(&jpx(&[table(&[entry(0, 3, 0), entry(0, 4, 2)])])).unwrap();
+    let error = elsewhere.fragment_tables[&1].ranges(1000).unwrap_err();
+    assert_eq!(error, "fragment 1 of a codestream in another file (entry 2)");
+    let broken = read(&jpx(&[table(&[]), table(&[vec![0; 13]])])).unwrap();
+    assert_eq!((broken.fragment_tables.len(), broken.codestreams.len(), broken.warnings.len()), (0, 2, 2));
+}
+
+#[test]
+fn metadata_is_read_with_what_it_is_about_and_up_to_a_limit() {
+    let numbers = boxed(b"nlst", &[1, 0, 0, 0, 2, 0, 0, 1, 0, 0, 0, 0, 9, 0, 0, 0]);
+    let uuid = boxed(b"uuid", b"0123456789abcdefrest");
+    let inner = boxed(b"asoc", &[boxed(b"lbl ", b"name\0"), uuid].concat());
+    let outer = boxed(b"asoc", &[numbers, inner, boxed(b"xml ", b"<a/>")].concat());
+    let container =
+        read(&jpx(&[outer, boxed(b"xml ", &vec![b' '; 5 << 20]), boxed(b"xml ", b"\xff")])).unwrap();
+    let entities = vec![Entity::Codestream(0), Entity::Layer(1), Entity::Rendered, Entity::Other(9 << 24)];
+    let named = Metadata::Association(vec![
+        Metadata::Label("name".into()),
+        Metadata::Uuid { id: *b"0123456789abcdef", data: b"rest".to_vec() },
+    ]);
+    let about = Metadata::Association(vec![Metadata::Numbers(entities), named, Metadata::Xml("<a/>".into())]);
+    assert_eq!(container.metadata[0], about);
+    assert!(
+        matches!(container.metadata[1], Metadata::TooLong { kind: [b'x', b'm', b'l', b' '], length, .. } if length == 5 << 20)
+    );
+    assert_eq!(container.metadata[2], Metadata::Xml("\u{fffd}".into()));
+    assert_eq!(container.warnings, [""; 0]);
+}

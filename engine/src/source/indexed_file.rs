@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::composition::Composition;
+use super::fragments::Fragments;
 use super::{ByteSource, IndexedCodestream};
 use crate::codestream::header::MainHeader;
 use crate::codestream::tile::Tile;
@@ -34,9 +35,8 @@ impl IndexedFile {
         let source: Arc<dyn ByteSource> = Arc::new(source);
         let container = Container::read(&*source)?;
         let metadata = metadata_bin(&*source, &container)?;
-        let range = container.codestreams.first().cloned();
-        let range = range.ok_or(ContainerError::MissingBox { kind: "jp2c" })?;
-        let first = Arc::new(IndexedCodestream::open(source.clone(), range, limits)?);
+        let first = open_codestream(&source, &container, 0, limits)?;
+        let first = first.ok_or(ContainerError::MissingBox { kind: "jp2c" })?;
         let others = Mutex::new(vec![None; container.codestreams.len() - 1]);
         Ok(Self { source, container, metadata, first, others, limits: limits.clone() })
     }
@@ -120,14 +120,14 @@ impl IndexedFile {
         look: impl FnOnce(&Arc<IndexedCodestream>) -> Result<Option<T>>,
     ) -> Result<Option<T>> {
         let Some(other) = number.checked_sub(1) else { return look(&self.first) };
-        let Some(range) = self.container.codestreams.get(number as usize) else { return Ok(None) };
         let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(slot) = others.get_mut(other as usize) else { return Ok(None) };
         let codestream = match slot {
             Some(codestream) => codestream.clone(),
             None => {
-                let opened = IndexedCodestream::open(self.source.clone(), range.clone(), &self.limits)?;
-                slot.insert(Arc::new(opened)).clone()
+                let opened = open_codestream(&self.source, &self.container, number, &self.limits)?;
+                let Some(opened) = opened else { return Ok(None) };
+                slot.insert(opened).clone()
             }
         };
         drop(others);
@@ -153,21 +153,46 @@ impl DataBins for IndexedFile {
     }
 }
 
+/// Codestream `number` of a file; `None` if it has fewer.
+fn open_codestream(
+    source: &Arc<dyn ByteSource>,
+    container: &Container,
+    number: u32,
+    limits: &Limits,
+) -> Result<Option<Arc<IndexedCodestream>>> {
+    let Some(range) = container.codestreams.get(number as usize) else { return Ok(None) };
+    let opened = match container.fragment_tables.get(&number) {
+        None => IndexedCodestream::open(source.clone(), range.clone(), limits)?,
+        Some(table) => {
+            let ranges = table.ranges(source.len());
+            let ranges = ranges.map_err(|feature| CodestreamError::Unsupported { feature })?;
+            let fragments = Fragments::new(source.clone(), &ranges);
+            let whole = 0..fragments.len();
+            IndexedCodestream::open(Arc::new(fragments), whole, limits)?
+        }
+    };
+    Ok(Some(Arc::new(opened)))
+}
+
 /// Metadata-bin 0: the boxes of the file with a placeholder for each codestream; nothing for a bare
 /// codestream.
 fn metadata_bin(source: &dyn ByteSource, container: &Container) -> Result<Composition<'static>> {
     let mut bin = Composition::default();
-    let mut codestream = 0u64;
+    let mut codestreams = container.codestreams.iter().zip(0_u64..).peekable();
     for found in &container.boxes {
         let end = found.offset.saturating_add(found.length).min(source.len());
-        if found.kind != *b"jp2c" {
+        // Its contents, or that of the table of its fragments.
+        let number = codestreams
+            .next_if(|(range, _)| (found.offset..end).contains(&range.start))
+            .filter(|_| matches!(&found.kind, b"jp2c" | b"ftbl"))
+            .map(|(_, number)| number);
+        let Some(number) = number else {
             bin.push_file(found.offset.min(end)..end);
             continue;
-        }
+        };
         let mut header = vec![0; usize::from(found.header_length)];
         source.read_at(found.offset, &mut header)?;
-        bin.push_bytes(placeholder(&header, codestream));
-        codestream += 1;
+        bin.push_bytes(placeholder(&header, number));
     }
     Ok(bin)
 }

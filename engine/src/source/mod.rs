@@ -2,6 +2,7 @@
 
 mod bytes;
 mod composition;
+mod fragments;
 mod indexed_codestream;
 mod indexed_file;
 

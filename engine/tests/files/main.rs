@@ -7,6 +7,7 @@ mod support;
 mod arrival;
 mod coverage;
 mod executors;
+mod fragments;
 mod references;
 mod rendered;
 #[cfg(feature = "gpu")]

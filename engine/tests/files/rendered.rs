@@ -5,8 +5,8 @@ use crate::support::{Plane, difference, manifest, read_png, shared_or_skip};
 use crate::{gpu, open_path};
 use std::collections::BTreeMap;
 use std::path::Path;
-use wavetile_engine::jp2::RenderColour;
-use wavetile_engine::{DecodeRequest, Decoder, TexelFormat, UpSampling};
+use wavetile_engine::jp2::{Metadata, RenderColour};
+use wavetile_engine::{DecodeRequest, Decoder, Image, Limits, TexelFormat, UpSampling};
 
 /// The references repeat sub-sampled chroma.
 fn as_references() -> DecodeRequest {
@@ -154,4 +154,44 @@ fn a_profile_decides_what_the_channels_are() {
         }
         assert!(coloured > 100, "{coloured} green texels");
     }
+}
+
+/// Each codestream of a JPX file is shown as its own boxes say.
+#[test]
+fn codestreams_of_a_file_have_colours_of_their_own() {
+    let Some(shared) = shared_or_skip("codestreams_of_a_file_have_colours_of_their_own") else { return };
+    let (file, first) = open_path(&shared.join("testdata/files/heliov.jpx"));
+    let open = |number| Image::open_codestream(&file, number, &Limits::default()).unwrap();
+    let seen: Vec<_> = (0..3)
+        .map(|number| {
+            let image = open(number).unwrap();
+            let rendering = image.rendering().unwrap();
+            assert_eq!(rendering.notes, [""; 0]);
+            (rendering.colour, rendering.colours[0].palette_column, image.area().width())
+        })
+        .collect();
+    let wanted = [
+        (RenderColour::Rgb, Some(0), 1024),
+        (RenderColour::Rgb, None, 256),
+        (RenderColour::Grey, None, 4096),
+    ];
+    assert_eq!(seen, wanted);
+    assert_eq!((first.codestream(), open(1).unwrap().codestream()), (0, 1));
+    assert!(open(3).is_none());
+    let request = DecodeRequest { reduce: 3, ..DecodeRequest::default() };
+    for decoder in [Some(Decoder::cpu()), gpu()].into_iter().flatten() {
+        let image = open(1).unwrap();
+        let (picture, report) = decoder.render(&image, &file, &request, TexelFormat::Rgba8).unwrap();
+        assert!(report.is_complete() && picture.bytes.len() == 32 * 32 * 4);
+    }
+    let about: Vec<_> = file
+        .container()
+        .metadata
+        .iter()
+        .map(|found| match found {
+            Metadata::Association(inside) => inside.len(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(about, [2]);
 }

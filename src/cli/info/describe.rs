@@ -1,18 +1,19 @@
 //! Collects what is told of a picture.
 
 use super::{
-    BoxEntry, Channel, Colour, ComponentInfo, Info, PaletteInfo, RenderingInfo, ResolutionInfo, SCHEMA, Tiles,
+    BoxEntry, Channel, Colour, ComponentInfo, Info, MetadataInfo, PaletteInfo, RenderingInfo, ResolutionInfo,
+    SCHEMA, Tiles,
 };
 use wavetile_engine::codestream::header::{
     CodeBlockStyle, ComponentParameters, ComponentSize, MainHeader, Progression, QuantisationStyle,
     WaveletTransform,
 };
 use wavetile_engine::jp2::{
-    BoxInfo, ChannelKind, ColourMethod, ColourSpecification, Container, GridResolution,
+    BoxInfo, ChannelKind, ColourMethod, ColourSpecification, Container, GridResolution, Metadata,
 };
 
 /// What the main header and the boxes say of the picture called `target`.
-pub(crate) fn describe(target: String, header: &MainHeader, container: &Container) -> Info {
+pub(crate) fn describe(target: String, codestream: u32, header: &MainHeader, container: &Container) -> Info {
     let size = &header.size;
     let style = &header.tile_parameters.style;
     let parameters = &header.tile_parameters.components;
@@ -63,6 +64,8 @@ pub(crate) fn describe(target: String, header: &MainHeader, container: &Containe
         capabilities: size.capabilities,
         high_throughput: header.capabilities.as_ref().is_some_and(|found| found.high_throughput().is_some()),
         codestreams: has_codestreams.then_some(container.codestreams.len()),
+        codestream,
+        label: container.codestream_headers.get(codestream as usize).and_then(|own| own.label.clone()),
         rendering: rendering(header, container),
         colour: container.colour.iter().map(colour).collect(),
         palette: container.palette.as_ref().map(|palette| PaletteInfo {
@@ -93,6 +96,7 @@ pub(crate) fn describe(target: String, header: &MainHeader, container: &Containe
             .iter()
             .map(|comment| comment_text(comment.registration, &comment.data))
             .collect(),
+        metadata: container.metadata.iter().map(metadata).collect(),
         boxes: container.boxes.iter().map(box_entry).collect(),
         warnings,
     }
@@ -193,6 +197,26 @@ fn comment_text(registration: u16, data: &[u8]) -> String {
         data.iter().map(|&byte| char::from(byte)).collect()
     } else {
         format!("{} bytes of binary data", data.len())
+    }
+}
+
+fn metadata(found: &Metadata) -> MetadataInfo {
+    match found {
+        Metadata::Xml(text) => MetadataInfo::Xml(text.clone()),
+        Metadata::Uuid { id, data } => {
+            let id = id.iter().map(|byte| format!("{byte:02x}")).collect();
+            MetadataInfo::Uuid { id, bytes: data.len() }
+        }
+        Metadata::Label(text) => MetadataInfo::Label(text.clone()),
+        Metadata::Numbers(entities) => {
+            MetadataInfo::About(entities.iter().map(ToString::to_string).collect())
+        }
+        Metadata::Association(inside) => MetadataInfo::Association(inside.iter().map(metadata).collect()),
+        Metadata::TooLong { kind, offset, length } => MetadataInfo::TooLong {
+            r#type: kind.escape_ascii().to_string(),
+            offset: *offset,
+            length: *length,
+        },
     }
 }
 

@@ -12,6 +12,9 @@ use wavetile_engine::Limits;
 pub(crate) struct Arguments {
     /// A file, or jpip://HOST:PORT/NAME
     target: Target,
+    /// Codestream of a file that has several (JPX), counted from 0
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    codestream: u32,
     /// As JSON, in a stable schema
     #[arg(long)]
     json: bool,
@@ -20,11 +23,12 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let opened = arguments.target.open(&arguments.connection, &Limits::default())?;
+    let opened = arguments.target.open(&arguments.connection, arguments.codestream, &Limits::default())?;
     let image = opened.image();
     // A file's own container knows the places of the boxes.
-    let container = opened.file().map_or(image.container(), |file| file.container());
-    let info = describe::describe(arguments.target.name(), image.header(), container);
+    let whole = opened.file().map(|file| file.container().of_codestream(arguments.codestream));
+    let container = whole.as_ref().unwrap_or(image.container());
+    let info = describe::describe(arguments.target.name(), arguments.codestream, image.header(), container);
     opened.close();
     if arguments.json {
         say(&format!("{}\n", serde_json::to_string_pretty(&info)?))
@@ -64,6 +68,10 @@ pub(crate) struct Info {
     /// The block coder of T.814 is used.
     pub(crate) high_throughput: bool,
     pub(crate) codestreams: Option<usize>,
+    /// The one that is told of.
+    pub(crate) codestream: u32,
+    /// Its label.
+    pub(crate) label: Option<String>,
     /// What `decode` shows.
     pub(crate) rendering: RenderingInfo,
     pub(crate) colour: Vec<Colour>,
@@ -71,6 +79,7 @@ pub(crate) struct Info {
     pub(crate) channels: Option<Vec<Channel>>,
     pub(crate) resolution: Option<ResolutionInfo>,
     pub(crate) comments: Vec<String>,
+    pub(crate) metadata: Vec<MetadataInfo>,
     pub(crate) boxes: Vec<BoxEntry>,
     pub(crate) warnings: Vec<String>,
 }
@@ -160,6 +169,29 @@ pub(crate) struct Channel {
 pub(crate) struct ResolutionInfo {
     pub(crate) capture: Option<[f64; 2]>,
     pub(crate) display: Option<[f64; 2]>,
+}
+
+/// One box of what the file says about its pictures.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum MetadataInfo {
+    /// A document.
+    Xml(String),
+    /// Hexadecimal identifier, and bytes of what follows it.
+    Uuid {
+        id: String,
+        bytes: usize,
+    },
+    Label(String),
+    /// What the others in an association are about.
+    About(Vec<String>),
+    Association(Vec<MetadataInfo>),
+    /// A box too long to be read.
+    TooLong {
+        r#type: String,
+        offset: u64,
+        length: u64,
+    },
 }
 
 #[derive(Debug, Serialize)]

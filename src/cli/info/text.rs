@@ -1,6 +1,6 @@
 //! What is told of a picture, for people.
 
-use super::{BoxEntry, ComponentInfo, Info, RenderingInfo};
+use super::{BoxEntry, ComponentInfo, Info, MetadataInfo, RenderingInfo};
 use std::fmt::{self, Write};
 
 /// Components that are listed one by one.
@@ -17,8 +17,13 @@ pub(crate) fn to_text(info: &Info) -> String {
 fn write_text(info: &Info, out: &mut String) -> fmt::Result {
     writeln!(out, "{}", info.target)?;
     let more = info.codestreams.filter(|&count| count > 1);
-    let more = more.map_or(String::new(), |count| format!(" with {count} codestreams (this is the first)"));
+    let more = more.map_or(String::new(), |count| {
+        format!(" with {count} codestreams (this is number {}, counted from 0)", info.codestream)
+    });
     line(out, "format", format!("{}{more}", info.format))?;
+    if let Some(label) = &info.label {
+        line(out, "label", printable(label))?;
+    }
     let size = format!("{} x {}", info.width, info.height);
     line(out, "size", size + &offset(info.offset))?;
     match &info.rendering {
@@ -82,6 +87,10 @@ fn write_text(info: &Info, out: &mut String) -> fmt::Result {
     for (n, comment) in info.comments.iter().enumerate() {
         line(out, if n == 0 { "comments" } else { "" }, printable(comment))?;
     }
+    if !info.metadata.is_empty() {
+        line(out, "metadata", "")?;
+        metadata(out, &info.metadata, 2)?;
+    }
     if !info.boxes.is_empty() {
         line(out, "boxes", "")?;
         boxes(out, &info.boxes, 2)?;
@@ -127,6 +136,33 @@ fn code_blocks(component: &ComponentInfo, high_throughput: bool) -> String {
         text += ", high-throughput in some tiles";
     }
     text
+}
+
+fn metadata(out: &mut String, entries: &[MetadataInfo], depth: usize) -> fmt::Result {
+    for entry in entries {
+        let (told, inside): (String, &[MetadataInfo]) = match entry {
+            MetadataInfo::Xml(text) => (format!("XML: {}", shortened(text)), &[]),
+            MetadataInfo::Uuid { id, bytes } => (format!("UUID {id}: {bytes} bytes"), &[]),
+            MetadataInfo::Label(text) => (format!("label: {}", shortened(text)), &[]),
+            MetadataInfo::About(entities) => (format!("about {}", entities.join(", ")), &[]),
+            MetadataInfo::Association(inside) => ("association".to_owned(), inside),
+            MetadataInfo::TooLong { r#type, offset, length } => {
+                (format!("{}: {length} bytes at {offset}, not read", r#type), &[])
+            }
+        };
+        writeln!(out, "{:indent$}{told}", "", indent = 2 * depth)?;
+        metadata(out, inside, depth + 1)?;
+    }
+    Ok(())
+}
+
+/// The start of a text, in one line.
+fn shortened(text: &str) -> String {
+    const MOST: usize = 100;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let start: String = line.chars().take(MOST).collect();
+    let more = if start.len() < line.len() { " ..." } else { "" };
+    printable(&start) + more
 }
 
 fn boxes(out: &mut String, entries: &[BoxEntry], depth: usize) -> fmt::Result {
