@@ -121,6 +121,13 @@ impl PackParameters {
     pub const OPACITY: usize = 3;
     /// The channel of `channels` that holds black ink.
     pub const BLACK: usize = 4;
+
+    /// All channels lie on the output's grid, and no colour is converted.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        let mut channels = self.channels.iter().filter(|channel| channel.plane != PackChannel::OPAQUE);
+        self.colour.steps == 0 && !channels.any(PackChannel::interpolates)
+    }
 }
 
 /// Texels of a row are worked on in chunks of an even length: two 16-bit texels share a word.

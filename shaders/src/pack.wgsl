@@ -64,6 +64,11 @@ const OPACITY_CHANNEL: u32 = 3u;
 const BLACK_CHANNEL: u32 = 4u;
 const PENDING: u32 = 0x10000u;
 
+// Whether channels may lie on other grids than the output's, and colours may be converted: a pipeline for pictures that
+// need neither is spared the code.
+override INTERPOLATES: bool = true;
+override CONVERTS: bool = true;
+
 // The planes' samples that were transformed last, and the word of the first: three channels ask for the same.
 var<private> held_at: u32 = 0xffffffffu;
 var<private> held: vec3<i32>;
@@ -87,10 +92,11 @@ fn finished(c: u32, at: u32) -> i32 {
 
 // Whether the output's grid is not channel c's.
 fn interpolates(c: u32) -> bool {
-    return parameters.channels[c].x_numerator != parameters.channels[c].x_denominator
-        || parameters.channels[c].y_numerator != parameters.channels[c].y_denominator
-        || parameters.channels[c].x_offset != 0.0
-        || parameters.channels[c].y_offset != 0.0;
+    return INTERPOLATES
+        && (parameters.channels[c].x_numerator != parameters.channels[c].x_denominator
+            || parameters.channels[c].y_numerator != parameters.channels[c].y_denominator
+            || parameters.channels[c].x_offset != 0.0
+            || parameters.channels[c].y_offset != 0.0);
 }
 
 // Channel c's value at a column and row of its plane, through the palette if there is one: 0..=high.
@@ -206,7 +212,7 @@ fn texel(x: u32, y: u32, top: u32) -> vec4<u32> {
     if (has(OPACITY_CHANNEL)) {
         opacity = channel(OPACITY_CHANNEL, x, y, top);
     }
-    if (parameters.colour.steps != 0u) {
+    if (CONVERTS && parameters.colour.steps != 0u) {
         var colour = vec3(number(0u, x, y));
         for (var c = 1u; c < 3u; c++) {
             if (has(c)) {
@@ -232,7 +238,7 @@ fn texel(x: u32, y: u32, top: u32) -> vec4<u32> {
 
 // The first channel of what texel() gives.
 fn first(x: u32, y: u32, top: u32) -> u32 {
-    if (parameters.colour.steps != 0u) {
+    if (CONVERTS && parameters.colour.steps != 0u) {
         return texel(x, y, top).x;
     }
     return channel(0u, x, y, top);

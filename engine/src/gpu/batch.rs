@@ -148,12 +148,13 @@ impl<'a> Batch<'a> {
         let parameters = PackParameters { row, format: format.pack_format(), finishes, ..cell.pack };
         let workgroups = u32::try_from(dispatch::pack_workgroups(&parameters)).map_err(too_wide)?;
         if workgroups > 0 {
+            let pipeline = pipelines.pack(&parameters);
             let parameters = Binding::Table(tables.push(&[parameters]));
             let words: &[u32] = if self.plan.tables.is_empty() { &[0] } else { &self.plan.tables };
             let palette = self.palette.get_or_insert_with(|| tables.push(words));
             let palette = Binding::Table(palette.clone());
             steps.push(Step {
-                pipeline: &pipelines.pack,
+                pipeline,
                 workgroups,
                 bindings: vec![parameters, palette, Binding::Arena, Binding::Texels],
             });

@@ -3,6 +3,7 @@
 use super::context::Context;
 use crate::error::DeviceError;
 use wavetile_shaders::idwt::IdwtJob;
+use wavetile_shaders::pack::PackParameters;
 use wavetile_shaders::wgsl;
 
 /// One pipeline for each shader.
@@ -13,7 +14,8 @@ pub(super) struct Pipelines {
     idwt_97: wgpu::ComputePipeline,
     idwt_both: wgpu::ComputePipeline,
     pub(super) component_transform: wgpu::ComputePipeline,
-    pub(super) pack: wgpu::ComputePipeline,
+    pack: wgpu::ComputePipeline,
+    pack_plain: wgpu::ComputePipeline,
 }
 
 impl Pipelines {
@@ -27,6 +29,7 @@ impl Pipelines {
                 idwt_both: build(device, "idwt", wgsl::IDWT, &[]),
                 component_transform: build(device, "component_transform", wgsl::COMPONENT_TRANSFORM, &[]),
                 pack: build(device, "pack", wgsl::PACK, &[]),
+                pack_plain: build(device, "pack", wgsl::PACK, &[("INTERPOLATES", 0.0), ("CONVERTS", 0.0)]),
             })
         })
     }
@@ -41,6 +44,11 @@ impl Pipelines {
         } else {
             &self.idwt_both
         }
+    }
+
+    /// The pipeline for a cell.
+    pub(super) fn pack(&self, parameters: &PackParameters) -> &wgpu::ComputePipeline {
+        if parameters.is_plain() { &self.pack_plain } else { &self.pack }
     }
 }
 
