@@ -37,8 +37,13 @@ pub(crate) fn plan(picture: &Picture, target: Target) -> Plan {
 /// Decodes all blocks of a plan on this thread.
 pub(crate) fn blocks(plan: &Plan) -> Vec<u32> {
     let mut staging = vec![0; plan.staging_words];
-    assert_eq!(decode_plan(plan, &Serial, &mut staging), 0);
+    blocks_into(plan, &mut staging);
     staging
+}
+
+/// The same into memory that is there.
+pub(crate) fn blocks_into(plan: &Plan, staging: &mut [u32]) {
+    assert_eq!(decode_plan(plan, &Serial, staging), 0);
 }
 
 /// The same for the GPU, which takes larger cells.

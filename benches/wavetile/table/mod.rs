@@ -128,7 +128,8 @@ impl Table<'_> {
 const NOTES: &str = "
 Code-blocks of Part 1: from the bytes of the file to coefficients. OpenJPEG's block decoder cannot be called by itself:
 its time is that of the whole decode less that of the same picture with empty packets, which it dequantises, transforms
-and copies as well; ours is index, packets and block decoding less that for the empty packets.
+and copies as well; ours is index, packets and block decoding less that for the empty packets. Neither counts making
+memory for the coefficients.
 
 Coefficients of HTJ2K: from the bytes of the file to coefficients in the layout of the upload, beside whole decodes of
 the peers, which give no coefficients.

@@ -345,7 +345,7 @@ fn clean_up(mut stripe: Stripe<'_>, rules: Rules, plane: u32, decisions: &mut Ar
         for_each_row!(|row| {
             if left & OWN << (3 * row) != 0 {
                 let label = rules.zero_coding[(flags >> (3 * row) & 0x1FF) as usize];
-                if decisions.likely(label) != 0 {
+                if decisions.significance(label) != 0 {
                     let negative = decisions.sign(sign_entry(flags, row));
                     become_significant(&mut stripe, rules, plane, x, row, &mut flags, negative);
                 }
