@@ -30,7 +30,7 @@ pub struct Limits {
     pub max_resolutions_per_tile: u64,
     /// Code-blocks of one precinct: its packet headers hold a tag-tree node for each.
     pub max_code_blocks_per_precinct: u64,
-    /// Code-blocks that one request may touch; also precincts, and resolution levels of its tiles.
+    /// Code-blocks that one request may touch; also precincts. Its tiles may have a quarter as many resolution levels.
     pub max_code_blocks: u64,
     /// Work for each byte of packets: the code-blocks that packet headers are about, each header being about all
     /// those of its precinct. The first [`FREE_CODE_BLOCKS`](Self::FREE_CODE_BLOCKS) are not counted.

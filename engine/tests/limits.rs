@@ -132,7 +132,7 @@ fn code_blocks_precincts_and_resolutions_of_a_request() {
     let refused = halves.decode(&limits, None).unwrap_err().to_string();
     assert!(refused.starts_with("code-blocks in a request would be 256"), "{refused}");
     let deep = Codestream { image: (8, 8), tile: (1, 1), levels: 5, ..Codestream::default() };
-    deep.crosses(set, 64 * 6, "resolution levels of tiles");
+    deep.crosses(|limits, value| limits.max_code_blocks = 4 * value, 64 * 6, "resolution levels of tiles");
 }
 
 #[test]

@@ -62,6 +62,8 @@ pub fn run(job: &ComponentTransformJob, arena: &mut [u32]) {
                 chunk[..length].copy_from_slice(&arena[start..start + length]);
             }
             if let [first, second, third] = chunks {
+                // Tiles may be very narrow.
+                let [first, second, third] = [first, second, third].map(|chunk| &mut chunk[..length]);
                 transform(job.flags & 0xFF, first, second, third);
             }
             for (plane, chunk) in chunks.iter_mut().enumerate() {
@@ -74,12 +76,7 @@ pub fn run(job: &ComponentTransformJob, arena: &mut [u32]) {
 }
 
 /// The inverse of RCT (G.2.2) or ICT (G.3.2), in place.
-pub(crate) fn transform<const N: usize>(
-    kind: u32,
-    first: &mut [u32; N],
-    second: &mut [u32; N],
-    third: &mut [u32; N],
-) {
+pub(crate) fn transform(kind: u32, first: &mut [u32], second: &mut [u32], third: &mut [u32]) {
     let samples = first.iter_mut().zip(second.iter_mut().zip(third.iter_mut()));
     match kind {
         ComponentTransformJob::RCT => {

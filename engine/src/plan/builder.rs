@@ -146,7 +146,9 @@ pub fn build(
         let PlannedTile { tile, known } = tiles(index)?;
         let records = tile.resolution_count();
         bands += records;
-        Limits::check("resolution levels of tiles in a request", bands, limits.max_code_blocks)?;
+        // A record costs more than a code-block.
+        let most = limits.max_code_blocks / 4;
+        Limits::check("resolution levels of tiles in a request", bands, most)?;
         gatherer.budget.take("bytes of a request, with its tiles,", records * RESOLUTION_BYTES)?;
         let mut components = Vec::new();
         for component in needed_components(&tile, request) {
