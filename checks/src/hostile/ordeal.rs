@@ -30,6 +30,8 @@ pub(crate) struct Ordeal {
     gpu: Option<Decoder>,
     /// The plans of the last case, one for each request: their pictures need not be made again.
     last_plans: Vec<u64>,
+    /// Whether plans are looked at.
+    similar: bool,
 }
 
 /// How a case ended.
@@ -50,12 +52,14 @@ impl Ordeal {
     pub(crate) fn new(gpu: Option<Decoder>) -> Self {
         let serial = Arc::new(Serial);
         let gpu = gpu.map(|gpu| gpu.with_runner(serial.clone()));
-        Self { cpu: Decoder::cpu().with_runner(serial), gpu, last_plans: Vec::new() }
+        Self { cpu: Decoder::cpu().with_runner(serial), gpu, last_plans: Vec::new(), similar: false }
     }
 
-    /// Runs a case. With `remember`, a plan like that of the case before is not decoded again.
-    pub(crate) fn run(&mut self, input: Input, remember: bool) -> Outcome {
-        if !remember {
+    /// Runs a case. Of `similar` cases that follow each other, what has the same plan as the one before is not
+    /// decoded again; `follows` says that there is one before.
+    pub(crate) fn run(&mut self, input: Input, similar: bool, follows: bool) -> Outcome {
+        self.similar = similar;
+        if !follows {
             self.last_plans.clear();
         }
         let outcome = match &input {
@@ -106,11 +110,12 @@ impl Ordeal {
         let last_plans = std::mem::take(&mut self.last_plans);
         let mut outcome = Ok(Outcome::SamePlan);
         for (index, request) in requests(image).into_iter().enumerate() {
-            let (plan, _) = image.plan(bins, &request, Target::Components, CellSize::CPU)?;
-            self.last_plans.push(fingerprint(&plan));
-            drop(plan);
-            if last_plans.get(index) == self.last_plans.last() {
-                continue;
+            if self.similar {
+                let (plan, _) = image.plan(bins, &request, Target::Components, CellSize::CPU)?;
+                self.last_plans.push(fingerprint(&plan));
+                if last_plans.get(index) == self.last_plans.last() {
+                    continue;
+                }
             }
             let drawn = if samples(image, &request) > DRAWN { middle(image) } else { request.clone() };
             let components = self.cpu.components(image, bins, &request).map(|(components, _)| components);

@@ -1,6 +1,6 @@
 //! The process that runs cases, one after another: a crash or a hang costs it, not the run.
 
-use super::case::Case;
+use super::case::{Case, Kind};
 use super::ordeal::{Ordeal, Outcome};
 use super::suite::Suite;
 use std::io::{BufRead, Write};
@@ -109,7 +109,8 @@ impl Worker {
         let input = case.input(suite, self.seed)?;
         crate::ALLOCATOR.reset_peak_usage();
         let (held, started) = (crate::ALLOCATOR.current_usage(), processor_time());
-        let ended = catch_unwind(AssertUnwindSafe(|| self.ordeal.run(input, follows)));
+        let ended =
+            catch_unwind(AssertUnwindSafe(|| self.ordeal.run(input, case.kind == Kind::Cut, follows)));
         let time = processor_time().saturating_sub(started);
         let memory = crate::ALLOCATOR.peak_usage().saturating_sub(held) as u64;
         let verdict = ended.map_or_else(
