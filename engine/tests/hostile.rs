@@ -1,7 +1,6 @@
 //! Broken and hostile input: an error or a picture, never a panic, and no more memory than is earned.
 #![allow(clippy::unwrap_used)]
 
-#[path = "../../tests/support/mod.rs"]
 mod support;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -28,6 +28,11 @@ impl Executors {
         self.gpu.as_ref().map_or_else(|reason| format!("none ({reason})"), Decoder::backend_name)
     }
 
+    #[cfg(test)]
+    pub(super) fn has_gpu(&self) -> bool {
+        self.gpu.is_ok()
+    }
+
     /// Runs `compare` on both.
     pub(super) fn both(&self, mut compare: impl FnMut(&Decoder) -> Outcome) -> (Outcome, Outcome) {
         let gpu = match &self.gpu {

@@ -85,3 +85,32 @@ impl Row {
         ![&self.cpu, &self.gpu].into_iter().any(|outcome| matches!(outcome, Outcome::Failed(_)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn every_row_passes() {
+        let shared = match shared::folder() {
+            Ok(folder) => folder,
+            Err(reason) => return println!("skipped: every_row_passes: {reason}"),
+        };
+        let executors = Executors::new();
+        assert!(executors.has_gpu() || std::env::var_os("CI").is_none(), "{}", executors.gpu_name());
+        if !executors.has_gpu() {
+            println!("skipped: the GPU's part of every_row_passes: {}", executors.gpu_name());
+        }
+        let groups = groups(&shared, &executors, "", &|_| ()).unwrap();
+        let failures: Vec<_> =
+            groups.iter().flat_map(|group| &group.rows).filter(|row| !row.passes()).collect();
+        assert!(failures.is_empty(), "{failures:#?}");
+        let counts = |compared: bool| -> Vec<usize> {
+            let is = |row: &&Row| compared == !matches!(row.cpu, Outcome::NotCompared(_));
+            groups.iter().map(|group| group.rows.iter().filter(is).count()).collect()
+        };
+        assert_eq!(counts(true), [25, 52, 86, 27, 513, 25, 5]);
+        assert_eq!(counts(false), [1, 3, 12, 0, 15, 0, 0]);
+    }
+}

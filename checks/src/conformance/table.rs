@@ -16,7 +16,8 @@ pub(super) fn whole(groups: &[Group], gpu: &str) -> String {
     let mut text = format!(
         "# Conformance\n\nPrinted by `{COMMAND}`; the GPU executor ran on {gpu}.\n\n\
          Of each reference the table gives what is allowed and what was found, on the CPU and on the GPU: the peak \
-         error and, where it is bounded too, the mean squared error; or \"exact\".\n\n"
+         error and, where it is bounded too, the mean squared error; or \"exact\". Pictures are rendered with sub-sampled \
+         components repeated, as the references are.\n\n"
     );
     text += &summary(groups);
     for Group { title, rows } in groups {

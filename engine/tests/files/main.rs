@@ -1,23 +1,22 @@
 //! End to end: files in, samples out, on both executors, against references from other decoders.
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
-#[path = "../../../tests/support/mod.rs"]
+#[path = "../support/mod.rs"]
 mod support;
 
 mod arrival;
 mod coverage;
+mod depths;
 mod executors;
 mod fragments;
-mod references;
 mod rendered;
 #[cfg(feature = "gpu")]
 mod submissions;
 mod truncation;
 
 use std::path::Path;
-use support::Plane;
 use wavetile_engine::source::IndexedFile;
-use wavetile_engine::{Component, Decoder, Image, Limits, Result};
+use wavetile_engine::{Decoder, Image, Limits, Result};
 
 /// A file and its headers.
 fn open(bytes: Vec<u8>) -> Result<(IndexedFile, Image)> {
@@ -49,15 +48,6 @@ fn gpu() -> Option<Decoder> {
             None
         }
     }
-}
-
-fn planes(components: Vec<Component>) -> Vec<Plane> {
-    let plane = |component: Component| Plane {
-        width: component.rect.width() as usize,
-        height: component.rect.height() as usize,
-        samples: component.samples,
-    };
-    components.into_iter().map(plane).collect()
 }
 
 /// A file of one tile-part without data: `width` x `height`, tiles of `tile`, grey of `depth` bits, 5 levels.

@@ -40,45 +40,6 @@ pub struct Plane {
     pub samples: Vec<i32>,
 }
 
-impl Plane {
-    /// The top-left part.
-    pub fn top_left(&self, width: usize, height: usize) -> Self {
-        assert!(width <= self.width && height <= self.height, "the reference is larger than the decode");
-        let rows = self.samples.chunks(self.width).take(height);
-        Self { width, height, samples: rows.flat_map(|row| &row[..width]).copied().collect() }
-    }
-}
-
-/// Reads a PGX file (T.803 Annex B's raster format).
-pub fn read_pgx(path: &Path) -> Plane {
-    let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let end = bytes.iter().position(|&b| b == b'\n').unwrap();
-    let head = String::from_utf8_lossy(&bytes[..end]).replace(['+', '-'], " ");
-    let signed = bytes[..end].windows(1).any(|b| b == b"-");
-    let fields: Vec<&str> = head.split_whitespace().collect();
-    let little = fields[1] == "LM";
-    let number = |index: usize| fields[index].parse::<usize>().unwrap();
-    let (bits, width, height) = (number(2) as u32, number(3), number(4));
-    let size = if bits <= 8 {
-        1
-    } else if bits <= 16 {
-        2
-    } else {
-        4
-    };
-    let samples = bytes[end + 1..]
-        .chunks_exact(size)
-        .map(|sample| {
-            let fold = |value: u32, &byte: &u8| (value << 8) | u32::from(byte);
-            let value = if little { sample.iter().rev().fold(0, fold) } else { sample.iter().fold(0, fold) };
-            let unused = 32 - bits;
-            if signed { ((value << unused) as i32) >> unused } else { value as i32 }
-        })
-        .collect::<Vec<_>>();
-    assert_eq!(samples.len(), width * height, "{}", path.display());
-    Plane { width, height, samples }
-}
-
 /// Reads a PNG of 1 to 4 channels, unscaled.
 pub fn read_png(path: &Path) -> Vec<Plane> {
     let image = image::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -132,5 +93,4 @@ fn one_wrong_sample_is_seen() {
     let mut wrong = plane.clone();
     wrong.samples[4] -= 3;
     assert_eq!(difference(&plane, &wrong), Difference { peak: 3, mean_square: 1.5 });
-    assert_eq!(plane.top_left(2, 1).samples, [0, 1]);
 }
