@@ -153,6 +153,18 @@ fn codestreams_of_a_file_are_told_and_decoded_by_number() {
     assert_eq!((width, height, colour), (256, 256, png::ColorType::Rgb));
     let error = fail(&["decode", target, "-o", out, "--codestream", "3"]);
     assert!(error.contains("there is no codestream 3: it has 3, counted from 0"), "{error}");
+
+    // A server sends the same, over WebSocket here.
+    let root = directory.0.join("root");
+    std::fs::create_dir(&root).unwrap();
+    std::fs::copy(target, root.join("h.jpx")).unwrap();
+    let server = Server::start(&root);
+    let url = format!("ws://{}/h.jpx", server.http1);
+    let again = &directory.path("again.png");
+    succeed(&["decode", &url, "-o", again, "--codestream", "1", "--backend", "cpu"]);
+    assert!(sha256(again) == sha256(out));
+    let error = fail(&["decode", &url, "-o", again, "--codestream", "3"]);
+    assert!(error.contains("no codestream 3"), "{error}");
 }
 
 #[test]

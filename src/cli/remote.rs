@@ -13,6 +13,7 @@ use wavetile_engine::image::{DecodeRequest, Image};
 use wavetile_engine::view_window::{Rounding, ViewWindow, frame_size};
 use wavetile_engine::{Limits, Rect, Size};
 use wavetile_transport::client::{Client, ClientConfig, ConnectOptions, Transport};
+use wavetile_transport::jpip::fields::NumberRange;
 use wavetile_transport::tls::Trust;
 
 /// A connection to a server that has sent the headers of a picture.
@@ -26,15 +27,21 @@ impl Remote {
     pub(crate) fn connect(
         url: &str,
         arguments: &ConnectionArguments,
+        codestream: u32,
         limits: &Limits,
     ) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        let config = ClientConfig { connect: connect_options(arguments), ..ClientConfig::default() };
+        let mut config = ClientConfig { connect: connect_options(arguments), ..ClientConfig::default() };
+        config.jpip.codestreams = vec![NumberRange::one(codestream.into())];
         let (client, image) = runtime.block_on(async {
             let mut client = Client::connect(url, config).await?;
             fetch(&mut client, None).await?;
-            let image = Image::open(&*read(&client.bins()), limits)?
-                .ok_or("the server has not sent the headers of the picture")?;
+            let image = Image::open_codestream(&*read(&client.bins()), codestream, limits)?;
+            let missing = || match codestream {
+                0 => "the server has not sent the headers of the picture".to_owned(),
+                _ => format!("the server has sent no codestream {codestream}: there may be fewer (from 0)"),
+            };
+            let image = image.ok_or_else(missing)?;
             Ok::<_, Failure>((client, image))
         })?;
         Ok(Self { runtime, client, image })

@@ -76,11 +76,7 @@ impl Target {
         match self {
             Self::File(path) => open_file(path, codestream, limits)
                 .map_err(|failure| format!("{}: {failure}", path.display()).into()),
-            Self::Remote(_) if codestream > 0 => {
-                Err("--codestream works on files: of a picture on a server, the first codestream is fetched"
-                    .into())
-            }
-            Self::Remote(url) => Ok(Opened::Remote(Remote::connect(url, connection, limits)?)),
+            Self::Remote(url) => Ok(Opened::Remote(Remote::connect(url, connection, codestream, limits)?)),
         }
     }
 }

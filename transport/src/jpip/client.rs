@@ -104,10 +104,10 @@ impl Client {
     #[must_use]
     pub fn new(options: ClientOptions) -> Self {
         Self {
+            codestreams: options.codestreams.clone(),
             options,
             bins: Arc::default(),
             window: None,
-            codestreams: vec![NumberRange::one(0)],
             number: 0,
             want: Want::Window,
             target_id: None,
@@ -147,7 +147,8 @@ impl Client {
         self.number
     }
 
-    /// Changes which codestreams of a file (JPX) the window is of; at first the first one, number 0. Returns the
+    /// Changes which codestreams of a file (JPX) the window is of; at first those of
+    /// [`ClientOptions::codestreams`]. Returns the
     /// number of the window, as [`set_window`](Self::set_window). Where codestreams differ in size, each is asked
     /// for the window as the server fits it to it.
     pub fn set_codestreams(&mut self, codestreams: Vec<NumberRange>) -> u64 {

@@ -1,5 +1,6 @@
 //! What goes into a client and what comes out of it, as plain values.
 
+use super::fields::NumberRange;
 use super::message::MessageError;
 use std::time::Duration;
 
@@ -8,6 +9,8 @@ use std::time::Duration;
 pub struct ClientOptions {
     /// Name of the picture on the server.
     pub target: String,
+    /// Codestreams of the file that are wanted at first; see [`Client::set_codestreams`](super::Client::set_codestreams).
+    pub codestreams: Vec<NumberRange>,
     /// Open a session: the server keeps track of what was sent. Otherwise each request tells it.
     pub sessions: bool,
     /// Transports offered for a session, best first.
@@ -25,11 +28,12 @@ pub struct ClientOptions {
 }
 
 impl ClientOptions {
-    /// A session for the picture called `target`.
+    /// A session for the first codestream of the picture called `target`.
     #[must_use]
     pub fn new(target: impl Into<String>) -> Self {
         Self {
             target: target.into(),
+            codestreams: vec![NumberRange::one(0)],
             sessions: true,
             transports: vec!["http".to_owned()],
             length: Some(2 << 20),
