@@ -225,7 +225,11 @@ fn gpu(table: &mut Table<'_>) {
         let report = decoded.expect("the device runs it").1;
         table.row(
             &format!("GPU, {name}, {} levels", image.levels()),
-            format!("{} dispatches, {} submissions", report.dispatches, report.submissions),
+            // More than one where the device does not bind buffers large enough.
+            format!(
+                "{} dispatches in {} cells, {} submissions",
+                report.dispatches, report.cells, report.submissions
+            ),
             decoder.backend_name(),
             String::new(),
             TARGET,
