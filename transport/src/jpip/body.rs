@@ -7,7 +7,20 @@ use super::picture::Picture;
 use super::session::Turn;
 use std::ops::Range;
 use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
 use wavetile_engine::Result;
+
+/// What a body has at the moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Chunk {
+    /// At least one byte.
+    Bytes(Vec<u8>),
+    /// Nothing yet: ask again after this time, or when the waker that was passed is woken, if that is sooner.
+    Wait(Duration),
+    /// Nothing more will come.
+    End,
+}
 
 /// A body, pulled chunk by chunk.
 pub struct Body {
@@ -48,7 +61,19 @@ impl Body {
     /// The next bytes: at least one, at most `max` (taken as 1 if 0). `None` = finished. A JPP-stream
     /// always ends with an end-of-response. Reads the picture's file, so it may block.
     pub fn poll_chunk(&mut self, max: usize) -> Option<Vec<u8>> {
-        let max = max.max(1);
+        match self.poll(max, Duration::ZERO, Waker::noop()) {
+            Chunk::Bytes(bytes) => Some(bytes),
+            Chunk::Wait(_) | Chunk::End => None,
+        }
+    }
+
+    /// As [`poll_chunk`](Self::poll_chunk), for bodies that may have to wait. `now` counts from the moment that the
+    /// server's times count from; `waker` is woken if there is something to do sooner than was said.
+    pub fn poll(&mut self, max: usize, _now: Duration, _waker: &Waker) -> Chunk {
+        self.next_bytes(max.max(1)).map_or(Chunk::End, Chunk::Bytes)
+    }
+
+    fn next_bytes(&mut self, max: usize) -> Option<Vec<u8>> {
         if let Some(Raw { picture, left }) = &mut self.raw {
             let end = left.end.min(left.start.saturating_add(max as u64));
             let bytes = picture.read_raw(left.start..end).inspect_err(|error| {

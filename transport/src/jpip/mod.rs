@@ -26,7 +26,7 @@ pub mod view_window_fields;
 #[path = "../../tests/common/synthetic.rs"]
 mod testing;
 
-pub use body::Body;
+pub use body::{Body, Chunk};
 pub use catalogue::{Catalogue, OpenPicture};
 pub use client::Client;
 pub use client_events::{ClientError, ClientOptions, Ending, Event, Outgoing, Progress};

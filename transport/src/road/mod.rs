@@ -7,7 +7,10 @@
 pub(crate) mod wire;
 
 use std::net::IpAddr;
+use std::task::Waker;
 use std::time::Duration;
+
+pub use crate::jpip::Chunk;
 
 /// One request, read whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,9 +35,10 @@ pub struct Reply {
 
 /// A body that decides what it holds only when the connection can take it.
 pub trait ReplyBody: Send + 'static {
-    /// The next bytes, at most `max` (not zero) of them; `None` when finished. May block: it is not called on an async
-    /// thread.
-    fn poll_chunk(&mut self, max: usize) -> Option<Vec<u8>>;
+    /// The next bytes, at most `max` (not zero) of them, or how long to wait before asking again; waking `waker` ends
+    /// that pause early. May block: it is not called on an async thread. A body that waits is dropped when its client
+    /// leaves.
+    fn poll_chunk(&mut self, max: usize, waker: &Waker) -> Chunk;
 
     /// Length of what is left, if it is known beforehand.
     fn exact_len(&self) -> Option<u64> {
@@ -55,12 +59,12 @@ impl<F: Fn(Request) -> Reply + Send + Sync + 'static> Handler for F {
 }
 
 impl ReplyBody for Vec<u8> {
-    fn poll_chunk(&mut self, max: usize) -> Option<Vec<u8>> {
+    fn poll_chunk(&mut self, max: usize, _waker: &Waker) -> Chunk {
         if self.is_empty() {
-            return None;
+            return Chunk::End;
         }
         let rest = self.split_off(max.min(self.len()));
-        Some(std::mem::replace(self, rest))
+        Chunk::Bytes(std::mem::replace(self, rest))
     }
 
     fn exact_len(&self) -> Option<u64> {

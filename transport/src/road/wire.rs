@@ -3,14 +3,16 @@
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
-use super::{Handler, JPIP_HEADERS, Reply, ReplyBody, Request, RoadLimits};
+use super::{Chunk, Handler, JPIP_HEADERS, Reply, ReplyBody, Request, RoadLimits};
 
 pub(crate) const USER_AGENT: &str = concat!("wavetile/", env!("CARGO_PKG_VERSION"));
 
@@ -146,43 +148,100 @@ pub(crate) async fn stopped(stop: &mut tokio::sync::watch::Receiver<bool>) {
 }
 
 /// Pulls a body chunk by chunk on threads that may block.
-pub(crate) struct Pump(PumpState);
+pub(crate) struct Pump {
+    state: PumpState,
+    alarm: Arc<Alarm>,
+}
 
 enum PumpState {
     Ready(Box<dyn ReplyBody>),
     Pulling(JoinHandle<Pulled>),
+    /// Until the time has passed or the alarm is rung.
+    Waiting(Box<dyn ReplyBody>, Pin<Box<tokio::time::Sleep>>),
     Finished,
 }
 
 /// A chunk and the body it came from.
-type Pulled = (Option<Vec<u8>>, Box<dyn ReplyBody>);
+type Pulled = (Chunk, Box<dyn ReplyBody>);
+
+/// Rung by a body that has something sooner than it said.
+#[derive(Default)]
+struct Alarm {
+    rung: AtomicBool,
+    task: Mutex<Option<Waker>>,
+}
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.rung.store(true, Ordering::Release);
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
+}
+
+impl Alarm {
+    /// Whether it was rung since the last time; if not, `context` will hear of it.
+    fn take(&self, context: &Context<'_>) -> bool {
+        *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(context.waker().clone());
+        self.rung.swap(false, Ordering::AcqRel)
+    }
+}
 
 impl Pump {
     pub(crate) fn new(body: Box<dyn ReplyBody>) -> Self {
-        Self(PumpState::Ready(body))
+        Self { state: PumpState::Ready(body), alarm: Arc::default() }
     }
 
     /// The next chunk; `Ok(None)` at the end. An error means that the body failed and the response must be broken off.
     pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, JoinError>> {
-        if let PumpState::Ready(_) = self.0
-            && let PumpState::Ready(mut body) = std::mem::replace(&mut self.0, PumpState::Finished)
-        {
-            self.0 = PumpState::Pulling(spawn_blocking(move || (body.poll_chunk(CHUNK), body)));
+        loop {
+            match &mut self.state {
+                PumpState::Finished => return Poll::Ready(Ok(None)),
+                PumpState::Ready(_) => self.pull(),
+                PumpState::Waiting(_, pause) => {
+                    if !self.alarm.take(context) {
+                        ready!(pause.as_mut().poll(context));
+                    }
+                    self.pull();
+                }
+                PumpState::Pulling(task) => {
+                    let pulled = ready!(Pin::new(task).poll(context));
+                    self.state = PumpState::Finished;
+                    match pulled? {
+                        (Chunk::Bytes(bytes), body) => {
+                            self.state = PumpState::Ready(body);
+                            return Poll::Ready(Ok(Some(bytes.into())));
+                        }
+                        (Chunk::Wait(pause), body) => {
+                            let pause = Box::pin(tokio::time::sleep(pause.max(SHORTEST_PAUSE)));
+                            self.state = PumpState::Waiting(body, pause);
+                        }
+                        (Chunk::End, _) => {}
+                    }
+                }
+            }
         }
-        let PumpState::Pulling(task) = &mut self.0 else { return Poll::Ready(Ok(None)) };
-        let pulled = ready!(Pin::new(task).poll(context));
-        self.0 = PumpState::Finished;
-        let (chunk, body) = pulled?;
-        if chunk.is_some() {
-            self.0 = PumpState::Ready(body);
+    }
+
+    /// Has the body asked for its next chunk.
+    fn pull(&mut self) {
+        let state = std::mem::replace(&mut self.state, PumpState::Finished);
+        if let PumpState::Ready(mut body) | PumpState::Waiting(mut body, _) = state {
+            let waker = Waker::from(self.alarm.clone());
+            let task = spawn_blocking(move || (body.poll_chunk(CHUNK, &waker), body));
+            self.state = PumpState::Pulling(task);
         }
-        Poll::Ready(Ok(chunk.map(Bytes::from)))
     }
 
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, JoinError> {
         poll_fn(|context| self.poll_next(context)).await
     }
 }
+
+/// A body that is in too much of a hurry is asked this often.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 
 /// Splits a target into path and query, and says if it should be sent as a POST because it is long.
 pub(crate) fn outgoing(path_and_query: &str) -> (&str, Option<&str>) {

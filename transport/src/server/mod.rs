@@ -24,12 +24,13 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use wavetile_engine::Limits;
 
 use crate::jpip::{self, Catalogue};
-use crate::road::{Handler, Reply, ReplyBody, Request};
+use crate::road::{Chunk, Handler, Reply, ReplyBody, Request};
 use crate::tls::{Fingerprint, random_u128};
 
 pub use roads::{Roads, RoadsConfig, ServerError};
@@ -167,17 +168,27 @@ impl Handler for Site {
         let reply = self.server().handle_request(peer, &path, &query, now);
         let took = self.start.elapsed().saturating_sub(now);
         tracing::debug!(%peer, path, query, status = reply.status, reason = reply.reason, ?took, "request");
-        Reply { status: reply.status, headers: reply.headers, body: Box::new(reply.body) }
+        Reply {
+            status: reply.status,
+            headers: reply.headers,
+            body: Box::new(TimedBody { body: reply.body, start: self.start }),
+        }
     }
 }
 
-impl ReplyBody for jpip::Body {
-    fn poll_chunk(&mut self, max: usize) -> Option<Vec<u8>> {
-        Self::poll_chunk(self, max)
+/// A body with the server's clock.
+struct TimedBody {
+    body: jpip::Body,
+    start: Instant,
+}
+
+impl ReplyBody for TimedBody {
+    fn poll_chunk(&mut self, max: usize, waker: &Waker) -> Chunk {
+        self.body.poll(max, self.start.elapsed(), waker)
     }
 
     fn exact_len(&self) -> Option<u64> {
-        Self::exact_len(self)
+        self.body.exact_len()
     }
 }
 

@@ -6,4 +6,5 @@ mod http3;
 mod stop;
 mod support;
 mod trust;
+mod waiting;
 mod websocket;

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Waker;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -10,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use wavetile_transport::client::{Address, ConnectOptions, ResponseBody, Road, Transport};
-use wavetile_transport::road::{Handler, Reply, ReplyBody, Request};
+use wavetile_transport::road::{Chunk, Handler, Reply, ReplyBody, Request};
 use wavetile_transport::server::{Roads, RoadsConfig};
 use wavetile_transport::tls::{Fingerprint, Trust};
 
@@ -24,7 +25,8 @@ pub(crate) struct Counts {
     pub(crate) pulled: AtomicUsize,
 }
 
-/// `/echo` sends the query back, `/endless` never ends, `/slow` sends 6 pieces in 300 ms.
+/// `/echo` sends the query back, `/endless` never ends, `/slow` sends 6 pieces in 300 ms; `/waiting?MS` sends a piece,
+/// then waits to be woken after so many milliseconds, though it says that it will take an hour, and sends another.
 pub(crate) struct TestHandler(pub(crate) Arc<Counts>);
 
 impl Handler for TestHandler {
@@ -34,6 +36,12 @@ impl Handler for TestHandler {
         let left = match request.path.as_str() {
             "/endless" => usize::MAX,
             "/slow" => 6,
+            "/waiting" => {
+                self.0.open.fetch_add(1, Ordering::SeqCst);
+                let wake_after = request.query.parse().ok().map(Duration::from_millis);
+                let body = Waiting { wake_after, pulls: 0, counts: self.0.clone() };
+                return Reply { status: 200, headers, body: Box::new(body) };
+            }
             _ => return Reply { status: 200, headers, body: Box::new(request.query.into_bytes()) },
         };
         let open = self.0.open.fetch_add(1, Ordering::SeqCst) + 1;
@@ -48,14 +56,51 @@ struct Pieces {
 }
 
 impl ReplyBody for Pieces {
-    fn poll_chunk(&mut self, max: usize) -> Option<Vec<u8>> {
+    fn poll_chunk(&mut self, max: usize, _waker: &Waker) -> Chunk {
         if self.left == usize::MAX {
             self.counts.pulled.fetch_add(max, Ordering::SeqCst);
-            return Some(vec![7; max]);
+            return Chunk::Bytes(vec![7; max]);
         }
-        self.left = self.left.checked_sub(1)?;
+        let Some(left) = self.left.checked_sub(1) else { return Chunk::End };
+        self.left = left;
         std::thread::sleep(Duration::from_millis(50));
-        Some(b"piece ".to_vec())
+        Chunk::Bytes(b"piece ".to_vec())
+    }
+}
+
+/// Says that it waits for an hour, and wakes its road sooner; never, without a time.
+struct Waiting {
+    wake_after: Option<Duration>,
+    pulls: u32,
+    counts: Arc<Counts>,
+}
+
+impl ReplyBody for Waiting {
+    fn poll_chunk(&mut self, _max: usize, waker: &Waker) -> Chunk {
+        self.pulls += 1;
+        self.counts.pulled.fetch_add(1, Ordering::SeqCst);
+        match self.pulls {
+            1 => Chunk::Bytes(b"before ".to_vec()),
+            2 => {
+                if let Some(pause) = self.wake_after {
+                    let waker = waker.clone();
+                    std::thread::spawn(move || {
+                        std::thread::sleep(pause);
+                        waker.wake();
+                    });
+                }
+                Chunk::Wait(Duration::from_secs(3600))
+            }
+            3 => Chunk::Wait(Duration::from_millis(20)),
+            4 => Chunk::Bytes(b"after".to_vec()),
+            _ => Chunk::End,
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.counts.open.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
