@@ -3,6 +3,7 @@
 use super::{Failure, say};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use wavetile_transport::jpip::ServerOptions;
 use wavetile_transport::server::{RoadsConfig, Server, ServerConfig};
 use wavetile_transport::tls::Certificate;
 
@@ -22,6 +23,12 @@ pub(crate) struct Arguments {
     /// Private key of the certificate, PEM
     #[arg(long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
+    /// Bytes a second for all clients together [default: no limit]
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
+    bandwidth: Option<u64>,
+    /// Bytes a second for each client: an IPv4 address or an IPv6 network [default: no limit]
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
+    client_bandwidth: Option<u64>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -35,7 +42,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         certificate,
         ..RoadsConfig::default()
     };
-    let config = ServerConfig { root: arguments.root.clone(), roads, ..ServerConfig::default() };
+    let jpip = ServerOptions {
+        bandwidth: arguments.bandwidth,
+        client_bandwidth: arguments.client_bandwidth,
+        ..ServerOptions::default()
+    };
+    let config = ServerConfig { root: arguments.root.clone(), roads, jpip, ..ServerConfig::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         // Before it says that it listens: whoever reads that may stop it at once.

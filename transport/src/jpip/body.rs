@@ -4,6 +4,7 @@
 use super::message::{MessageHeader, MessageWriter, eor};
 use super::part::{Found, Part, Piece, Wanted};
 use super::picture::Picture;
+use super::schedule::{Grant, Place};
 use super::session::Turn;
 use std::ops::Range;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub struct Body {
     pending: Vec<u8>,
     stream: Option<Box<Stream>>,
     raw: Option<Raw>,
+    /// Where bandwidth is shared out.
+    place: Option<Place>,
 }
 
 /// Bytes of a file as they are.
@@ -39,23 +42,23 @@ struct Raw {
 impl Body {
     /// A body that is known beforehand.
     pub(super) fn text(text: &str) -> Self {
-        Self { pending: text.as_bytes().to_vec(), stream: None, raw: None }
+        Self { pending: text.as_bytes().to_vec(), stream: None, raw: None, place: None }
     }
 
     /// Nothing but an end-of-response.
     pub(super) fn end(reason: u8) -> Self {
         let mut pending = Vec::new();
         MessageWriter::new().write_end(&mut pending, reason, &[]);
-        Self { pending, stream: None, raw: None }
+        Self { pending, stream: None, raw: None, place: None }
     }
 
     /// Bytes of the file itself, all of which are there.
     pub(super) fn raw(picture: Arc<dyn Picture>, range: Range<u64>) -> Self {
-        Self { pending: Vec::new(), stream: None, raw: Some(Raw { picture, left: range }) }
+        Self { pending: Vec::new(), stream: None, raw: Some(Raw { picture, left: range }), place: None }
     }
 
     pub(super) fn stream(stream: Stream) -> Self {
-        Self { pending: Vec::new(), stream: Some(Box::new(stream)), raw: None }
+        Self { pending: Vec::new(), stream: Some(Box::new(stream)), raw: None, place: None }
     }
 
     /// The next bytes: at least one, at most `max` (taken as 1 if 0). `None` = finished. A JPP-stream
@@ -69,8 +72,37 @@ impl Body {
 
     /// As [`poll_chunk`](Self::poll_chunk), for bodies that may have to wait. `now` counts from the moment that the
     /// server's times count from; `waker` is woken if there is something to do sooner than was said.
-    pub fn poll(&mut self, max: usize, _now: Duration, _waker: &Waker) -> Chunk {
-        self.next_bytes(max.max(1)).map_or(Chunk::End, Chunk::Bytes)
+    pub fn poll(&mut self, max: usize, now: Duration, waker: &Waker) -> Chunk {
+        let mut max = max.max(1);
+        if self.stream.is_none() && self.raw.is_none() && self.pending.is_empty() {
+            self.place = None;
+            return Chunk::End;
+        }
+        let turn = self.stream.as_ref().and_then(|stream| stream.turn.as_ref());
+        // The few bytes that tell the end of an old response are not worth waiting for.
+        if let Some(place) = self.place.as_ref().filter(|_| turn.is_none_or(Turn::is_newest)) {
+            // Before the question, or a request that comes in between would not be heard of.
+            if let Some(turn) = turn {
+                turn.listen(waker);
+            }
+            match place.ask(max, now, waker) {
+                Grant::Bytes(granted) => max = granted,
+                Grant::Wait(pause) => return Chunk::Wait(pause),
+            }
+        }
+        let Some(bytes) = self.next_bytes(max) else {
+            self.place = None;
+            return Chunk::End;
+        };
+        if let Some(place) = &self.place {
+            place.spend(bytes.len(), now);
+        }
+        Chunk::Bytes(bytes)
+    }
+
+    /// The same body, which sends when `place` lets it.
+    pub(super) fn in_turn(self, place: Option<Place>) -> Self {
+        Self { place, ..self }
     }
 
     fn next_bytes(&mut self, max: usize) -> Option<Vec<u8>> {

@@ -16,6 +16,7 @@ mod part;
 pub mod picture;
 pub mod request;
 pub mod response;
+mod schedule;
 mod selection;
 pub mod server;
 mod session;

@@ -10,11 +10,11 @@ use super::message::{MessageWriter, eor};
 use super::part::{Source, Wanted};
 use super::request::{CloseChannels, Request, SERVICE_PATH, StreamType};
 use super::response::{NewChannel, ResponseHead, media_type};
+use super::schedule::{Class, Schedule};
 use super::session::{Channel, ChannelState, Session, SessionState, Turn};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Limits and habits of a server.
@@ -34,6 +34,12 @@ pub struct ServerOptions {
     pub default_length: u64,
     /// Most payload bytes of one message.
     pub message_payload: u64,
+    /// Bytes a second that all responses together may take; `None` = no limit.
+    pub bandwidth: Option<u64>,
+    /// Bytes a second for each client: an IPv4 address, or an IPv6 network of 64 bits.
+    pub client_bandwidth: Option<u64>,
+    /// Shares of clients in the bandwidth where it is scarce, by address; others have 1.
+    pub weights: Vec<(IpAddr, u32)>,
     /// Names of transports that may be asked for in `cnew`; all of them are HTTP requests.
     pub transports: Vec<String>,
 }
@@ -48,6 +54,9 @@ impl Default for ServerOptions {
             session_life: Duration::from_secs(120),
             default_length: 2_000_000,
             message_payload: 8 << 10,
+            bandwidth: None,
+            client_bandwidth: None,
+            weights: Vec::new(),
             transports: ["http", "https", "h3", "ws"].map(str::to_owned).to_vec(),
         }
     }
@@ -76,6 +85,7 @@ pub struct Server {
     sessions: HashMap<u64, Session>,
     channels: HashMap<String, Channel>,
     next_session: u64,
+    schedule: Arc<Schedule>,
 }
 
 /// A refusal, with an optional `Retry-After` in seconds.
@@ -114,7 +124,9 @@ impl Server {
     #[must_use]
     pub fn new(catalogue: Catalogue, options: ServerOptions, random: Random) -> Self {
         let (sessions, channels) = (HashMap::new(), HashMap::new());
-        Self { catalogue, options, random, sessions, channels, next_session: 0 }
+        let schedule = Schedule::new(options.bandwidth, options.client_bandwidth, &options.weights);
+        let schedule = Arc::new(schedule);
+        Self { catalogue, options, random, sessions, channels, next_session: 0, schedule }
     }
 
     /// Answers one request. `path` and `query` are percent-encoded, as they came; fields of a POST are
@@ -141,6 +153,7 @@ impl Server {
         for number in ended {
             self.end_session(number);
         }
+        self.schedule.expire(now);
     }
 
     /// Sessions that are open.
@@ -194,7 +207,7 @@ impl Server {
         let offered = self.find_target(&request, now)?;
         let mut head = ResponseHead::ok(media_type(kind));
         if kind == StreamType::Raw {
-            return Self::raw(&request, &offered, head);
+            return self.raw(&request, &offered, peer, head);
         }
         if request.sub_target.is_some() {
             return Err(Refusal::new(501, "a part of the target is served as raw only"));
@@ -212,8 +225,9 @@ impl Server {
         if let Some(set) = &request.model_set {
             head.put("JPIP-mset", model_set(set, offered.picture.codestream_count()));
         }
+        let class = class(&request, &offered);
         let body = self.body(&request, kind, channel.as_deref(), &offered, &mut head);
-        Ok(Reply::new(head, body))
+        Ok(Reply::new(head, body.in_turn(self.schedule.join(peer, class))))
     }
 
     fn find_target(&mut self, request: &Request, now: Duration) -> Result<Arc<Offered>, Refusal> {
@@ -326,7 +340,7 @@ impl Server {
 
     fn close_channel(&mut self, channel: &str) {
         let Some(closed) = self.channels.remove(channel) else { return };
-        closed.state.newest.fetch_add(1, Ordering::AcqRel);
+        closed.state.advance();
         if let Some(session) = self.sessions.get_mut(&closed.session) {
             session.channels.retain(|name| name != channel);
             if session.channels.is_empty() {
@@ -343,7 +357,13 @@ impl Server {
     }
 
     /// The file, or the part of it that is asked for.
-    fn raw(request: &Request, offered: &Offered, mut head: ResponseHead) -> Result<Reply, Refusal> {
+    fn raw(
+        &self,
+        request: &Request,
+        offered: &Offered,
+        peer: IpAddr,
+        mut head: ResponseHead,
+    ) -> Result<Reply, Refusal> {
         let length = offered.picture.raw_len();
         let length = length.ok_or_else(|| Refusal::new(501, "the target cannot be had as raw"))?;
         let part = request.sub_target.unwrap_or(NumberRange::ALL);
@@ -355,7 +375,8 @@ impl Server {
         head.put("JPIP-tid", offered.target_id.clone());
         put_request_id(&mut head, request);
         let end = request.length.map_or(end, |most| end.min(start.saturating_add(most)));
-        Ok(Reply::new(head, Body::raw(offered.picture.clone(), start..end)))
+        let body = Body::raw(offered.picture.clone(), start..end);
+        Ok(Reply::new(head, body.in_turn(self.schedule.join(peer, Class::LargeWindow))))
     }
 
     fn body(
@@ -431,10 +452,10 @@ impl Server {
         } else if request.wait {
             // The response before this one goes on.
             channel.newest_id = request.request_id.or(channel.newest_id);
-            channel.state.newest.load(Ordering::Acquire)
+            channel.state.newest()
         } else {
             channel.newest_id = request.request_id.or(channel.newest_id);
-            channel.state.newest.fetch_add(1, Ordering::AcqRel) + 1
+            channel.state.advance()
         };
         // Only after the turn: no older response may note anything behind this.
         if same && !request.model.is_empty() {
@@ -455,6 +476,23 @@ impl Server {
         Some((turn, Source::Session { session, target_id: offered.target_id.clone() }))
     }
 }
+
+/// What a response is worth: whoever opens a session or looks around sees something first.
+fn class(request: &Request, offered: &Offered) -> Class {
+    let Some(asked) = request.window.as_ref().filter(|_| request.new_channel.is_none()) else {
+        return Class::Opening;
+    };
+    let samples = asked.resolve(offered.picture.header()).region.size();
+    let small = u64::from(samples.width) * u64::from(samples.height) <= SMALL_WINDOW
+        || request.length.is_some_and(|length| length <= SMALL_LENGTH);
+    if small { Class::SmallWindow } else { Class::LargeWindow }
+}
+
+/// Samples of a window that goes before larger ones: about a thumbnail.
+const SMALL_WINDOW: u64 = 256 << 10;
+
+/// Bytes of a response that goes before longer ones, whatever its window.
+const SMALL_LENGTH: u64 = 32 << 10;
 
 /// The codestreams of `asked` that there are.
 fn model_set(asked: &[NumberRange], count: u32) -> String {

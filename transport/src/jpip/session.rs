@@ -5,6 +5,7 @@ use super::held::Held;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 use wavetile_engine::data_bin::DataBinId;
 
@@ -34,8 +35,42 @@ pub(super) struct Channel {
 #[derive(Debug, Default)]
 pub(super) struct ChannelState {
     /// Number of the newest request; responses to others end.
-    pub(super) newest: AtomicU64,
+    newest: AtomicU64,
+    /// Responses that wait, and are to hear of a newer request.
+    waiting: Mutex<Vec<Waker>>,
 }
+
+impl ChannelState {
+    /// Number of the newest request.
+    pub(super) fn newest(&self) -> u64 {
+        self.newest.load(Ordering::Acquire)
+    }
+
+    /// Makes another request the newest, and returns its number.
+    pub(super) fn advance(&self) -> u64 {
+        let number = self.newest.fetch_add(1, Ordering::AcqRel) + 1;
+        let waiting = std::mem::take(&mut *self.waiting());
+        waiting.into_iter().for_each(Waker::wake);
+        number
+    }
+
+    /// Wakes `waker` at the next request.
+    fn listen(&self, waker: &Waker) {
+        let mut waiting = self.waiting();
+        if !waiting.iter().any(|known| known.will_wake(waker)) {
+            // Those that are pushed out come to look by themselves.
+            waiting.truncate(MOST_LISTENING - 1);
+            waiting.push(waker.clone());
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Waker>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Responses of one channel that are woken.
+const MOST_LISTENING: usize = 64;
 
 /// A channel, and which of its requests a response belongs to.
 pub(super) struct Turn {
@@ -45,7 +80,12 @@ pub(super) struct Turn {
 
 impl Turn {
     pub(super) fn is_newest(&self) -> bool {
-        self.channel.newest.load(Ordering::Acquire) == self.number
+        self.channel.newest() == self.number
+    }
+
+    /// Wakes `waker` when a newer request comes.
+    pub(super) fn listen(&self, waker: &Waker) {
+        self.channel.listen(waker);
     }
 }
 
@@ -128,7 +168,7 @@ mod tests {
         let turn = Turn { channel: channel.clone(), number: 0 };
         let name = |target: &str, codestream| (target.to_owned(), codestream);
         session.note(&name("t", 0), DataBinId::Precinct(1), 0, Held::Layers(1), Some(&turn));
-        channel.newest.store(1, Ordering::Release);
+        channel.advance();
         session.note(&name("t", 0), DataBinId::Precinct(2), 0, Held::Layers(1), Some(&turn));
         assert_eq!(session.held(&name("t", 0), DataBinId::Precinct(1)), Held::Layers(1));
         assert_eq!(session.held(&name("t", 0), DataBinId::Precinct(2)), Held::Nothing);
