@@ -89,6 +89,14 @@ struct Sent {
     failure: Option<Failure>,
 }
 
+impl Sent {
+    /// Whether what follows must wait for the head of the answer: it names the channel, or the server has to learn
+    /// what was lost before it chooses anything else, in whatever order requests reach it.
+    const fn goes_alone(&self) -> bool {
+        self.opens_channel || self.corrects.is_some()
+    }
+}
+
 /// Why an answer is of no use, and what helps.
 #[derive(Clone, Debug)]
 enum Failure {
@@ -186,8 +194,7 @@ impl Client {
         if self.want != Want::Window || now < self.not_before {
             return None;
         }
-        if self.requests.values().any(|sent| sent.opens_channel && !sent.accepted && sent.failure.is_none()) {
-            // The answer will name the channel for all that follows.
+        if self.requests.values().any(|sent| sent.goes_alone() && !sent.accepted && sent.failure.is_none()) {
             return None;
         }
         if self.channel.is_none() {
@@ -345,12 +352,19 @@ impl Client {
     /// Declares the window complete once no bytes can be missing any more.
     fn settle(&mut self) {
         let Want::Settling(reason) = self.want else { return };
-        if self.channel.as_ref().is_some_and(ChannelOfClient::owes_correction) {
+        if !self.requests.is_empty() {
+            return;
+        }
+        if self.owes_correction() {
             self.want = Want::Window;
-        } else if self.requests.is_empty() {
+        } else {
             self.want = Want::Nothing;
             self.events.push_back(Event::WindowComplete { window: self.number, reason });
         }
+    }
+
+    fn owes_correction(&self) -> bool {
+        self.channel.as_ref().is_some_and(ChannelOfClient::owes_correction)
     }
 
     fn outcome(&mut self, sent: &Sent, ending: Ending) -> Outcome {
@@ -392,7 +406,8 @@ impl Client {
 
     fn send_window(&mut self) -> Outgoing {
         let opens_channel = self.options.sessions && !self.refused_session && self.channel.is_none();
-        let correction = self.channel.as_ref().is_some_and(ChannelOfClient::owes_correction);
+        // What older answers still bring would be sent again, if the server were told now that it is missing.
+        let correction = self.requests.is_empty() && self.owes_correction();
         let first_only = self.codestreams == [NumberRange::one(0)];
         let mut statements = if correction { client_holdings::nothing(first_only) } else { Vec::new() };
         if correction || self.channel.is_none() {

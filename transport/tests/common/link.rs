@@ -142,6 +142,31 @@ impl Link {
         true
     }
 
+    /// The connection goes: whatever is on its way, either way, is lost.
+    pub fn cut(&mut self) {
+        let mut lost: Vec<u64> = Vec::new();
+        for (_, what) in std::mem::take(&mut self.happenings) {
+            match what {
+                What::RequestArrives(outgoing) => lost.push(outgoing.id),
+                What::Pull { id, mut body, .. } => {
+                    // The server notices only after some more has gone into the void.
+                    body.poll_chunk(self.options.chunk);
+                    lost.push(id);
+                }
+                What::Head { id, .. } | What::Data { id, .. } | What::End { id, .. } => lost.push(id),
+                What::Wake => (),
+            }
+        }
+        self.queue.clear();
+        lost.sort_unstable();
+        lost.dedup();
+        for id in lost {
+            self.broken += 1;
+            self.client.handle_end(id, Ending::Broken("the connection was cut".to_owned()));
+        }
+        self.send();
+    }
+
     pub fn completions(&self) -> Vec<(u64, Option<u8>)> {
         let completion = |event: &Event| match event {
             Event::WindowComplete { window, reason } => Some((*window, *reason)),
