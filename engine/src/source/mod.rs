@@ -5,10 +5,12 @@ mod composition;
 mod fragments;
 mod indexed_codestream;
 mod indexed_file;
+mod tile_bins;
 
 pub use bytes::{ByteSource, FileSource};
 pub use indexed_codestream::IndexedCodestream;
 pub use indexed_file::IndexedFile;
+pub use tile_bins::TileBins;
 
 #[cfg(test)]
 mod tests;
