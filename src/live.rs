@@ -18,6 +18,7 @@ pub(crate) fn source(runtime: &Handle, name: String, client: Client, to_window: 
     let road = match client.transport() {
         Transport::Http1 => "HTTP/1.1",
         Transport::WebSocket => "WebSocket",
+        Transport::WebTransport => "WebTransport",
         Transport::Http3 | Transport::Auto => "HTTP/3",
     };
     let transfer =

@@ -44,6 +44,8 @@ pub(crate) enum TransportArgument {
     Http,
     /// WebSocket.
     Ws,
+    /// WebTransport.
+    Wt,
 }
 
 /// What a picture may cost.

@@ -89,6 +89,7 @@ fn connect_options(arguments: &ConnectionArguments) -> ConnectOptions {
         Some(TransportArgument::H3) => Transport::Http3,
         Some(TransportArgument::Http) => Transport::Http1,
         Some(TransportArgument::Ws) => Transport::WebSocket,
+        Some(TransportArgument::Wt) => Transport::WebTransport,
     };
     ConnectOptions { transport, trust, ..ConnectOptions::default() }
 }

@@ -1,11 +1,12 @@
-//! JPIP client and server (T.808): state machines without input or output, and programs over HTTP/3, HTTP/1.1
-//! and WebSocket.
+//! JPIP client and server (T.808): state machines without input or output, and programs over HTTP/3, HTTP/1.1,
+//! WebSocket and WebTransport.
 //!
 //! | module | feature | what it is |
 //! |---|---|---|
 //! | [`jpip`] | | codecs of messages, requests and responses; the client and the server as sans-IO state machines |
 //! | `road`, `tls` | `net` (implied) | what carries requests and responses, with its limits; certificates and trust |
 //! | `http3`, `http1`, `websocket` | `http3`, `http1`, `websocket` | the roads; WebSocket shares the port of HTTP/1.1 |
+//! | `webtransport` | `webtransport` | the road for browsers that has streams; on the port of HTTP/3 |
 //! | `server`, `client` | either road | the async programs: the state machines on roads |
 //!
 //! Without features there is no tokio, no TLS and no HTTP: [`jpip::Client`] and [`jpip::Server`] can be driven by
@@ -51,6 +52,8 @@ pub mod server;
 pub mod tls;
 #[cfg(feature = "websocket")]
 pub mod websocket;
+#[cfg(feature = "webtransport")]
+pub mod webtransport;
 
 /// Helpers of the tests are shared with tests outside of the crate, and name it.
 #[cfg(test)]

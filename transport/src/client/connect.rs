@@ -17,13 +17,15 @@ use crate::http1;
 use crate::http3;
 #[cfg(feature = "websocket")]
 use crate::websocket;
+#[cfg(feature = "webtransport")]
+use crate::webtransport;
 
 /// How to connect.
 #[derive(Debug, Clone)]
 pub struct ConnectOptions {
     /// Which road; the address' scheme decides where this is [`Transport::Auto`].
     pub transport: Transport,
-    /// Whom to believe over HTTP/3.
+    /// Whom to believe over HTTP/3 and WebTransport.
     pub trust: Trust,
     /// TCP port for HTTP/1.1 and WebSocket if it is not the address' own.
     pub http1_port: Option<u16>,
@@ -63,6 +65,8 @@ enum Connection {
     Http1(http1::client::Connection),
     #[cfg(feature = "websocket")]
     WebSocket(websocket::client::Connection),
+    #[cfg(feature = "webtransport")]
+    WebTransport(webtransport::client::Connection),
 }
 
 impl Road {
@@ -83,6 +87,7 @@ impl Road {
                 Transport::Http3 => http3_road(address, &options.trust).await,
                 Transport::Http1 => http1_road(address, options).await,
                 Transport::WebSocket => websocket_road(address, options).await,
+                Transport::WebTransport => webtransport_road(address, &options.trust).await,
                 Transport::Auto => either_road(address, options).await,
             }
         };
@@ -112,6 +117,11 @@ impl Road {
                 let (head, body) = in_time(stall, connection.request(path_and_query)).await?;
                 Ok((head, ResponseBody { body: Body::WebSocket(body), stall }))
             }
+            #[cfg(feature = "webtransport")]
+            Connection::WebTransport(connection) => {
+                let (head, body) = in_time(stall, connection.request(path_and_query)).await?;
+                Ok((head, ResponseBody { body: Body::WebTransport(Box::new(body)), stall }))
+            }
         }
     }
 
@@ -124,6 +134,8 @@ impl Road {
             Connection::Http1(_) => Transport::Http1,
             #[cfg(feature = "websocket")]
             Connection::WebSocket(_) => Transport::WebSocket,
+            #[cfg(feature = "webtransport")]
+            Connection::WebTransport(_) => Transport::WebTransport,
         }
     }
 
@@ -136,6 +148,8 @@ impl Road {
             Connection::Http1(_) => false,
             #[cfg(feature = "websocket")]
             Connection::WebSocket(connection) => connection.is_closed(),
+            #[cfg(feature = "webtransport")]
+            Connection::WebTransport(connection) => connection.is_closed(),
         }
     }
 
@@ -148,6 +162,8 @@ impl Road {
             Connection::Http1(_) => {}
             #[cfg(feature = "websocket")]
             Connection::WebSocket(connection) => connection.close().await,
+            #[cfg(feature = "webtransport")]
+            Connection::WebTransport(connection) => connection.close().await,
         }
     }
 }
@@ -165,6 +181,8 @@ enum Body {
     Http1(http1::client::ResponseBody),
     #[cfg(feature = "websocket")]
     WebSocket(websocket::client::ResponseBody),
+    #[cfg(feature = "webtransport")]
+    WebTransport(Box<webtransport::client::ResponseBody>),
 }
 
 impl ResponseBody {
@@ -179,6 +197,8 @@ impl ResponseBody {
             Body::Http1(body) => in_time(self.stall, body.chunk()).await,
             #[cfg(feature = "websocket")]
             Body::WebSocket(body) => in_time(self.stall, body.chunk()).await,
+            #[cfg(feature = "webtransport")]
+            Body::WebTransport(body) => in_time(self.stall, body.chunk()).await,
         }
     }
 }
@@ -284,6 +304,22 @@ async fn websocket_road(address: &Address, options: &ConnectOptions) -> Result<C
 #[cfg(not(feature = "websocket"))]
 async fn websocket_road(_: &Address, _: &ConnectOptions) -> Result<Connection, RoadError> {
     Err(RoadError::Address("this build has no WebSocket".to_owned()))
+}
+
+#[cfg(feature = "webtransport")]
+async fn webtransport_road(address: &Address, trust: &Trust) -> Result<Connection, RoadError> {
+    let addresses = look_up(address, address.port).await?;
+    let authority = address.authority();
+    let road = first_of(addresses, |at| {
+        let (authority, trust) = (authority.clone(), trust.clone());
+        async move { webtransport::client::Connection::connect(at, &authority, &trust).await }
+    });
+    road.await.map(Connection::WebTransport)
+}
+
+#[cfg(not(feature = "webtransport"))]
+async fn webtransport_road(_: &Address, _: &Trust) -> Result<Connection, RoadError> {
+    Err(RoadError::Address("this build has no WebTransport".to_owned()))
 }
 
 async fn look_up(address: &Address, port: u16) -> Result<Vec<SocketAddr>, RoadError> {

@@ -44,6 +44,8 @@ pub enum Transport {
     Http1,
     /// WebSocket only. Nothing is encrypted, and nobody proves who they are.
     WebSocket,
+    /// WebTransport only.
+    WebTransport,
 }
 
 /// How a client behaves.
@@ -117,6 +119,7 @@ impl Client {
         let names: &[&str] = match transport {
             Transport::Http3 => &["h3", "https", "http"],
             Transport::WebSocket => &["ws", "http"],
+            Transport::WebTransport => &["wt", "h3", "http"],
             Transport::Http1 | Transport::Auto => &["http"],
         };
         jpip.transports = names.iter().map(|&name| name.to_owned()).collect();

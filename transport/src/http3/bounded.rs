@@ -170,3 +170,14 @@ impl<B: Buf, S: quic::SendStream<B>> quic::SendStream<B> for Bounded<S> {
         self.inner.send_id()
     }
 }
+
+#[cfg(feature = "webtransport")]
+impl<B: Buf, S: quic::SendStreamUnframed<B>> quic::SendStreamUnframed<B> for Bounded<S> {
+    fn poll_send<D: Buf>(
+        &mut self,
+        context: &mut Context<'_>,
+        data: &mut D,
+    ) -> Poll<Result<usize, StreamErrorIncoming>> {
+        self.inner.poll_send(context, data)
+    }
+}

@@ -19,6 +19,8 @@ use super::{ALPN, H3_NO_ERROR, UNIDIRECTIONAL_STREAMS};
 use crate::road::wire::{self, Pump, RequestHead};
 use crate::road::{Handler, Reply, Request, RoadLimits};
 use crate::tls::Identity;
+#[cfg(feature = "webtransport")]
+use crate::webtransport::server::{self as webtransport, Answerer, MOST_SESSIONS, Received, Sessions};
 
 type H3Connection = h3::server::Connection<Connection, Bytes>;
 type Resolver = h3::server::RequestResolver<Connection, Bytes>;
@@ -70,7 +72,12 @@ impl Server {
                 // Under load a client proves its address before it gets a connection's worth of memory.
                 let _ = incoming.retry();
             } else {
-                let site = Site { handler: handler.clone(), limits: limits.clone() };
+                let site = Site {
+                    handler: handler.clone(),
+                    limits: limits.clone(),
+                    #[cfg(feature = "webtransport")]
+                    sessions: Arc::new(Sessions::new()),
+                };
                 connections.spawn(site.serve(incoming, stop.clone()));
             }
         }
@@ -89,7 +96,7 @@ fn transport(limits: &RoadLimits) -> io::Result<quinn::TransportConfig> {
         .stream_receive_window(VarInt::from_u32(limits.stream_window))
         .receive_window(VarInt::from_u32(limits.connection_window))
         .send_window(limits.send_window.into())
-        .datagram_receive_buffer_size(None)
+        .datagram_receive_buffer_size(DATAGRAM_BYTES)
         .max_idle_timeout(Some(IdleTimeout::try_from(limits.idle).map_err(io::Error::other)?));
     Ok(transport)
 }
@@ -99,6 +106,8 @@ fn transport(limits: &RoadLimits) -> io::Result<quinn::TransportConfig> {
 struct Site {
     handler: Arc<dyn Handler>,
     limits: Arc<RoadLimits>,
+    #[cfg(feature = "webtransport")]
+    sessions: Arc<Sessions>,
 }
 
 impl Site {
@@ -110,6 +119,12 @@ impl Site {
             let bounded = Connection::new(connection.clone(), request_bytes);
             let mut builder = h3::server::builder();
             builder.max_field_section_size(self.limits.field_section as u64);
+            #[cfg(feature = "webtransport")]
+            builder
+                .enable_webtransport(true)
+                .enable_extended_connect(true)
+                .enable_datagram(true)
+                .max_webtransport_sessions(MOST_SESSIONS);
             let requests = builder.build(bounded).await.map_err(|error| error.to_string())?;
             Ok::<_, String>((connection, requests))
         };
@@ -142,7 +157,7 @@ impl Site {
             };
             match accepted {
                 Ok(Some(resolver)) => {
-                    drop(requests.spawn(self.clone().answer(resolver, peer, abandoned.clone())))
+                    drop(requests.spawn(self.clone().answer(resolver, peer, stop.clone(), abandoned.clone())))
                 }
                 Ok(None) => break,
                 Err(error) => {
@@ -155,13 +170,57 @@ impl Site {
         }
     }
 
-    async fn answer(self, resolver: Resolver, peer: IpAddr, mut abandoned: watch::Receiver<bool>) {
-        let resolved = tokio::time::timeout(self.limits.header_time, resolver.resolve_request()).await;
-        let (request, mut stream) = match resolved {
-            Ok(Ok(resolved)) => resolved,
-            Ok(Err(error)) => return tracing::debug!(%peer, %error, "no request"),
-            Err(_) => return tracing::debug!(%peer, "the request's head took too long"),
-        };
+    #[cfg(feature = "webtransport")]
+    async fn answer(
+        self,
+        resolver: Resolver,
+        peer: IpAddr,
+        stop: watch::Receiver<bool>,
+        abandoned: watch::Receiver<bool>,
+    ) {
+        match tokio::time::timeout(self.limits.header_time, webtransport::receive(resolver)).await {
+            Ok(Ok(Received::Stream(session, stream))) => {
+                let answerer = Answerer { handler: &self.handler, limits: &self.limits, peer };
+                answerer.answer(&self.sessions, session, stream, abandoned).await;
+            }
+            Ok(Ok(Received::Request(request))) => {
+                let (request, stream) = *request;
+                if !webtransport::asks_for_session(&request) {
+                    return self.answer_request(request, stream, peer, abandoned).await;
+                }
+                tracing::debug!(%peer, "WebTransport session");
+                if let Err(error) = webtransport::hold_session(&self.sessions, stream, stop, abandoned).await
+                {
+                    tracing::debug!(%peer, %error, "WebTransport session broken off");
+                }
+            }
+            Ok(Err(error)) => tracing::debug!(%peer, %error, "no request"),
+            Err(_) => tracing::debug!(%peer, "the request's head took too long"),
+        }
+    }
+
+    #[cfg(not(feature = "webtransport"))]
+    async fn answer(
+        self,
+        resolver: Resolver,
+        peer: IpAddr,
+        _stop: watch::Receiver<bool>,
+        abandoned: watch::Receiver<bool>,
+    ) {
+        match tokio::time::timeout(self.limits.header_time, resolver.resolve_request()).await {
+            Ok(Ok((request, stream))) => self.answer_request(request, stream, peer, abandoned).await,
+            Ok(Err(error)) => tracing::debug!(%peer, %error, "no request"),
+            Err(_) => tracing::debug!(%peer, "the request's head took too long"),
+        }
+    }
+
+    async fn answer_request(
+        self,
+        request: http::Request<()>,
+        mut stream: Stream,
+        peer: IpAddr,
+        mut abandoned: watch::Receiver<bool>,
+    ) {
         let head = RequestHead::new(&request);
         let only_head = request.method() == http::Method::HEAD;
         let reply = match head.early_reply(&self.limits) {
@@ -263,6 +322,8 @@ async fn finish(
     }
 }
 
+/// WebTransport takes it that there are datagrams. Nobody reads them: later ones replace earlier ones.
+const DATAGRAM_BYTES: Option<usize> = if cfg!(feature = "webtransport") { Some(4 << 10) } else { None };
 /// Room for frame headers, unknown frames and a header section before its decompression.
 const FRAME_OVERHEAD: u64 = 64 << 10;
 /// Least time for the last bytes of responses to arrive before the connection is closed.

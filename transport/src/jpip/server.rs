@@ -57,7 +57,7 @@ impl Default for ServerOptions {
             bandwidth: None,
             client_bandwidth: None,
             weights: Vec::new(),
-            transports: ["http", "https", "h3", "ws"].map(str::to_owned).to_vec(),
+            transports: ["http", "https", "h3", "ws", "wt"].map(str::to_owned).to_vec(),
         }
     }
 }

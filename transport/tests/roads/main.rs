@@ -8,3 +8,4 @@ mod support;
 mod trust;
 mod waiting;
 mod websocket;
+mod webtransport;

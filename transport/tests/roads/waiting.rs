@@ -7,7 +7,8 @@ use wavetile_transport::client::Transport;
 
 use crate::support::{Running, both, text};
 
-const ROADS: [Transport; 3] = [Transport::Http1, Transport::Http3, Transport::WebSocket];
+const ROADS: [Transport; 4] =
+    [Transport::Http1, Transport::Http3, Transport::WebSocket, Transport::WebTransport];
 
 #[tokio::test]
 async fn a_waiting_body_goes_on_when_it_is_woken_or_its_time_has_passed() {
