@@ -233,7 +233,8 @@ async fn read_body(mut body: Incoming, limit: usize) -> Result<Vec<u8>, Reply> {
     Ok(bytes)
 }
 
-async fn gather(reply: Reply) -> Reply {
+async fn gather(mut reply: Reply) -> Reply {
+    reply.body.will_be_gathered();
     let mut pump = Pump::new(reply.body);
     let mut bytes = Vec::new();
     loop {

@@ -4,13 +4,15 @@
 use super::message::{MessageHeader, MessageWriter, eor};
 use super::part::{Found, Part, Piece, Wanted};
 use super::picture::Picture;
-use super::schedule::{Grant, Place};
+use super::push::{Standing, TARGET_CHANGED, Watch};
+use super::schedule::{Class, Grant, Place};
 use super::session::Turn;
 use std::ops::Range;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 use wavetile_engine::Result;
+use wavetile_engine::data_bin::DataBinId;
 
 /// What a body has at the moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,26 +80,40 @@ impl Body {
             self.place = None;
             return Chunk::End;
         }
+        let standing = self.stream.as_ref().and_then(|stream| stream.standing.as_ref());
+        let watching = standing.is_some_and(|standing| standing.watching);
+        if let Some(place) =
+            self.place.as_mut().filter(|_| standing.is_some_and(|standing| standing.answered))
+        {
+            place.set_class(Class::Push);
+        }
         let turn = self.stream.as_ref().and_then(|stream| stream.turn.as_ref());
-        // The few bytes that tell the end of an old response are not worth waiting for.
-        if let Some(place) = self.place.as_ref().filter(|_| turn.is_none_or(Turn::is_newest)) {
-            // Before the question, or a request that comes in between would not be heard of.
-            if let Some(turn) = turn {
-                turn.listen(waker);
-            }
+        if let Some(turn) = turn.filter(|_| standing.is_some() || self.place.is_some()) {
+            // Before anything is looked at, or a request that comes in between would not be heard of.
+            turn.listen(waker);
+        }
+        // The few bytes that tell the end of an old response, or signs of life, are not worth waiting for.
+        let in_turn = !watching && turn.is_none_or(Turn::is_newest);
+        if let Some(place) = self.place.as_ref().filter(|_| in_turn) {
             match place.ask(max, now, waker) {
                 Grant::Bytes(granted) => max = granted,
                 Grant::Wait(pause) => return Chunk::Wait(pause),
             }
         }
-        let Some(bytes) = self.next_bytes(max) else {
-            self.place = None;
-            return Chunk::End;
-        };
-        if let Some(place) = &self.place {
-            place.spend(bytes.len(), now);
+        let chunk = self.next_bytes(max, now);
+        match (&chunk, &self.place) {
+            (Chunk::Bytes(bytes), Some(place)) => place.spend(bytes.len(), now),
+            (Chunk::End, _) => self.place = None,
+            _ => (),
         }
-        Chunk::Bytes(bytes)
+        chunk
+    }
+
+    /// Lets the response end with the window: it is to be gathered before it is sent.
+    pub fn do_not_stand(&mut self) {
+        if let Some(stream) = &mut self.stream {
+            stream.standing = None;
+        }
     }
 
     /// The same body, which sends when `place` lets it.
@@ -105,28 +121,30 @@ impl Body {
         Self { place, ..self }
     }
 
-    fn next_bytes(&mut self, max: usize) -> Option<Vec<u8>> {
+    fn next_bytes(&mut self, max: usize, now: Duration) -> Chunk {
         if let Some(Raw { picture, left }) = &mut self.raw {
             let end = left.end.min(left.start.saturating_add(max as u64));
             let bytes = picture.read_raw(left.start..end).inspect_err(|error| {
                 tracing::warn!(%error, "a response ends early");
             });
             left.start = end;
-            return bytes.ok().filter(|bytes| !bytes.is_empty());
+            return bytes.ok().filter(|bytes| !bytes.is_empty()).map_or(Chunk::End, Chunk::Bytes);
         }
         if self.pending.is_empty()
             && let Some(stream) = &mut self.stream
         {
-            let finished = stream.fill(&mut self.pending, max.max(LEAST_CHUNK));
-            if finished {
-                self.stream = None;
+            match stream.fill(&mut self.pending, max.max(LEAST_CHUNK), now) {
+                Filled::Full => (),
+                Filled::Finished => self.stream = None,
+                Filled::Waits(pause) if self.pending.is_empty() => return Chunk::Wait(pause),
+                Filled::Waits(_) => (),
             }
         }
         if self.pending.is_empty() {
-            return None;
+            return Chunk::End;
         }
         let rest = self.pending.split_off(max.min(self.pending.len()));
-        Some(std::mem::replace(&mut self.pending, rest))
+        Chunk::Bytes(std::mem::replace(&mut self.pending, rest))
     }
 
     /// Length of the whole body, if it is known: not for a stream whose data is yet to be chosen.
@@ -169,6 +187,8 @@ pub(super) struct Stream {
     pub(super) extended: bool,
     pub(super) writer: MessageWriter,
     pub(super) piece: Option<Piece>,
+    /// The response goes on after the window.
+    pub(super) standing: Option<Standing>,
 }
 
 /// What became of an attempt to write a message.
@@ -179,31 +199,107 @@ enum Step {
     /// The chunk has no room for a message that is worth while.
     ChunkFull,
     End(u8, String),
+    /// A standing response has nothing to send for so long.
+    Wait(Duration),
+}
+
+/// What became of a chunk.
+enum Filled {
+    Full,
+    Finished,
+    Waits(Duration),
 }
 
 impl Stream {
-    /// Fills `out` with messages up to `room` bytes; `true` if the stream ended.
-    fn fill(&mut self, out: &mut Vec<u8>, room: usize) -> bool {
+    /// Fills `out` with messages up to `room` bytes.
+    fn fill(&mut self, out: &mut Vec<u8>, room: usize, now: Duration) -> Filled {
         loop {
-            match self.step(out, room) {
+            match self.step(out, room, now) {
                 Ok(Step::Written | Step::Moved) => (),
-                Ok(Step::ChunkFull) => return false,
+                Ok(Step::ChunkFull) => return Filled::Full,
+                Ok(Step::Wait(pause)) => return Filled::Waits(pause),
                 Ok(Step::End(reason, text)) => {
+                    if self.goes_on(reason, out) {
+                        continue;
+                    }
                     self.writer.write_end(out, reason, text.as_bytes());
-                    return true;
+                    return Filled::Finished;
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a response ends early");
                     self.writer.write_end(out, eor::OTHER, b"the picture cannot be read");
-                    return true;
+                    return Filled::Finished;
                 }
             }
         }
     }
 
-    fn step(&mut self, out: &mut Vec<u8>, room: usize) -> Result<Step> {
+    /// Whether the response stands when what it sent ends for `reason`; if so, it turns to what is next.
+    fn goes_on(&mut self, reason: u8, out: &mut Vec<u8>) -> bool {
+        let Some(standing) = &mut self.standing else { return false };
+        let done = matches!(reason, eor::IMAGE_DONE | eor::WINDOW_DONE);
+        if standing.answered {
+            standing.budget = self.budget;
+            if standing.watching || !(done || matches!(reason, eor::BYTE_LIMIT | eor::RESPONSE_LIMIT)) {
+                return false;
+            }
+            if reason == eor::BYTE_LIMIT {
+                standing.windows.clear();
+            }
+        } else {
+            if !done {
+                return false;
+            }
+            standing.answered = true;
+            self.writer.write_end(out, reason, &[]);
+            if reason == eor::IMAGE_DONE || standing.budget == 0 {
+                standing.windows.clear();
+            }
+        }
+        self.piece = None;
+        self.budget = standing.budget;
+        match standing.windows.pop_front() {
+            Some(window) => {
+                self.rest = (standing.codestreams)();
+                self.wanted.window = Some(window);
+                // Headers and metadata have been sent with the window: this is at once at its end.
+                self.part = self.wanted.metadata();
+                self.whole = false;
+            }
+            None => standing.watching = true,
+        }
+        true
+    }
+
+    /// What a standing response does when it has sent everything.
+    fn watch(&mut self, out: &mut Vec<u8>, watch: Watch) -> Step {
+        match watch {
+            Watch::Wait(pause) => Step::Wait(pause),
+            Watch::Changed => Step::End(eor::OTHER, String::from_utf8_lossy(TARGET_CHANGED).into_owned()),
+            Watch::Enough => Step::End(eor::RESPONSE_LIMIT, String::new()),
+            Watch::Sign => {
+                // A message that holds nothing.
+                let header = MessageHeader {
+                    codestream: self.part.codestream,
+                    id: DataBinId::MainHeader,
+                    aux: None,
+                    offset: 0,
+                    length: 0,
+                    last: false,
+                };
+                self.writer.write_header(out, &header);
+                Step::Written
+            }
+        }
+    }
+
+    fn step(&mut self, out: &mut Vec<u8>, room: usize, now: Duration) -> Result<Step> {
         if self.turn.as_ref().is_some_and(|turn| !turn.is_newest()) {
             return Ok(Step::End(eor::WINDOW_CHANGE, String::new()));
+        }
+        if let Some(standing) = self.standing.as_mut().filter(|standing| standing.watching) {
+            let watch = standing.watch(now);
+            return Ok(self.watch(out, watch));
         }
         let piece = match self.piece.take() {
             Some(piece) => piece,

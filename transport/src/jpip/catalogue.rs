@@ -34,7 +34,15 @@ pub(super) struct Offered {
     /// Says nothing about the file but whether it is still the same.
     pub(super) target_id: String,
     pub(super) picture: Arc<dyn Picture>,
-    stamp: Option<Stamp>,
+    /// Where its file is, and what that was like.
+    file: Option<(PathBuf, Option<Stamp>)>,
+}
+
+impl Offered {
+    /// Whether the file has been replaced, extended or removed since it was opened.
+    pub(super) fn has_changed(&self) -> bool {
+        self.file.as_ref().is_some_and(|(path, stamp)| Stamp::of(path) != *stamp)
+    }
 }
 
 /// What changes when a file does.
@@ -94,7 +102,7 @@ impl Catalogue {
                 picture.bin_len(DataBinId::MainHeader).ok().flatten().map_or(0, |length| length.bytes);
             let header = picture.read_bin(DataBinId::MainHeader, 0..length).unwrap_or_default();
             let target_id = target_id(name.bytes().chain(header));
-            (name.clone(), Arc::new(Offered { name, target_id, picture, stamp: None }))
+            (name.clone(), Arc::new(Offered { name, target_id, picture, file: None }))
         });
         Self { source: Source::Memory(offered.collect()), opened: Vec::new(), most_open: 0 }
     }
@@ -130,21 +138,19 @@ impl Catalogue {
         // A file may have gone, or become a link, since it was listed.
         let path =
             path.canonicalize().ok().filter(|path| path.starts_with(root)).ok_or(TargetError::Unknown)?;
-        let stamp = path
-            .metadata()
-            .ok()
-            .map(|metadata| Stamp { length: metadata.len(), modified: metadata.modified().ok() });
+        let stamp = Stamp::of(&path);
         let kept = self
             .opened
             .iter()
             .position(|offered| offered.name == name)
             .map(|index| self.opened.remove(index));
-        let offered = match kept.filter(|offered| offered.stamp == stamp) {
+        let offered = match kept.filter(|offered| offered.file.as_ref().is_some_and(|known| known.1 == stamp))
+        {
             Some(offered) => offered,
             None => {
                 let picture = open(&path).map_err(TargetError::Unreadable)?;
                 let target_id = target_id(name.bytes().chain(stamp.iter().flat_map(Stamp::bytes)));
-                Arc::new(Offered { name: name.to_owned(), target_id, picture, stamp })
+                Arc::new(Offered { name: name.to_owned(), target_id, picture, file: Some((path, stamp)) })
             }
         };
         if self.opened.len() >= self.most_open {
@@ -193,6 +199,12 @@ fn is_picture(name: &Path) -> bool {
 }
 
 impl Stamp {
+    /// `None` if there is no file.
+    fn of(path: &Path) -> Option<Self> {
+        let metadata = path.metadata().ok()?;
+        Some(Self { length: metadata.len(), modified: metadata.modified().ok() })
+    }
+
     fn bytes(&self) -> Vec<u8> {
         let modified =
             self.modified.and_then(|modified| modified.duration_since(SystemTime::UNIX_EPOCH).ok());

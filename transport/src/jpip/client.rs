@@ -84,6 +84,12 @@ struct Sent {
     /// Payload bytes that were held before.
     old_bytes: u64,
     end: Option<u8>,
+    /// It may stand: the first end-of-response is not its last.
+    stands: bool,
+    /// How the window ended of a response that stands.
+    answered: Option<u8>,
+    /// Number of the window that it is of.
+    window: u64,
     /// The request only closes the session.
     closes: bool,
     failure: Option<Failure>,
@@ -277,6 +283,7 @@ impl Client {
         let Some(sent) = self.requests.get_mut(&id).filter(|sent| sent.accepted) else { return };
         self.progress.received += bytes.len() as u64;
         let before = self.progress;
+        let mut answered = None;
         let mut bins = self.bins.write().unwrap_or_else(PoisonError::into_inner);
         let result = sent.reader.push(bytes, |event| match event {
             MessageEvent::Data { codestream, id, offset, bytes, last, .. } => {
@@ -284,6 +291,12 @@ impl Client {
                 self.progress.new += insert.new_bytes;
                 self.progress.duplicate += insert.duplicate_bytes;
                 self.progress.excess += insert.excess_bytes;
+            }
+            MessageEvent::EndOfResponse { reason: reason @ (eor::IMAGE_DONE | eor::WINDOW_DONE), .. }
+                if sent.stands && sent.answered.is_none() =>
+            {
+                sent.answered = Some(reason);
+                answered = Some(reason);
             }
             MessageEvent::EndOfResponse { reason, .. } => sent.end = Some(reason),
         });
@@ -299,6 +312,10 @@ impl Client {
             sent.accepted = false;
             self.events.push_back(Event::Abort { id });
         }
+        if answered.is_some() && self.want == Want::Answer(id) {
+            self.want = Want::Settling(answered);
+            self.settle();
+        }
     }
 
     /// The end of an answer. Call it once for each request, unless [`Event::Abort`] named it: then it
@@ -311,10 +328,30 @@ impl Client {
         }
         let outcome = self.outcome(&sent, ending);
         self.note_lost_bytes(&sent, &outcome);
+        if sent.answered.is_some() {
+            self.end_of_standing(&sent, &outcome);
+        }
         if self.want == Want::Answer(id) {
             self.go_on(&sent, outcome);
         }
         self.settle();
+    }
+
+    /// A response whose window was done has ended. If nothing has taken its place, another shall stand: it was broken
+    /// off, has stood for long, or the picture has changed.
+    fn end_of_standing(&mut self, sent: &Sent, outcome: &Outcome) {
+        if self.want != Want::Nothing || sent.window != self.number || self.channel.is_none() {
+            return;
+        }
+        match (sent.end, outcome) {
+            (Some(eor::OTHER | eor::RESPONSE_LIMIT), _) => self.want = Want::Window,
+            (None, Outcome::Failed(Failure::Later(error, pause))) => {
+                self.want = Want::Window;
+                self.count_failure(error.clone(), *pause);
+            }
+            // The server does not push, or says why it does not go on.
+            _ => (),
+        }
     }
 
     fn go_on(&mut self, sent: &Sent, outcome: Outcome) {
@@ -352,7 +389,7 @@ impl Client {
     /// Declares the window complete once no bytes can be missing any more.
     fn settle(&mut self) {
         let Want::Settling(reason) = self.want else { return };
-        if !self.requests.is_empty() {
+        if self.requests.values().any(|sent| sent.answered.is_none()) {
             return;
         }
         if self.owes_correction() {
@@ -376,6 +413,11 @@ impl Client {
                 Outcome::More
             }
             (None, Some(reason), _) => Outcome::Done(Some(reason)),
+            (None, None, Ending::Complete)
+                if sent.answered.is_some() && sent.reader.is_between_messages() =>
+            {
+                Outcome::Done(sent.answered)
+            }
             (None, None, Ending::Broken(why)) => {
                 Outcome::Failed(Failure::Later(ClientError::Broken(why), None))
             }
@@ -438,6 +480,10 @@ impl Client {
             request.new_channel = Some(self.options.transports.clone());
             request.request_id = Some(0);
         }
+        let in_session = request.channel.is_some() || opens_channel;
+        // What is owed goes first: it waits until no other answer is under way, and one that stands always is.
+        let may_stand = in_session && (correction || !self.owes_correction());
+        request.push = self.options.push.filter(|_| may_stand && request.window.is_some());
         let has_model = !request.model.is_empty();
         if has_model || request.channel.is_none() {
             // A cache model is meant for one state of the picture only.
@@ -453,6 +499,9 @@ impl Client {
             new_bytes: 0,
             old_bytes: 0,
             end: None,
+            stands: request.push.is_some(),
+            answered: None,
+            window: self.number,
             closes: false,
             failure: None,
         });
@@ -477,6 +526,9 @@ impl Client {
             new_bytes: 0,
             old_bytes: 0,
             end: None,
+            stands: false,
+            answered: None,
+            window: self.number,
             closes: true,
             failure: None,
         });

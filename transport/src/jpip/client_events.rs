@@ -19,6 +19,9 @@ pub struct ClientOptions {
     pub length: Option<u64>,
     /// Longest `model` of a request, in bytes. What is left out may be sent again.
     pub model_length: usize,
+    /// Bytes that the server may send beyond each window without being asked (docs/jpip-push.md); it then tells changes
+    /// of the picture, too. Needs a session.
+    pub push: Option<u64>,
     /// Requests that may be under way at a time, when windows change faster than answers come.
     pub requests: usize,
     /// Failures in a row, with no new byte between them, after which the client gives up.
@@ -38,6 +41,7 @@ impl ClientOptions {
             transports: vec!["http".to_owned()],
             length: Some(2 << 20),
             model_length: 16 << 10,
+            push: None,
             requests: 4,
             attempts: 6,
             pause: Duration::from_millis(250),

@@ -14,6 +14,7 @@ pub mod message;
 pub mod message_reader;
 mod part;
 pub mod picture;
+mod push;
 pub mod request;
 pub mod response;
 mod schedule;

@@ -46,6 +46,8 @@ pub struct Request {
     pub sub_target: Option<NumberRange>,
     /// The client wants to change the target ("upload").
     pub upload: bool,
+    /// Bytes that the server may send beyond the window without being asked ("push", docs/jpip-push.md).
+    pub push: Option<u64>,
     /// Preferences ("pref") that must be met: those that end in `/r`.
     pub required_preferences: Vec<String>,
 }
@@ -142,6 +144,9 @@ impl Request {
         }
         if let Some(metadata) = &self.metadata {
             put("metareq", metadata);
+        }
+        if let Some(budget) = self.push {
+            put("push", &budget.to_string());
         }
         if self.align {
             put("align", "yes");
@@ -244,6 +249,7 @@ impl Request {
             "mset" => self.model_set = Some(ranges("mset", &decoded("mset")?)?),
             "subtarget" => self.sub_target = Some(NumberRange::parse("subtarget", &decoded("subtarget")?)?),
             "upload" => self.upload = true,
+            "push" => self.push = Some(number("push", &decoded("push")?)?),
             "need" => {
                 let need = CacheModel::parse(&decoded("need")?)?;
                 if need.statements.iter().any(|statement| statement.subtract) {
@@ -312,6 +318,7 @@ mod tests {
             model_set: Some(vec![NumberRange::ALL, NumberRange::one(4)]),
             sub_target: Some(NumberRange { from: 5, to: Some(9) }),
             upload: true,
+            push: Some(1 << 20),
             required_preferences: vec!["fullwindow/r".into()],
         }
     }

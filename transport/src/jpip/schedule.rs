@@ -144,6 +144,11 @@ impl Schedule {
 }
 
 impl Place {
+    /// From now on the response is of this class.
+    pub(super) fn set_class(&mut self, class: Class) {
+        self.class = class;
+    }
+
     /// Whether up to `most` bytes may be sent now. What was sent is told by [`spend`](Self::spend).
     pub(super) fn ask(&self, most: usize, now: Duration, waker: &Waker) -> Grant {
         let mut state = self.schedule.lock();

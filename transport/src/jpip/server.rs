@@ -8,6 +8,7 @@ use super::client_model::ClientModel;
 use super::fields::NumberRange;
 use super::message::{MessageWriter, eor};
 use super::part::{Source, Wanted};
+use super::push::Standing;
 use super::request::{CloseChannels, Request, SERVICE_PATH, StreamType};
 use super::response::{NewChannel, ResponseHead, media_type};
 use super::schedule::{Class, Schedule};
@@ -40,6 +41,10 @@ pub struct ServerOptions {
     pub client_bandwidth: Option<u64>,
     /// Shares of clients in the bandwidth where it is scarce, by address; others have 1.
     pub weights: Vec<(IpAddr, u32)>,
+    /// Most bytes that a standing response sends beyond its window.
+    pub push_budget: u64,
+    /// How often a standing response that has nothing to send gives a sign of life; at least a second.
+    pub push_keep_alive: Duration,
     /// Names of transports that may be asked for in `cnew`; all of them are HTTP requests.
     pub transports: Vec<String>,
 }
@@ -57,6 +62,8 @@ impl Default for ServerOptions {
             bandwidth: None,
             client_bandwidth: None,
             weights: Vec::new(),
+            push_budget: 16 << 20,
+            push_keep_alive: Duration::from_secs(10),
             transports: ["http", "https", "h3", "ws", "wt"].map(str::to_owned).to_vec(),
         }
     }
@@ -384,7 +391,7 @@ impl Server {
         request: &Request,
         kind: StreamType,
         channel: Option<&str>,
-        offered: &Offered,
+        offered: &Arc<Offered>,
         head: &mut ResponseHead,
     ) -> Body {
         // What a client says of another state of the picture is of no use.
@@ -398,6 +405,7 @@ impl Server {
                 (None, Source::Request(said))
             }
         };
+        let standing = self.standing(request, kind, offered).filter(|_| turn.is_some());
         let wanted = Wanted {
             file: offered.picture.clone(),
             window: request.window.clone(),
@@ -432,7 +440,26 @@ impl Server {
             extended: kind == StreamType::Precincts { extended: true },
             writer: MessageWriter::new(),
             piece: None,
+            standing,
         })
+    }
+
+    /// What is to follow the window, if that is asked for. Without a session nobody would know what was sent.
+    fn standing(&self, request: &Request, kind: StreamType, offered: &Arc<Offered>) -> Option<Standing> {
+        let precincts = matches!(kind, StreamType::Precincts { .. });
+        let (window, budget) = (request.window.as_ref()?, request.push?);
+        if !precincts || request.need.is_some() || request.wait {
+            return None;
+        }
+        let (asked, count) = (request.clone(), offered.picture.codestream_count());
+        Some(Standing::new(
+            window,
+            offered.picture.header(),
+            Box::new(move || Box::new(asked.codestreams(count))),
+            budget.min(self.options.push_budget),
+            offered.clone(),
+            self.options.push_keep_alive,
+        ))
     }
 
     /// Makes the request the newest of its channel, unless its `qid` tells that it is late, and applies

@@ -40,6 +40,9 @@ pub trait ReplyBody: Send + 'static {
     /// leaves.
     fn poll_chunk(&mut self, max: usize, waker: &Waker) -> Chunk;
 
+    /// Called before the first chunk where the whole body is gathered before it is sent: it must not wait for long.
+    fn will_be_gathered(&mut self) {}
+
     /// Length of what is left, if it is known beforehand.
     fn exact_len(&self) -> Option<u64> {
         None

@@ -187,6 +187,10 @@ impl ReplyBody for TimedBody {
         self.body.poll(max, self.start.elapsed(), waker)
     }
 
+    fn will_be_gathered(&mut self) {
+        self.body.do_not_stand();
+    }
+
     fn exact_len(&self) -> Option<u64> {
         self.body.exact_len()
     }
