@@ -1,4 +1,5 @@
-// Lets headless Chromium fetch a window over each road, and compares its data-bins with those of the Rust client.
+// Lets headless Chromium fetch a window over each road, and compares its data-bins with those of the Rust client; then lets
+// the server push, where the road allows.
 // Environment: WAVETILE, LIST_BINS (programs), CHROMIUM, ROOT (a directory with mandelbrot.jp2), OUT (scratch).
 // Prints a row for each road: peer, road, what, pass or fail, detail; separated by tabs.
 
@@ -15,6 +16,8 @@ const window = { fsiz: "2048,2048", roff: "700,500", rsiz: "640,480" };
 const fields = Object.entries(window).map(([name, value]) => `${name}=${value}`).join("&");
 // So little that a window takes several requests, each of which goes on within a data-bin.
 const length = 30_000;
+// The page has had enough of pushed bytes at a quarter of this.
+const budget = 200_000;
 const children = [];
 
 /** Starts a server; resolves to its addresses, `tcp` among them if it was asked for. */
@@ -89,12 +92,16 @@ async function main() {
   const expected = listed.trim().split("\n").sort();
   if (expected.length < 20) throw new Error(`only ${expected.length} data-bins make no proof`);
 
-  const step = (road, url, more) => ({ road, url, picture, window: fields, length, ...more });
+  const addresses = [
+    ["WebSocket", { road: "ws", url: `ws://${plain.tcp}/` }],
+    ["WebTransport", { road: "wt", url: `https://${plain.udp}/jpip`, fingerprint: plain.fingerprint }],
+    ["HTTP/3", { road: "http", url: `https://${forced.udp}` }],
+    ["HTTP/1.1", { road: "http", url: `http://${plain.tcp}` }],
+  ];
+  const asked = { picture, window: fields };
   const steps = [
-    ["WebSocket", step("ws", `ws://${plain.tcp}/`)],
-    ["WebTransport", step("wt", `https://${plain.udp}/jpip`, { fingerprint: plain.fingerprint })],
-    ["HTTP/1.1", step("http", `http://${plain.tcp}`)],
-    ["HTTP/3", step("http", `https://${forced.udp}`)],
+    ...addresses.map(([name, to]) => [name, { ...to, ...asked, length }]),
+    ...addresses.slice(0, 3).map(([name, to]) => [name, { ...to, ...asked, push: budget }]),
   ];
   const plan = encodeURIComponent(JSON.stringify(steps.map(([, one]) => one)));
   const chromium = spawn(CHROMIUM, [
@@ -113,15 +120,23 @@ async function main() {
   const results = await Promise.race([page.results, patience]);
   page.server.close();
 
-  steps.forEach(([road], at) => {
+  steps.forEach(([road, step], at) => {
     const result = results?.[at] ?? { error: "the page said nothing" };
-    let detail = result.error;
     const got = result.list?.sort() ?? [];
+    let detail = result.error;
     if (!detail && got.join("\n") !== expected.join("\n")) detail = first_difference(expected, got);
     if (!detail && result.duplicate > 0) detail = `${result.duplicate} bytes twice`;
+    if (!detail && step.push) {
+      // 2: the window is done, and the response goes on; 3: the channel was closed.
+      if (result.endings.join() !== "2,3") detail = `ended for the reasons ${result.endings}`;
+      else if (result.pushed > budget) detail = `${result.pushed} bytes, ${budget} were allowed`;
+    }
     const verdict = detail ? "fail" : "pass";
-    detail ??= `${got.length} bins equal, ${result.bytes} bytes in ${result.requests} requests`;
-    console.log(["Chromium", road, "a window's data-bins", verdict, detail].join("\t"));
+    detail ??= step.push
+      ? `${got.length} bins equal at the window's end, then ${result.pushed} bytes pushed`
+      : `${got.length} bins equal, ${result.bytes} bytes in ${result.requests} requests`;
+    const what = step.push ? "a standing response" : "a window's data-bins";
+    console.log(["Chromium", road, what, verdict, detail].join("\t"));
   });
 }
 

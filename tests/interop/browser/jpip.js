@@ -97,35 +97,76 @@ export async function fetchWindow(road, picture, window, length) {
   let target = `/${picture}?cnew=${road.name}&type=jpp-stream&tid=0`;
   let channel;
   let [requests, bytes] = [0, 0];
+  let ending;
   for (;;) {
     requests += 1;
     if (requests > 1000) throw new Error("1000 requests, and no end of the window");
     const answer = await road.request(`${target}&${window}&len=${length}&qid=${requests}`);
     const messages = new Messages();
-    if (answer.status !== 200) {
-      let text = "";
-      for await (const piece of answer.body) text += new TextDecoder().decode(piece);
-      throw new Error(`status ${answer.status}: ${text}`);
+    if (answer.headers.has("jpip-cnew") || answer.status !== 200) {
+      ({ channel, target } = await opened(answer));
     }
+    ending = undefined;
     for await (const piece of answer.body) {
       bytes += piece.length;
-      for (const message of messages.push(piece)) bins.add(message);
+      for (const message of messages.push(piece)) {
+        if (message.ending === undefined) bins.add(message);
+        else ending = message.ending;
+      }
     }
-    const created = answer.headers.get("jpip-cnew");
-    if (created) {
-      const fields = new Map(created.split(",").map((field) => field.split("=")));
-      channel = fields.get("cid");
-      target = `/${fields.get("path")}?cid=${channel}`;
-    }
-    if (!channel) throw new Error("the server opened no channel");
-    if (messages.ending === undefined) throw new Error("an answer without end-of-response message");
+    if (ending === undefined) throw new Error("an answer without end-of-response message");
     // 1: the whole picture, 2: the window. 4: the limit that was asked for.
-    if (messages.ending <= 2) break;
-    if (messages.ending !== 4) throw new Error(`the answer ended for reason ${messages.ending}`);
+    if (ending <= 2) break;
+    if (ending !== 4) throw new Error(`the answer ended for reason ${ending}`);
   }
-  const closed = await road.request(`${target}&cclose=${channel}&len=0`);
-  for await (const _ of closed.body);
+  await close(road, target, channel);
   return { bins, requests, bytes };
+}
+
+/**
+ * Fetches a window with a standing response (docs/jpip-push.md) and closes its channel when `enough` bytes were pushed.
+ * Returns the list of data-bins at the end of the window, the bytes of messages after it, and the reasons of both ends.
+ */
+export async function standAtWindow(road, picture, window, budget, enough) {
+  const bins = new DataBins();
+  const fields = `type=jpp-stream&tid=0&${window}&push=${budget}&qid=1`;
+  const answer = await road.request(`/${picture}?cnew=${road.name}&${fields}`);
+  const { channel, target } = await opened(answer);
+  const messages = new Messages();
+  const endings = [];
+  let [pushed, list, closed] = [0, undefined, undefined];
+  for await (const piece of answer.body) {
+    for (const message of messages.push(piece)) {
+      if (message.ending !== undefined) {
+        endings.push(message.ending);
+        list ??= await bins.list();
+      } else {
+        if (list) pushed += message.bytes.length;
+        bins.add(message);
+      }
+    }
+    if (pushed >= enough) closed ??= close(road, target, channel);
+  }
+  await closed;
+  return { list: list ?? [], pushed, endings, duplicate: bins.duplicate };
+}
+
+/** The channel that an answer opens, and how requests on it begin. */
+async function opened({ status, headers, body }) {
+  if (status !== 200) {
+    let text = "";
+    for await (const piece of body) text += new TextDecoder().decode(piece);
+    throw new Error(`status ${status}: ${text}`);
+  }
+  const created = headers.get("jpip-cnew");
+  if (!created) throw new Error("the server opened no channel");
+  const fields = new Map(created.split(",").map((field) => field.split("=")));
+  return { channel: fields.get("cid"), target: `/${fields.get("path")}?cid=${fields.get("cid")}` };
+}
+
+async function close(road, target, channel) {
+  const { body } = await road.request(`${target}&cclose=${channel}&len=0`);
+  for await (const _ of body);
 }
 
 /** The messages of one answer. Class and codestream carry over from one to the next. */
@@ -133,10 +174,8 @@ export class Messages {
   #waiting = new Uint8Array(0);
   #class = 0;
   #codestream = 0;
-  /** Reason of the end-of-response message, once it has come. */
-  ending;
 
-  /** Takes bytes, cut anywhere; returns the messages that they complete. */
+  /** Takes bytes, cut anywhere; returns the messages that they complete. `ending`: reason of an end-of-response message. */
   push(piece) {
     const bytes = joined([this.#waiting, piece]);
     const messages = [];
@@ -145,7 +184,7 @@ export class Messages {
       const read = this.#message(bytes, at);
       if (!read) break;
       at = read.end;
-      if (read.message) messages.push(read.message);
+      messages.push(read.message);
     }
     this.#waiting = bytes.slice(at);
     return messages;
@@ -169,8 +208,7 @@ export class Messages {
       const reason = bytes[at++];
       const length = vbas();
       if (length === undefined || at + length > bytes.length) return undefined;
-      this.ending = reason;
-      return { end: at + length };
+      return { end: at + length, message: { ending: reason } };
     }
     const form = (first >> 5) & 3;
     if (form === 0) throw new Error("a message header that the standard forbids");

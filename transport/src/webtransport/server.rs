@@ -253,3 +253,43 @@ impl Answerer<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::time::Duration;
+
+    fn number(session: u64) -> SessionId {
+        SessionId::try_from(session * 4).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_stream_waits_for_its_session_and_hears_of_its_end() {
+        let sessions = Sessions::new();
+        let wait = Duration::from_millis(20);
+        assert!(tokio::time::timeout(wait, sessions.join(number(1))).await.is_err());
+        let begin = async {
+            tokio::time::sleep(wait).await;
+            (sessions.begin(number(2)), sessions.begin(number(1)).unwrap())
+        };
+        let (joined, (_other, life)) = tokio::join!(sessions.join(number(1)), begin);
+        let mut alive = joined.unwrap();
+        assert!(tokio::time::timeout(wait, alive.changed()).await.is_err());
+        drop(life);
+        assert!(alive.changed().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn sessions_and_their_streams_are_counted() {
+        let sessions = Sessions::new();
+        let lives: Vec<_> = (0..MOST_SESSIONS).map(|at| sessions.begin(number(at)).unwrap()).collect();
+        assert!(sessions.begin(number(MOST_SESSIONS)).is_none());
+        sessions.open().remove(&number(0));
+        assert!(sessions.begin(number(MOST_SESSIONS)).is_some());
+        sessions.open().get_mut(&number(1)).unwrap().streams = MOST_STREAMS - 1;
+        assert!(sessions.join(number(1)).await.is_some());
+        assert!(sessions.join(number(1)).await.is_none());
+        drop(lives);
+    }
+}

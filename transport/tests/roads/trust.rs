@@ -51,18 +51,23 @@ async fn certificate_files_serve_both_sides() {
 
     let server = Running::start(&RoadsConfig { certificate: certificate.clone(), ..both() });
     assert_eq!(server.fingerprint, Some(Fingerprint::of(leaf.der())));
-    let address = server.address(Transport::Http3);
-    let road = Road::connect(&address, &options(Trust::Authorities(chain_file.clone()))).await.unwrap();
-    assert_eq!(text(road.request("/echo?x").await.unwrap().1).await, "x");
-    // Another name than the certificate's.
-    let elsewhere = wavetile_transport::client::Address { host: "localhost".to_owned(), ..address.clone() };
-    let error = Road::connect(&elsewhere, &options(Trust::Authorities(chain_file.clone()))).await.err();
-    assert!(matches!(error, Some(RoadError::Untrusted { .. })), "{error:?}");
+    let addresses = [Transport::Http3, Transport::WebTransport].map(|transport| server.address(transport));
+    for address in &addresses {
+        let road = Road::connect(address, &options(Trust::Authorities(chain_file.clone()))).await.unwrap();
+        assert_eq!(text(road.request("/echo?x").await.unwrap().1).await, "x");
+        // Another name than the certificate's.
+        let elsewhere =
+            wavetile_transport::client::Address { host: "localhost".to_owned(), ..address.clone() };
+        let error = Road::connect(&elsewhere, &options(Trust::Authorities(chain_file.clone()))).await.err();
+        assert!(matches!(error, Some(RoadError::Untrusted { .. })), "{error:?}");
+    }
     // Another authority.
     let other = Identity::load(&Certificate::SelfSigned, None).unwrap();
     std::fs::write(&chain_file, other.leaf_pem()).unwrap();
-    let error = Road::connect(&address, &options(Trust::Authorities(chain_file))).await.err();
-    assert!(matches!(error, Some(RoadError::Untrusted { .. })), "{error:?}");
+    for address in &addresses {
+        let error = Road::connect(address, &options(Trust::Authorities(chain_file.clone()))).await.err();
+        assert!(matches!(error, Some(RoadError::Untrusted { .. })), "{error:?}");
+    }
     // A chain and a key that do not belong together.
     assert!(wavetile_transport::server::Roads::bind(&RoadsConfig { certificate, ..both() }).is_err());
     std::fs::remove_dir_all(directory).unwrap();
