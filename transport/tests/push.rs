@@ -312,7 +312,9 @@ impl Pair {
                 }
             }
             while let Some(event) = self.client.poll_event() {
-                self.events.push(event);
+                if !matches!(event, Event::Progress(_)) {
+                    self.events.push(event);
+                }
             }
             if !moved {
                 return;
@@ -381,4 +383,91 @@ fn the_client_starts_over_when_the_picture_changes() {
     assert!(pair.events.contains(&Event::Reset));
     assert_eq!((pair.completions(), pair.open.len()), (2, 1));
     assert_eq!(pair.client.progress().new, 2 * before);
+}
+
+/// Xorshift.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 8) % sides
+    }
+}
+
+#[test]
+fn answers_that_stand_and_break_off_anywhere_lose_nothing_and_bring_nothing_twice() {
+    for seed in 1_u64..=150 {
+        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut pair = Pair::new(server(ServerOptions::default()));
+        for _ in 0..12 {
+            pair.window(dice.roll(1300) as u32);
+            pair.run_in_pieces(&mut dice);
+            pair.now += 30 * SECOND;
+            pair.run_in_pieces(&mut dice);
+        }
+        // The last window, in peace.
+        pair.window(640);
+        for _ in 0..4 {
+            pair.now += 30 * SECOND;
+            pair.run();
+        }
+        assert!(
+            matches!(pair.events.last(), Some(Event::WindowComplete { .. })),
+            "{seed}: {:?}",
+            pair.events
+        );
+        assert_eq!(pair.open.len(), 1, "{seed}");
+        assert_eq!(pair.client.progress().duplicate, 0, "{seed}");
+        let mut fresh = DataBinCache::new();
+        let query = "fsiz=1500,1100&roff=640,300&rsiz=200,200&layers=1";
+        let bytes = pull(&mut ask(&mut pair.server, query).body, Duration::ZERO, Waker::noop()).0;
+        read(&bytes, &mut fresh);
+        let bins = pair.client.bins();
+        let bins = bins.read().unwrap();
+        for (codestream, id) in fresh.ids() {
+            let length = fresh.contiguous_len(codestream, id);
+            assert!(bins.contiguous_len(codestream, id) >= length, "{seed}: {id:?}");
+        }
+    }
+}
+
+impl Pair {
+    /// A few pieces of every answer; some answers break off.
+    fn run_in_pieces(&mut self, dice: &mut Dice) {
+        for _ in 0..6 {
+            while let Some(outgoing) = self.client.poll_request(self.now) {
+                let (path, query) = outgoing.path_and_query.split_once('?').unwrap();
+                let reply = self.server.handle_request(PEER, path, query, self.now);
+                let headers: Vec<_> =
+                    reply.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+                self.client.handle_head(outgoing.id, reply.status, &headers);
+                self.open.push((outgoing.id, reply.body));
+            }
+            for (id, mut body) in std::mem::take(&mut self.open) {
+                match body.poll(1 + dice.roll(3000) as usize, self.now, Waker::noop()) {
+                    Chunk::Bytes(bytes) if dice.roll(8) == 0 => {
+                        self.client.handle_body(id, &bytes[..dice.roll(bytes.len() as u64) as usize]);
+                        self.client.handle_end(id, Ending::Broken("cut".to_owned()));
+                    }
+                    Chunk::Bytes(bytes) => {
+                        self.client.handle_body(id, &bytes);
+                        self.open.push((id, body));
+                    }
+                    Chunk::Wait(_) => self.open.push((id, body)),
+                    Chunk::End => self.client.handle_end(id, Ending::Complete),
+                }
+            }
+            while let Some(event) = self.client.poll_event() {
+                if let Event::Abort { id } = &event {
+                    self.open.retain(|(open, _)| open != id);
+                }
+                if !matches!(event, Event::Progress(_)) {
+                    self.events.push(event);
+                }
+            }
+        }
+    }
 }

@@ -182,3 +182,20 @@ fn addresses_of_one_ipv6_network_are_one_client() {
     assert_eq!(schedule.clients(), 3);
     drop(places);
 }
+
+#[test]
+fn however_often_they_ask_those_who_wait_take_the_memory_of_one_entry_each() {
+    let schedule = Arc::new(Schedule::new(Some(1), None, &[]));
+    let places: Vec<Place> =
+        (0..40).map(|number| schedule.join(peer(number % 4), Class::LargeWindow).unwrap()).collect();
+    places[0].spend(1000, Duration::ZERO);
+    for round in 0..50 {
+        for place in &places {
+            assert!(matches!(place.ask(1000, round * MS, Waker::noop()), Grant::Wait(_)));
+        }
+        assert!(schedule.lock().waiting.len() <= places.len());
+    }
+    drop(places);
+    let state = schedule.lock();
+    assert_eq!((state.waiting.len(), state.clients.len()), (0, 0));
+}
