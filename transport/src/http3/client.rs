@@ -155,6 +155,13 @@ impl ResponseBody {
 fn quic_config(trust: &Trust) -> Result<quinn::ClientConfig, String> {
     let tls = client_config(trust, &[ALPN]).map_err(|error| error.to_string())?;
     let crypto = QuicClientConfig::try_from(tls).map_err(|error| error.to_string())?;
+    let mut config = quinn::ClientConfig::new(Arc::new(crypto));
+    config.transport_config(Arc::new(transport()));
+    Ok(config)
+}
+
+/// QUIC as the clients of both of its roads want it.
+pub(crate) fn transport() -> quinn::TransportConfig {
     let mut transport = quinn::TransportConfig::default();
     transport
         .max_concurrent_bidi_streams(VarInt::from_u32(0))
@@ -163,10 +170,8 @@ fn quic_config(trust: &Trust) -> Result<quinn::ClientConfig, String> {
         .receive_window(VarInt::from_u32(4 * STREAM_WINDOW))
         .datagram_receive_buffer_size(None)
         .keep_alive_interval(Some(KEEP_ALIVE))
-        .max_idle_timeout(Some(IdleTimeout::try_from(IDLE).map_err(|error| error.to_string())?));
-    let mut config = quinn::ClientConfig::new(Arc::new(crypto));
-    config.transport_config(Arc::new(transport));
-    Ok(config)
+        .max_idle_timeout(Some(IdleTimeout::from(IDLE)));
+    transport
 }
 
 /// QUIC carries TLS alerts as the codes 0x100 to 0x1ff (RFC 9001 section 4.8).
@@ -181,4 +186,5 @@ fn lost(error: &h3::error::StreamError) -> RoadError {
 /// Bytes of a response that may wait here unread. They cannot be pre-empted any more.
 const STREAM_WINDOW: u32 = 512 << 10;
 const KEEP_ALIVE: Duration = Duration::from_secs(8);
-const IDLE: Duration = Duration::from_secs(30);
+/// Longest silence of a connection, in milliseconds.
+const IDLE: VarInt = VarInt::from_u32(30_000);

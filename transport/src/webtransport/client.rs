@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,16 +15,16 @@ use wtransport::error::{ConnectingError, ConnectionError};
 use wtransport::{ClientConfig, Endpoint, RecvStream, VarInt};
 
 use super::{END_OF_HEAD, parse_head};
+use crate::http3;
 use crate::road::wire::USER_AGENT;
 use crate::road::{ResponseHead, RoadError};
 use crate::tls::{Trust, client_config};
 
 /// Longest head of an answer.
 const MOST_HEAD: usize = 64 << 10;
+const DATAGRAM_BYTES: usize = 4 << 10;
 /// Bytes read at a time.
 const PIECE: usize = 32 << 10;
-const KEEP_ALIVE: Duration = Duration::from_secs(8);
-const IDLE: Duration = Duration::from_secs(30);
 
 /// A session with one server; clones share it. It is closed when the last clone is dropped.
 #[derive(Clone)]
@@ -34,6 +35,8 @@ pub struct Connection {
 struct Shared {
     endpoint: Endpoint<Client>,
     session: wtransport::Connection,
+    /// A stream was refused before its answer began: the session is over, though its connection may live on.
+    over: AtomicBool,
 }
 
 impl fmt::Debug for Connection {
@@ -57,12 +60,12 @@ impl Connection {
             SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         };
+        let mut quic = http3::client::transport();
+        // WebTransport takes it that there are datagrams; none is read.
+        quic.datagram_receive_buffer_size(Some(DATAGRAM_BYTES));
         let config = ClientConfig::builder()
             .with_bind_address(SocketAddr::new(unspecified, 0))
-            .with_custom_tls(tls)
-            .keep_alive_interval(Some(KEEP_ALIVE))
-            .max_idle_timeout(Some(IDLE))
-            .map_err(|error| RoadError::Address(error.to_string()))?
+            .with_custom_tls_and_transport(tls, quic)
             .dns_resolver(Known(address))
             .build();
         let endpoint = Endpoint::client(config).map_err(|error| unreachable(error.to_string()))?;
@@ -77,13 +80,21 @@ impl Connection {
             }
             _ => unreachable(error.to_string()),
         })?;
-        Ok(Self { shared: Arc::new(Shared { endpoint, session }) })
+        Ok(Self { shared: Arc::new(Shared { endpoint, session, over: AtomicBool::new(false) }) })
     }
 
     /// Sends one request; others may be under way.
     /// # Errors
     /// [`RoadError::Lost`] if the session or the stream broke.
     pub async fn request(&self, path_and_query: &str) -> Result<(ResponseHead, ResponseBody), RoadError> {
+        let answered = self.ask(path_and_query).await;
+        if answered.is_err() {
+            self.shared.over.store(true, Ordering::Relaxed);
+        }
+        answered
+    }
+
+    async fn ask(&self, path_and_query: &str) -> Result<(ResponseHead, ResponseBody), RoadError> {
         let opening = self.shared.session.open_bi().await.map_err(|error| lost(&error))?;
         let (mut request, mut answer) = opening.await.map_err(|error| lost(&error))?;
         // A server may refuse a request before it has read it. Then its answer says more than the error here.
@@ -110,7 +121,8 @@ impl Connection {
 
     /// Whether the session has ended.
     pub fn is_closed(&self) -> bool {
-        self.shared.session.quic_connection().close_reason().is_some()
+        let over = self.shared.over.load(Ordering::Relaxed);
+        over || self.shared.session.quic_connection().close_reason().is_some()
     }
 
     /// Closes the session and waits, shortly, until the server has been told.

@@ -140,6 +140,51 @@ async fn another_certificate_is_refused() {
     }
 }
 
+#[tokio::test]
+async fn a_session_that_a_foreign_server_gives_up_is_over() {
+    let directory = std::env::temp_dir().join(format!("wavetile-webtransport-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let leaf =
+        rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let (chain_file, key_file) = (directory.join("chain.pem"), directory.join("key.pem"));
+    std::fs::write(&chain_file, leaf.pem()).unwrap();
+    std::fs::write(&key_file, key.serialize_pem()).unwrap();
+    let identity = wtransport::Identity::load_pemfiles(&chain_file, &key_file).await.unwrap();
+    let config = wtransport::ServerConfig::builder()
+        .with_bind_address("127.0.0.1:0".parse().unwrap())
+        .with_identity(identity)
+        .build();
+    let endpoint = Endpoint::server(config).unwrap();
+    let port = endpoint.local_addr().unwrap().port();
+    let server = tokio::spawn(async move {
+        let session = endpoint.accept().await.await.unwrap().accept().await.unwrap();
+        let (mut send, mut receive) = session.accept_bi().await.unwrap();
+        let mut request = [0; 5];
+        receive.read_exact(&mut request).await.unwrap();
+        assert_eq!(&request, b"/echo");
+        send.write_all(b"200\nJPIP-tid: 7\n\nbody").await.unwrap();
+        send.finish().await.unwrap();
+        let (mut send, _receive) = session.accept_bi().await.unwrap();
+        send.reset(wtransport::VarInt::from_u32(1)).unwrap();
+        session.closed().await;
+    });
+    let address = format!("jpip://127.0.0.1:{port}/x").parse().unwrap();
+    let trust = Trust::Authorities(chain_file);
+    let options = ConnectOptions { trust, transport: Transport::WebTransport, ..ConnectOptions::default() };
+    let road = Road::connect(&address, &options).await.unwrap();
+    let (head, body) = road.request("/echo").await.unwrap();
+    assert_eq!(head.headers, [("jpip-tid".to_owned(), "7".to_owned())]);
+    assert_eq!(text(body).await, "body");
+    assert!(!road.is_closed());
+    let refused = road.request("/echo").await.err();
+    assert!(matches!(refused, Some(RoadError::Lost(_))), "{refused:?}");
+    assert!(road.is_closed());
+    road.close().await;
+    server.await.unwrap();
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
 /// Waits until no answer is under way any more.
 async fn none_open(server: &Running) {
     let none = async {
