@@ -129,6 +129,7 @@ fn an_older_answer_that_breaks_is_made_up_for_before_the_window_counts_as_comple
     let first = next(&mut client);
     head(&mut client, first.id, &[("JPIP-cnew", "cid=C,path=jpip")]);
     client.handle_body(first.id, &message(DataBinId::MainHeader, 0, b"header", true));
+    client.handle_body(first.id, &message(DataBinId::Metadata(0), 0, b"", true));
     let window = client.set_window(None);
     let second = next(&mut client);
     head(&mut client, second.id, &[]);
@@ -137,7 +138,7 @@ fn an_older_answer_that_breaks_is_made_up_for_before_the_window_counts_as_comple
     assert_eq!(events(&mut client).len(), 1, "the first answer is still under way");
     client.handle_end(first.id, Ending::Broken("gone".into()));
     let third = next(&mut client);
-    assert_eq!(parse(&third).model.to_string(), "-Hm,-H*,-P*,-M*,Hm");
+    assert_eq!(parse(&third).model.to_string(), "-Hm,-H*,-P*,-M*,Hm,M0");
     head(&mut client, third.id, &[]);
     client.handle_body(third.id, &end(eor::WINDOW_DONE));
     client.handle_end(third.id, Ending::Complete);
@@ -150,12 +151,44 @@ fn a_server_without_end_of_response_is_asked_until_nothing_new_comes() {
     let first = next(&mut client);
     head(&mut client, first.id, &[]);
     client.handle_body(first.id, &message(DataBinId::MainHeader, 0, b"header", true));
+    client.handle_body(first.id, &message(DataBinId::Metadata(0), 0, b"", true));
     client.handle_end(first.id, Ending::Complete);
     let second = next(&mut client);
     head(&mut client, second.id, &[]);
     client.handle_end(second.id, Ending::Complete);
     assert_eq!(client.poll_request(Duration::MAX), None);
     assert_eq!(events(&mut client)[1..], [Event::WindowComplete { window: 1, reason: None }]);
+}
+
+#[test]
+fn a_server_that_sends_no_boxes_of_its_own_accord_is_asked_for_them_once() {
+    let answer = |client: &mut Client, boxes: Option<&[u8]>| {
+        let request = next(client);
+        head(client, request.id, &[]);
+        if let Some(boxes) = boxes {
+            client.handle_body(request.id, &message(DataBinId::Metadata(0), 0, boxes, true));
+        }
+        client.handle_body(request.id, &end(eor::WINDOW_DONE));
+        client.handle_end(request.id, Ending::Complete);
+        parse(&request).metadata
+    };
+    let done = Event::WindowComplete { window: 1, reason: Some(eor::WINDOW_DONE) };
+    for boxes in [Some(&b"boxes"[..]), None] {
+        let mut client = client(false);
+        assert_eq!(answer(&mut client, None), None);
+        assert_eq!(answer(&mut client, boxes).as_deref(), Some("[jp2h]"));
+        assert_eq!(client.poll_request(Duration::MAX), None);
+        assert_eq!(events(&mut client).last(), Some(&done));
+        assert!(client.bins().read().unwrap().is_complete(0, DataBinId::Metadata(0)));
+    }
+    // One that cannot name boxes is left in peace.
+    let mut client = client(false);
+    answer(&mut client, None);
+    let request = next(&mut client);
+    client.handle_head(request.id, 501, &[]);
+    client.handle_end(request.id, Ending::Complete);
+    assert_eq!(answer(&mut client, None), None);
+    assert_eq!(events(&mut client).last(), Some(&done));
 }
 
 #[test]

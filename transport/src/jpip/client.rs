@@ -12,7 +12,7 @@ use super::view_window_fields::StreamRange;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use wavetile_engine::data_bin::DataBinCache;
+use wavetile_engine::data_bin::{DataBinCache, DataBinId};
 use wavetile_engine::view_window::ViewWindow;
 
 /// The client of one picture.
@@ -30,6 +30,8 @@ pub struct Client {
     channel: Option<ChannelOfClient>,
     /// Offer no session any more: the server refused one.
     refused_session: bool,
+    /// Name the boxes that are wanted, as long as they are not there: the server sends none of its own accord.
+    names_boxes: bool,
     next_id: u64,
     requests: BTreeMap<u64, Sent>,
     events: VecDeque<Event>,
@@ -92,6 +94,8 @@ struct Sent {
     window: u64,
     /// The request only closes the session.
     closes: bool,
+    /// It names the boxes that it wants.
+    names_boxes: bool,
     failure: Option<Failure>,
 }
 
@@ -127,6 +131,7 @@ impl Client {
             target_id: None,
             channel: None,
             refused_session: false,
+            names_boxes: false,
             next_id: 0,
             requests: BTreeMap::new(),
             events: VecDeque::new(),
@@ -230,6 +235,11 @@ impl Client {
     pub fn handle_head(&mut self, id: u64, status: u16, headers: &[(String, String)]) {
         let Some(sent) = self.requests.get_mut(&id) else { return };
         if sent.closes {
+            return;
+        }
+        if status != 200 && sent.names_boxes {
+            sent.failure = Some(Failure::AskAgain);
+            self.give_up_boxes();
             return;
         }
         if status != 200 {
@@ -394,9 +404,29 @@ impl Client {
         }
         if self.owes_correction() {
             self.want = Want::Window;
+        } else if !self.names_boxes && !self.has_metadata() {
+            self.names_boxes = true;
+            self.want = Want::Window;
         } else {
+            if self.names_boxes {
+                self.give_up_boxes();
+            }
             self.want = Want::Nothing;
             self.events.push_back(Event::WindowComplete { window: self.number, reason });
+        }
+    }
+
+    /// Whether all of metadata-bin 0 is there.
+    fn has_metadata(&self) -> bool {
+        let bins = self.bins.read().unwrap_or_else(PoisonError::into_inner);
+        bins.is_complete(0, DataBinId::Metadata(0))
+    }
+
+    /// Takes the picture for one without boxes.
+    fn give_up_boxes(&mut self) {
+        let mut bins = self.bins.write().unwrap_or_else(PoisonError::into_inner);
+        if bins.contiguous_len(0, DataBinId::Metadata(0)) == 0 {
+            bins.insert(0, DataBinId::Metadata(0), 0, &[], true);
         }
     }
 
@@ -447,6 +477,7 @@ impl Client {
     }
 
     fn send_window(&mut self) -> Outgoing {
+        let names_boxes = self.names_boxes && !self.has_metadata();
         let opens_channel = self.options.sessions && !self.refused_session && self.channel.is_none();
         // What older answers still bring would be sent again, if the server were told now that it is missing.
         let correction = self.requests.is_empty() && self.owes_correction();
@@ -462,6 +493,7 @@ impl Client {
             length: self.options.length,
             window: self.window.clone(),
             model: CacheModel { statements },
+            metadata: names_boxes.then(|| "[jp2h]".to_owned()),
             ..Request::default()
         };
         let mut path = SERVICE_PATH.to_owned();
@@ -503,6 +535,7 @@ impl Client {
             answered: None,
             window: self.number,
             closes: false,
+            names_boxes,
             failure: None,
         });
         self.want = Want::Answer(id);
@@ -530,6 +563,7 @@ impl Client {
             answered: None,
             window: self.number,
             closes: true,
+            names_boxes: false,
             failure: None,
         });
         Outgoing { id, path_and_query: request.to_path_and_query(SERVICE_PATH) }
