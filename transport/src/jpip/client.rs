@@ -544,7 +544,7 @@ impl Client {
 
     fn send_close(&mut self, channel: String) -> Outgoing {
         let request = Request {
-            channel: Some(channel.clone()),
+            // Not as a request of the channel that it closes: one server dies of that.
             close: Some(CloseChannels::Listed(vec![channel])),
             length: Some(0),
             ..Request::default()

@@ -124,7 +124,8 @@ const UNSAFE: AsciiSet = CONTROLS
     .add(b'{')
     .add(b'|')
     .add(b'}');
-const QUERY_VALUE: AsciiSet = UNSAFE.add(b'&').add(b'+').add(b'=');
+/// Brackets stay as T.808 writes them: there are servers that do not decode them (one dies of it).
+const QUERY_VALUE: AsciiSet = UNSAFE.remove(b'[').remove(b']').add(b'&').add(b'+').add(b'=');
 const PATH: AsciiSet = UNSAFE;
 
 #[cfg(test)]

@@ -329,7 +329,7 @@ mod tests {
         let (path, query) = text.split_once('?').unwrap();
         assert_eq!(path, "/jpip");
         assert_eq!(Request::parse(path, query).unwrap(), full());
-        assert!(!query.contains('['), "{query}");
+        assert!(!query.contains(['<', '"']), "{query}");
         let open = Request { target: Some("a dir/\u{e9} 1.jp2".into()), ..Request::default() };
         let text = open.to_path_and_query("jpip");
         assert_eq!(text, "/a%20dir/%C3%A9%201.jp2");
