@@ -170,7 +170,7 @@ fn a_server_that_sends_no_boxes_of_its_own_accord_is_asked_for_them_once() {
         }
         client.handle_body(request.id, &end(eor::WINDOW_DONE));
         client.handle_end(request.id, Ending::Complete);
-        parse(&request).metadata
+        parse(&request).metadata.map(|metadata| metadata.text().to_owned())
     };
     let done = Event::WindowComplete { window: 1, reason: Some(eor::WINDOW_DONE) };
     for boxes in [Some(&b"boxes"[..]), None] {

@@ -3,14 +3,19 @@
 
 mod common;
 
+use common::link::{Link, LinkOptions};
 use common::synthetic::{COMPONENTS, Synthetic};
 use common::{NAME, PEER, ask, channel, header, pull, server_of, server_with};
 use std::sync::Arc;
 use std::time::Duration;
 use wavetile_engine::Limits;
 use wavetile_engine::data_bin::{DataBinId, PrecinctId};
+use wavetile_engine::image::Image;
 use wavetile_engine::source::IndexedFile;
-use wavetile_transport::jpip::{MessageEvent, MessageReader, Picture, Reply, Server, ServerOptions, eor};
+use wavetile_transport::jpip::metareq::MetadataRequest;
+use wavetile_transport::jpip::{
+    ClientOptions, MessageEvent, MessageReader, Picture, Reply, Server, ServerOptions, eor,
+};
 
 fn server() -> Server {
     server_with(Synthetic::new(), ServerOptions::default())
@@ -188,4 +193,66 @@ fn what_cannot_be_told_or_done_is_said() {
     assert_eq!(ask(&mut server(), "type=image/png").status, 415);
     let reply = ask(&mut server(), "type=image/mj2,jpp-stream");
     assert_eq!((reply.status, header(&reply, "Content-Type")), (200, Some("image/jpp-stream")));
+}
+
+/// A file with a large XML box, a large UUID box and a small XML box before its codestream.
+fn with_boxes() -> Vec<u8> {
+    let boxed = |kind: &[u8; 4], contents: &[u8]| {
+        let length = 8 + contents.len() as u32;
+        [&length.to_be_bytes(), &kind[..], contents].concat()
+    };
+    let file = include_bytes!("data/tiles.jp2");
+    let at = file.windows(4).position(|kind| kind == b"jp2c").unwrap() - 4;
+    let large = format!("<a>{}</a>", "x".repeat(20_000));
+    let boxes =
+        [boxed(b"xml ", large.as_bytes()), boxed(b"uuid", &[7; 9000]), boxed(b"xml ", b"<small/>")].concat();
+    [&file[..at], &boxes, &file[at..]].concat()
+}
+
+fn server_with_boxes() -> Server {
+    let file = IndexedFile::open(with_boxes(), &Limits::default()).unwrap();
+    server_of(vec![(NAME, Arc::new(file))], ServerOptions::default())
+}
+
+#[test]
+fn metareq_brings_the_contents_of_large_boxes_which_nobody_else_waits_for() {
+    let metadata = |query: &str| -> Vec<DataBinId> {
+        let all = ids(ask(&mut server_with_boxes(), query));
+        all.into_iter().filter(|id| matches!(id, DataBinId::Metadata(_))).collect()
+    };
+    let bins =
+        |numbers: &[u64]| numbers.iter().map(|&number| DataBinId::Metadata(number)).collect::<Vec<_>>();
+    assert_eq!(metadata("fsiz=64,64"), bins(&[0]));
+    assert_eq!(metadata("metareq=[*]!!"), bins(&[0, 1, 2]));
+    assert_eq!(metadata("stream=0&metareq=[xml_]"), bins(&[0, 1]));
+    assert_eq!(metadata("metareq=%5Buuid%5D,[jp2h]"), bins(&[0, 2]));
+    assert_eq!(metadata("metareq=[*]R2"), bins(&[0, 2]));
+    assert_eq!(metadata("need=M1-"), bins(&[1, 2]));
+    assert_eq!(metadata("need=M5"), bins(&[]));
+    assert_eq!(metadata("metareq=[*]&model=M0,M1"), bins(&[2]));
+    assert_eq!(ask(&mut server_with_boxes(), "metareq=xml").status, 400);
+    // They come before anything of the window.
+    let all = ids(ask(&mut server_with_boxes(), "metareq=[*]&fsiz=64,64"));
+    assert_eq!(all[..4], [&bins(&[0, 1, 2])[..], &[DataBinId::MainHeader]].concat());
+}
+
+#[test]
+fn a_client_reads_large_boxes_once_it_has_asked_for_them() {
+    let text = |metadata: Option<&str>| {
+        let options = ClientOptions {
+            metadata: metadata.map(|text| MetadataRequest::parse(text).unwrap()),
+            ..ClientOptions::new(NAME)
+        };
+        let mut link = Link::with_server(server_with_boxes(), options, LinkOptions::default());
+        link.run();
+        let bins = link.client.bins();
+        let image = Image::open(&*bins.read().unwrap(), &Limits::default()).unwrap().unwrap();
+        assert_eq!(link.client.progress().duplicate, 0);
+        (format!("{:?}", image.container().metadata), link.client.progress().received)
+    };
+    let (with, all) = text(Some("[*]"));
+    let (without, few) = text(None);
+    assert!(with.contains(&"x".repeat(20_000)) && with.contains("<small/>"));
+    assert!(!without.contains("xxx") && without.contains("<small/>"));
+    assert!(few < 1000 && all > 29_000, "{few} and {all} bytes");
 }

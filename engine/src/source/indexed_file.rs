@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::composition::Composition;
 use super::fragments::Fragments;
+use super::metadata_bins::{MetadataBin, MetadataBins};
 use super::{ByteSource, IndexedCodestream};
 use crate::codestream::header::MainHeader;
 use crate::codestream::tile::Tile;
@@ -18,7 +19,7 @@ use crate::limits::Limits;
 pub struct IndexedFile {
     source: Arc<dyn ByteSource>,
     container: Container,
-    metadata: Composition<'static>,
+    metadata: MetadataBins,
     first: Arc<IndexedCodestream>,
     /// Those after the first, as far as they were asked for.
     others: Mutex<Vec<Option<Arc<IndexedCodestream>>>>,
@@ -34,7 +35,7 @@ impl IndexedFile {
     pub fn open(source: impl ByteSource + 'static, limits: &Limits) -> Result<Self> {
         let source: Arc<dyn ByteSource> = Arc::new(source);
         let container = Container::read(&*source)?;
-        let metadata = metadata_bin(&*source, &container)?;
+        let metadata = MetadataBins::new(&*source, &container)?;
         let first = open_codestream(&source, &container, 0, limits)?;
         let first = first.ok_or(ContainerError::MissingBox { kind: "jp2c" })?;
         let others = Mutex::new(vec![None; container.codestreams.len() - 1]);
@@ -67,6 +68,12 @@ impl IndexedFile {
         self.with_codestream(number, |codestream| Ok(Some(codestream.clone())))
     }
 
+    /// The boxes whose contents have a metadata-bin of their own: those of bins 1, 2 and so on.
+    #[must_use]
+    pub fn metadata_bins(&self) -> &[MetadataBin] {
+        self.metadata.boxes()
+    }
+
     /// The main header of the first codestream.
     #[must_use]
     pub fn header(&self) -> &MainHeader {
@@ -88,7 +95,7 @@ impl IndexedFile {
     /// See [`IndexedCodestream::bin_len`].
     pub fn bin_len(&self, id: DataBinId) -> Result<Option<u64>> {
         match id {
-            DataBinId::Metadata(number) => Ok((number == 0).then_some(self.metadata.len())),
+            DataBinId::Metadata(number) => Ok(self.metadata.bin(number).map(Composition::len)),
             _ => self.first.bin_len(id),
         }
     }
@@ -99,8 +106,10 @@ impl IndexedFile {
     /// See [`IndexedCodestream::read_bin`].
     pub fn read_bin(&self, id: DataBinId, range: Range<u64>) -> Result<Vec<u8>> {
         match id {
-            DataBinId::Metadata(0) => self.metadata.read(&*self.source, range),
-            DataBinId::Metadata(_) => Ok(Vec::new()),
+            DataBinId::Metadata(number) => match self.metadata.bin(number) {
+                Some(bin) => bin.read(&*self.source, range),
+                None => Ok(Vec::new()),
+            },
             _ => self.first.read_bin(id, range),
         }
     }
@@ -138,10 +147,10 @@ impl IndexedFile {
 impl DataBins for IndexedFile {
     fn bin(&self, codestream: u32, id: DataBinId) -> Result<Option<BinView<'_>>> {
         match id {
-            DataBinId::Metadata(0) => {
-                Ok(Some(BinView { bytes: self.metadata.view(&*self.source)?, complete: true }))
+            DataBinId::Metadata(number) => {
+                let Some(bin) = self.metadata.bin(number) else { return Ok(None) };
+                Ok(Some(BinView { bytes: bin.view(&*self.source)?, complete: true }))
             }
-            DataBinId::Metadata(_) => Ok(None),
             _ if codestream == 0 => self.first.bin(id),
             _ => self.with_codestream(codestream, |other| Ok(other.bin(id)?.map(BinView::into_owned))),
         }
@@ -172,44 +181,4 @@ fn open_codestream(
         }
     };
     Ok(Some(Arc::new(opened)))
-}
-
-/// Metadata-bin 0: the boxes of the file with a placeholder for each codestream; nothing for a bare
-/// codestream.
-fn metadata_bin(source: &dyn ByteSource, container: &Container) -> Result<Composition<'static>> {
-    let mut bin = Composition::default();
-    let mut codestreams = container.codestreams.iter().zip(0_u64..).peekable();
-    for found in &container.boxes {
-        let end = found.offset.saturating_add(found.length).min(source.len());
-        // Its contents, or that of the table of its fragments.
-        let number = codestreams
-            .next_if(|(range, _)| (found.offset..end).contains(&range.start))
-            .filter(|_| matches!(&found.kind, b"jp2c" | b"ftbl"))
-            .map(|(_, number)| number);
-        let Some(number) = number else {
-            bin.push_file(found.offset.min(end)..end);
-            continue;
-        };
-        let mut header = vec![0; usize::from(found.header_length)];
-        source.read_at(found.offset, &mut header)?;
-        bin.push_bytes(placeholder(&header, number));
-    }
-    Ok(bin)
-}
-
-/// A placeholder box (T.808) that stands for the codestream whose box header is given.
-fn placeholder(box_header: &[u8], codestream: u64) -> Vec<u8> {
-    const CODESTREAM: u32 = 4;
-    let length = 8 + 4 + 8 + box_header.len() as u32 + 8 + 8 + 8;
-    let mut bytes = Vec::with_capacity(length as usize);
-    bytes.extend(length.to_be_bytes());
-    bytes.extend(b"phld");
-    bytes.extend(CODESTREAM.to_be_bytes());
-    // OrigID, OrigBH.
-    bytes.extend([0; 8]);
-    bytes.extend(box_header);
-    // EquivID, EquivBH: none.
-    bytes.extend([0; 16]);
-    bytes.extend(codestream.to_be_bytes());
-    bytes
 }

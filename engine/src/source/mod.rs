@@ -5,11 +5,13 @@ mod composition;
 mod fragments;
 mod indexed_codestream;
 mod indexed_file;
+mod metadata_bins;
 mod tile_bins;
 
 pub use bytes::{ByteSource, FileSource};
 pub use indexed_codestream::IndexedCodestream;
 pub use indexed_file::IndexedFile;
+pub use metadata_bins::MetadataBin;
 pub use tile_bins::TileBins;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Tile data-bins (T.808 A.3.5, JPT-streams) read as tile headers and precincts, so that the decoder knows one kind of
+//! Tile data-bins (T.808 Annex A, JPT-streams) read as tile headers and precincts, so that the decoder knows one kind of
 //! input only.
 
 use std::collections::HashMap;

@@ -6,6 +6,7 @@ use super::client_holdings;
 use super::fields::NumberRange;
 use super::message::eor;
 use super::message_reader::{MessageEvent, MessageReader};
+use super::metareq::MetadataRequest;
 use super::request::{CloseChannels, Request, SERVICE_PATH};
 use super::response::{self, NewChannel};
 use super::view_window_fields::StreamRange;
@@ -493,7 +494,11 @@ impl Client {
             length: self.options.length,
             window: self.window.clone(),
             model: CacheModel { statements },
-            metadata: names_boxes.then(|| "[jp2h]".to_owned()),
+            metadata: match (names_boxes, &self.window) {
+                (true, _) => MetadataRequest::parse("[jp2h]").ok(),
+                (false, None) => self.options.metadata.clone(),
+                (false, Some(_)) => None,
+            },
             ..Request::default()
         };
         let mut path = SERVICE_PATH.to_owned();

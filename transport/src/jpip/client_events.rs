@@ -2,6 +2,7 @@
 
 use super::fields::NumberRange;
 use super::message::MessageError;
+use super::metareq::MetadataRequest;
 use std::time::Duration;
 
 /// Habits of a client.
@@ -11,6 +12,8 @@ pub struct ClientOptions {
     pub target: String,
     /// Codestreams of the file that are wanted at first; see [`Client::set_codestreams`](super::Client::set_codestreams).
     pub codestreams: Vec<NumberRange>,
+    /// Boxes that are asked for along with the headers, where the server does not send their contents with the others.
+    pub metadata: Option<MetadataRequest>,
     /// Open a session: the server keeps track of what was sent. Otherwise each request tells it.
     pub sessions: bool,
     /// Transports offered for a session, best first.
@@ -37,6 +40,7 @@ impl ClientOptions {
         Self {
             target: target.into(),
             codestreams: vec![NumberRange::one(0)],
+            metadata: None,
             sessions: true,
             transports: vec!["http".to_owned()],
             length: Some(2 << 20),

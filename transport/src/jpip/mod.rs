@@ -12,6 +12,7 @@ pub mod fields;
 mod held;
 pub mod message;
 pub mod message_reader;
+pub mod metareq;
 mod part;
 pub mod picture;
 mod push;

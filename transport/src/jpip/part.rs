@@ -3,6 +3,7 @@
 use super::cache_model::CacheModel;
 use super::client_model::ClientModel;
 use super::held::Held;
+use super::metareq::MetadataRequest;
 use super::picture::{BinLength, Picture};
 use super::selection::{Item, Selection};
 use super::session::{Name, SessionState, Turn};
@@ -22,6 +23,8 @@ pub(super) struct Wanted {
     pub(super) source: Source,
     /// No other data-bins than these, of the codestreams that the request is about.
     pub(super) need: Option<CacheModel>,
+    /// Boxes that are wanted besides metadata-bin 0.
+    pub(super) metadata: Option<MetadataRequest>,
     /// Whole tiles instead of precincts.
     pub(super) tiles: bool,
 }
@@ -61,8 +64,15 @@ impl Wanted {
 
     /// The metadata of the file alone.
     pub(super) fn metadata(&self) -> Part {
-        let selection = Selection::metadata(self.file.clone());
+        let selection = Selection::metadata(self.file.clone(), self.boxes());
         Part { selection, ..self.make(0, self.file.clone(), None, true) }
+    }
+
+    /// Metadata-bins that are wanted besides bin 0.
+    fn boxes(&self) -> Vec<u64> {
+        let Some(request) = &self.metadata else { return Vec::new() };
+        let kinds = (1..).zip(self.file.metadata_kinds());
+        kinds.filter(|&(bin, kind)| request.wants(bin, kind)).map(|(bin, _)| bin).collect()
     }
 
     fn make(
@@ -84,7 +94,7 @@ impl Wanted {
         };
         let selection = match &self.need {
             Some(need) if self.window.is_none() => Selection::listed(picture.clone(), need, number, true),
-            _ => Selection::new(picture.clone(), selected, number == 0),
+            _ => Selection::new(picture.clone(), selected, (number == 0).then(|| self.boxes())),
         };
         Part {
             codestream: number,

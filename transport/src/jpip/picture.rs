@@ -39,6 +39,11 @@ pub trait Picture: Send + Sync {
     /// The codestream is damaged, or the file cannot be read.
     fn packet_ends(&self, precinct: PrecinctId) -> Result<Vec<u64>>;
 
+    /// The boxes of the file whose contents are metadata-bins 1, 2 and so on, by type.
+    fn metadata_kinds(&self) -> Vec<[u8; 4]> {
+        Vec::new()
+    }
+
     /// Bytes of the whole file, to be read with [`read_raw`](Self::read_raw); `None` if it cannot be had so.
     fn raw_len(&self) -> Option<u64> {
         None
@@ -102,6 +107,10 @@ impl Picture for IndexedFile {
 
     fn packet_ends(&self, precinct: PrecinctId) -> Result<Vec<u64>> {
         self.packet_ends(precinct)
+    }
+
+    fn metadata_kinds(&self) -> Vec<[u8; 4]> {
+        self.metadata_bins().iter().map(|bin| bin.kind).collect()
     }
 
     fn raw_len(&self) -> Option<u64> {

@@ -2,6 +2,7 @@
 
 use super::cache_model::{BinSelector, CacheModel, Statement};
 use super::fields::{FieldError, NumberRange, decode, encode, encode_path, number};
+use super::metareq::MetadataRequest;
 use super::view_window_fields::{self, StreamRange, ViewWindowFields};
 use wavetile_engine::view_window::ViewWindow;
 
@@ -32,8 +33,8 @@ pub struct Request {
     pub model: CacheModel,
     /// Data-bins that the client needs ("need"): no other is sent. Without a window, these are sent.
     pub need: Option<CacheModel>,
-    /// Metadata that the client wants ("metareq"), as it was written.
-    pub metadata: Option<String>,
+    /// Metadata that the client wants ("metareq").
+    pub metadata: Option<MetadataRequest>,
     /// Messages are to end where packets or data-bins do ("align").
     pub align: bool,
     /// The request before it in the channel is to be answered whole ("wait").
@@ -143,7 +144,7 @@ impl Request {
             put("len", &length.to_string());
         }
         if let Some(metadata) = &self.metadata {
-            put("metareq", metadata);
+            put("metareq", metadata.text());
         }
         if let Some(budget) = self.push {
             put("push", &budget.to_string());
@@ -242,7 +243,7 @@ impl Request {
             "type" => self.types = list(&decoded("type")?),
             "stream" => self.streams = view_window_fields::streams(&decoded("stream")?)?,
             "model" => self.model.statements.extend(CacheModel::parse(&decoded("model")?)?.statements),
-            "metareq" => self.metadata = Some(decoded("metareq")?),
+            "metareq" => self.metadata = Some(MetadataRequest::parse(&decoded("metareq")?)?),
             "align" => self.align = decoded("align")? == "yes",
             "wait" => self.wait = decoded("wait")? == "yes",
             "quality" => self.quality = Some(number("quality", &decoded("quality")?)?),
@@ -311,7 +312,7 @@ mod tests {
             types: vec!["jpp-stream".into(), "jpt-stream".into()],
             model: CacheModel { statements: vec![Statement::has(BinSelector::MainHeader)] },
             need: Some(CacheModel { statements: vec![Statement::has(BinSelector::MainHeader)] }),
-            metadata: Some("[*]!!".into()),
+            metadata: MetadataRequest::parse("[*]!!").ok(),
             align: true,
             wait: true,
             quality: Some(70),

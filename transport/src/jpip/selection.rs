@@ -32,13 +32,18 @@ pub(super) struct Selection {
     window: Option<(GridWindow, u16)>,
     /// Whole tiles instead of their headers and packets.
     whole_tiles: bool,
+    /// Metadata-bins that are wanted besides bin 0.
+    boxes: std::vec::IntoIter<u64>,
     stage: Stage,
 }
 
 enum Stage {
-    OnlyMetadata,
     Listed(Box<dyn Iterator<Item = Item> + Send>),
-    Metadata,
+    /// `begun`: bin 0 was named. `only`: nothing follows.
+    Metadata {
+        begun: bool,
+        only: bool,
+    },
     MainHeader,
     TileHeaders(Tiles),
     Packets(Pass),
@@ -59,9 +64,13 @@ struct Pass {
 }
 
 impl Selection {
-    /// Nothing but the metadata.
-    pub(super) fn metadata(picture: Arc<dyn Picture>) -> Self {
-        Self { picture, window: None, whole_tiles: false, stage: Stage::OnlyMetadata }
+    /// Nothing but the metadata: bin 0 and `boxes`.
+    pub(super) fn metadata(picture: Arc<dyn Picture>, boxes: Vec<u64>) -> Self {
+        Self { boxes: boxes.into_iter(), ..Self::at(picture, Stage::Metadata { begun: false, only: true }) }
+    }
+
+    fn at(picture: Arc<dyn Picture>, stage: Stage) -> Self {
+        Self { picture, window: None, whole_tiles: false, boxes: Vec::new().into_iter(), stage }
     }
 
     /// The data-bins of codestream `number` that `need` names, in its order; `asked`: the request is about that
@@ -69,6 +78,8 @@ impl Selection {
     pub(super) fn listed(picture: Arc<dyn Picture>, need: &CacheModel, number: u32, asked: bool) -> Self {
         let header = picture.header();
         let (components, tiles) = (header.size.components.len() as u32, header.tile_count());
+        // They are those of the file.
+        let boxes = if number == 0 { picture.metadata_kinds().len() as u64 } else { 0 };
         let about = need.statements.iter().filter(move |one| one.is_about(number.into(), asked));
         let bins: Vec<BinSelector> = about.map(|statement| statement.bins.clone()).collect();
         let items = bins.into_iter().flat_map(move |bins| -> Box<dyn Iterator<Item = Item> + Send> {
@@ -84,8 +95,9 @@ impl Selection {
                 BinSelector::Tiles(range) => {
                     Box::new(clipped(range).map(|tile| Item::Whole(DataBinId::Tile(tile))))
                 }
-                BinSelector::Metadata(range) if range.holds(0) => {
-                    Box::new(std::iter::once(Item::Whole(DataBinId::Metadata(0))))
+                BinSelector::Metadata(range) => {
+                    let last = range.to.unwrap_or(u64::MAX).min(boxes);
+                    Box::new((range.from..=last).map(|bin| Item::Whole(DataBinId::Metadata(bin))))
                 }
                 BinSelector::Precincts(range) => {
                     let ids = range.from..=range.to.unwrap_or(u64::MAX);
@@ -93,17 +105,26 @@ impl Selection {
                         PrecinctId::from_in_class_id(id, components, tiles).map(Item::Precinct)
                     }))
                 }
-                BinSelector::Metadata(_) | BinSelector::Implicit(_) => Box::new(std::iter::empty()),
+                BinSelector::Implicit(_) => Box::new(std::iter::empty()),
             }
         });
-        Self { picture, window: None, whole_tiles: false, stage: Stage::Listed(Box::new(items)) }
+        Self::at(picture, Stage::Listed(Box::new(items)))
     }
 
-    /// What `window` needs, up to a number of layers; `None` = headers only. `metadata`: begin with the
-    /// metadata.
-    pub(super) fn new(picture: Arc<dyn Picture>, window: Option<(GridWindow, u16)>, metadata: bool) -> Self {
-        let stage = if metadata { Stage::Metadata } else { Stage::MainHeader };
-        Self { picture, window, whole_tiles: false, stage }
+    /// What `window` needs, up to a number of layers; `None` = headers only. `metadata`: begin with
+    /// metadata-bin 0 and those.
+    pub(super) fn new(
+        picture: Arc<dyn Picture>,
+        window: Option<(GridWindow, u16)>,
+        metadata: Option<Vec<u64>>,
+    ) -> Self {
+        match metadata {
+            Some(boxes) => {
+                let stage = Stage::Metadata { begun: false, only: false };
+                Self { window, stage, ..Self::metadata(picture, boxes) }
+            }
+            None => Self { window, ..Self::at(picture, Stage::MainHeader) },
+        }
     }
 
     /// Whole tiles instead of their headers and packets.
@@ -115,18 +136,18 @@ impl Selection {
     pub(super) fn next(&mut self) -> Option<Item> {
         loop {
             match &mut self.stage {
-                Stage::OnlyMetadata => {
-                    self.stage = Stage::Done;
-                    return Some(Item::Whole(DataBinId::Metadata(0)));
-                }
                 Stage::Listed(items) => match items.next() {
                     Some(item) => return Some(item),
                     None => self.stage = Stage::Done,
                 },
-                Stage::Metadata => {
-                    self.stage = Stage::MainHeader;
+                Stage::Metadata { begun: begun @ false, .. } => {
+                    *begun = true;
                     return Some(Item::Whole(DataBinId::Metadata(0)));
                 }
+                Stage::Metadata { only, .. } => match self.boxes.next() {
+                    Some(bin) => return Some(Item::Whole(DataBinId::Metadata(bin))),
+                    None => self.stage = if *only { Stage::Done } else { Stage::MainHeader },
+                },
                 Stage::MainHeader => {
                     self.stage = match self.tiles() {
                         Some(tiles) => Stage::TileHeaders(tiles),

@@ -411,6 +411,7 @@ impl Server {
             window: request.window.clone(),
             source,
             need: request.need.clone(),
+            metadata: request.metadata.clone(),
             tiles: kind == StreamType::Tiles,
         };
         let mut rest = Box::new(request.codestreams(count).peekable());
