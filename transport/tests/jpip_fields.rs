@@ -256,3 +256,13 @@ fn a_client_reads_large_boxes_once_it_has_asked_for_them() {
     assert!(!without.contains("xxx") && without.contains("<small/>"));
     assert!(few < 1000 && all > 29_000, "{few} and {all} bytes");
 }
+
+#[test]
+fn a_context_stands_for_the_codestreams_of_its_layers() {
+    let reply = ask(&mut server(), "context=jpxl<0-7:2>[s0],mj2t<0>&fsiz=200,150");
+    assert_eq!(header(&reply, "JPIP-context"), Some("jpxl<0-7:2>=0"));
+    assert_eq!(messages(reply).1, Some(eor::IMAGE_DONE));
+    let reply = ask(&mut server(), "context=jpxl<1>&fsiz=200,150");
+    assert_eq!(header(&reply, "JPIP-context"), None);
+    assert_eq!(ask(&mut server(), "context=jpxl<0").status, 400);
+}

@@ -63,6 +63,16 @@ pub trait Picture: Send + Sync {
         1
     }
 
+    /// Compositing layers of the file.
+    fn layer_count(&self) -> u32 {
+        self.codestream_count()
+    }
+
+    /// Numbers of the codestreams that compositing layer `layer` shows.
+    fn layer_codestreams(&self, layer: u32) -> Vec<u32> {
+        vec![layer]
+    }
+
     /// Another codestream of the file, which has no metadata of its own; `None` if there are fewer. It is not
     /// asked for number 0, which is this one.
     ///
@@ -126,6 +136,20 @@ impl Picture for IndexedFile {
 
     fn codestream_count(&self) -> u32 {
         self.codestream_count()
+    }
+
+    fn layer_count(&self) -> u32 {
+        let layers = u32::try_from(self.container().layer_headers.len()).unwrap_or(u32::MAX);
+        if layers == 0 { self.codestream_count() } else { layers }
+    }
+
+    fn layer_codestreams(&self, layer: u32) -> Vec<u32> {
+        let header = self.container().layer_headers.get(layer as usize);
+        match header.filter(|header| !header.codestreams.is_empty()) {
+            Some(header) => header.codestreams.iter().copied().map(u32::from).collect(),
+            // Without registration, the codestream of the layer's own number.
+            None => vec![layer],
+        }
     }
 
     fn codestream(&self, number: u32) -> Result<Option<Arc<dyn Picture>>> {

@@ -1,6 +1,7 @@
 //! Requests (T.808 Annex C): the fields of a query string, read and written.
 
 use super::cache_model::{BinSelector, CacheModel, Statement};
+use super::context::Context;
 use super::fields::{FieldError, NumberRange, decode, encode, encode_path, number};
 use super::metareq::MetadataRequest;
 use super::view_window_fields::{self, StreamRange, ViewWindowFields};
@@ -25,6 +26,8 @@ pub struct Request {
     pub window: Option<ViewWindow>,
     /// Codestreams ("stream"); empty = codestream 0.
     pub streams: Vec<StreamRange>,
+    /// Codestreams by what they are for ("context"); those of `streams` besides.
+    pub contexts: Vec<Context>,
     /// Most bytes of messages that may be sent ("len").
     pub length: Option<u64>,
     /// Types of stream that the client takes ("type"); empty = any.
@@ -132,6 +135,10 @@ impl Request {
         }
         if !self.types.is_empty() {
             put("type", &self.types.join(","));
+        }
+        if !self.contexts.is_empty() {
+            let contexts: Vec<String> = self.contexts.iter().map(Context::to_string).collect();
+            put("context", &contexts.join(","));
         }
         if !self.streams.is_empty() {
             let streams: Vec<String> = self.streams.iter().map(StreamRange::to_string).collect();
@@ -241,6 +248,7 @@ impl Request {
             "qid" => self.request_id = Some(number("qid", &decoded("qid")?)?),
             "len" => self.length = Some(number("len", &decoded("len")?)?),
             "type" => self.types = list(&decoded("type")?),
+            "context" => self.contexts = Context::parse_all(&decoded("context")?)?,
             "stream" => self.streams = view_window_fields::streams(&decoded("stream")?)?,
             "model" => self.model.statements.extend(CacheModel::parse(&decoded("model")?)?.statements),
             "metareq" => self.metadata = Some(MetadataRequest::parse(&decoded("metareq")?)?),
@@ -308,6 +316,7 @@ mod tests {
             request_id: Some(u64::MAX),
             window: Some(ViewWindow { layers: Some(3), ..ViewWindow::whole(Size::new(640, 480)) }),
             streams: vec![StreamRange { range: NumberRange { from: 1, to: Some(9) }, step: 2 }],
+            contexts: Context::parse_all("jpxl<1-3:2>,mj2t<0>").unwrap(),
             length: Some(0),
             types: vec!["jpp-stream".into(), "jpt-stream".into()],
             model: CacheModel { statements: vec![Statement::has(BinSelector::MainHeader)] },

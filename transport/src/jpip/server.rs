@@ -5,9 +5,11 @@ use super::body::{Body, Stream};
 use super::cache_model::CacheModel;
 use super::catalogue::{Catalogue, Offered, TargetError};
 use super::client_model::ClientModel;
+use super::context;
 use super::fields::NumberRange;
 use super::message::{MessageWriter, eor};
 use super::part::{Source, Wanted};
+use super::picture::Picture;
 use super::push::Standing;
 use super::request::{CloseChannels, Request, SERVICE_PATH, StreamType};
 use super::response::{NewChannel, ResponseHead, media_type};
@@ -188,7 +190,8 @@ impl Server {
     }
 
     fn answer(&mut self, peer: IpAddr, path: &str, query: &str, now: Duration) -> Result<Reply, Refusal> {
-        let request = Request::parse(path, query).map_err(|error| Refusal::new(400, error.to_string()))?;
+        let mut request =
+            Request::parse(path, query).map_err(|error| Refusal::new(400, error.to_string()))?;
         let Some(kind) = request.stream_type() else {
             return Err(Refusal::new(415, "jpp-stream, jpt-stream and raw are served"));
         };
@@ -232,6 +235,7 @@ impl Server {
         if let Some(set) = &request.model_set {
             head.put("JPIP-mset", model_set(set, offered.picture.codestream_count()));
         }
+        resolve_contexts(&mut request, offered.picture.as_ref(), &mut head);
         let class = class(&request, &offered);
         let body = self.body(&request, kind, channel.as_deref(), &offered, &mut head);
         Ok(Reply::new(head, body.in_turn(self.schedule.join(peer, class))))
@@ -529,6 +533,22 @@ fn model_set(asked: &[NumberRange], count: u32) -> String {
     let known =
         known.map(|range| NumberRange { from: range.from, to: Some(range.to.unwrap_or(last).min(last)) });
     known.map(|range| range.to_string()).collect::<Vec<_>>().join(",")
+}
+
+/// Puts the codestreams of the contexts among those that are asked for, and says which they are.
+fn resolve_contexts(request: &mut Request, picture: &dyn Picture, head: &mut ResponseHead) {
+    let mut known = Vec::new();
+    for context in &request.contexts {
+        let streams = context::ranges(&context.codestreams(picture));
+        if !streams.is_empty() {
+            let list: Vec<String> = streams.iter().map(ToString::to_string).collect();
+            known.push(format!("{context}={}", list.join(",")));
+        }
+        request.streams.extend(streams);
+    }
+    if !known.is_empty() {
+        head.put("JPIP-context", known.join(";"));
+    }
 }
 
 fn put_request_id(head: &mut ResponseHead, request: &Request) {

@@ -89,6 +89,17 @@ pub struct StreamRange {
 }
 
 impl StreamRange {
+    /// Parses `from-to:step`, the end and the sampling factor being optional.
+    pub(super) fn parse(field: &'static str, text: &str) -> Result<Self, FieldError> {
+        let (range, step) = text.split_once(':').unwrap_or((text, "1"));
+        let range = NumberRange::parse(field, range)?;
+        let step = number(field, step)?;
+        if step == 0 {
+            return Err(FieldError::new(field, text, "the sampling factor is zero"));
+        }
+        Ok(Self { range, step })
+    }
+
     /// Whether codestream `number` is meant.
     #[must_use]
     pub fn holds(self, number: u64) -> bool {
@@ -108,17 +119,7 @@ impl std::fmt::Display for StreamRange {
 /// Parses the value of `stream`. Contexts (`<...>`), which name codestreams by boxes, are left out.
 pub(super) fn streams(value: &str) -> Result<Vec<StreamRange>, FieldError> {
     let parts = value.split(',').filter(|part| !part.starts_with('<'));
-    parts
-        .map(|part| {
-            let (range, step) = part.split_once(':').unwrap_or((part, "1"));
-            let range = NumberRange::parse("stream", range)?;
-            let step = number("stream", step)?;
-            if step == 0 {
-                return Err(FieldError::new("stream", value, "the sampling factor is zero"));
-            }
-            Ok(StreamRange { range, step })
-        })
-        .collect()
+    parts.map(|part| StreamRange::parse("stream", part)).collect()
 }
 
 fn frame(value: &str) -> Result<(Size, Rounding), FieldError> {
