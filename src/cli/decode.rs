@@ -3,6 +3,7 @@
 use super::arguments::{self, BackendArgument, Components, LimitsArgument, Space, UpSamplingArgument};
 use super::output::{Channel, OutputFormat, Raster, Samples};
 use super::progress::Progress;
+use super::remote::Boxes;
 use super::target::{ConnectionArguments, Target};
 use super::{Failure, remark};
 use std::path::PathBuf;
@@ -65,8 +66,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         },
         ..DecodeRequest::default()
     };
-    let opened =
-        arguments.target.open(&arguments.connection, arguments.codestream, &arguments.limits.into())?;
+    let opened = arguments.target.open(
+        &arguments.connection,
+        arguments.codestream,
+        Boxes::Needed,
+        &arguments.limits.into(),
+    )?;
     // What the headers rule out is refused before data is fetched or a GPU is looked for.
     match arguments.space {
         Space::Rendered => opened.image().rendered_size(&request).map(drop)?,

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod decode;
+mod fetch;
 mod info;
 mod output;
 mod progress;
@@ -38,6 +39,8 @@ enum Command {
     Info(info::Arguments),
     /// Decode a picture to a file
     Decode(decode::Arguments),
+    /// Fetch a picture, or a part of it, from a server and tell what that took
+    Fetch(fetch::Arguments),
     /// Show a picture in a window while it arrives
     #[cfg(feature = "viewer")]
     View(view::Arguments),
@@ -71,6 +74,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Serve(arguments)) => serve::run(&arguments),
         Some(Command::Info(arguments)) => info::run(&arguments),
         Some(Command::Decode(arguments)) => decode::run(&arguments),
+        Some(Command::Fetch(arguments)) => fetch::run(&arguments),
         #[cfg(feature = "viewer")]
         Some(Command::View(arguments)) => view::run(&arguments),
     };

@@ -12,15 +12,27 @@ use wavetile_engine::geometry::{ceil_shift, floor_shift};
 use wavetile_engine::image::{DecodeRequest, Image};
 use wavetile_engine::view_window::{Rounding, ViewWindow, frame_size};
 use wavetile_engine::{Limits, Rect, Size};
-use wavetile_transport::client::{Client, ClientConfig, ConnectOptions, Transport};
+use wavetile_transport::client::{Client, ClientConfig, ConnectOptions, FetchSummary, Transport};
 use wavetile_transport::jpip::fields::NumberRange;
+use wavetile_transport::jpip::metareq::MetadataRequest;
 use wavetile_transport::tls::Trust;
+
+/// Which boxes of a file are fetched along with its headers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Boxes {
+    /// Those that tell how to show the picture.
+    Needed,
+    /// All.
+    All,
+}
 
 /// A connection to a server that has sent the headers of a picture.
 pub(crate) struct Remote {
     runtime: Runtime,
     client: Client,
     image: Image,
+    /// So far.
+    spent: FetchSummary,
 }
 
 impl Remote {
@@ -28,27 +40,43 @@ impl Remote {
         url: &str,
         arguments: &ConnectionArguments,
         codestream: u32,
+        boxes: Boxes,
         limits: &Limits,
     ) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let mut config = ClientConfig { connect: connect_options(arguments), ..ClientConfig::default() };
+        if boxes == Boxes::All {
+            config.jpip.metadata = Some(MetadataRequest::parse("[*]")?);
+        }
         config.jpip.codestreams = vec![NumberRange::one(codestream.into())];
-        let (client, image) = runtime.block_on(async {
+        let (client, image, spent) = runtime.block_on(async {
             let mut client = Client::connect(url, config).await?;
-            fetch(&mut client, None).await?;
+            let spent = fetch(&mut client, None).await?;
             let image = Image::open_codestream(&*read(&client.bins()), codestream, limits)?;
             let missing = || match codestream {
                 0 => "the server has not sent the headers of the picture".to_owned(),
                 _ => format!("the server has sent no codestream {codestream}: there may be fewer (from 0)"),
             };
             let image = image.ok_or_else(missing)?;
-            Ok::<_, Failure>((client, image))
+            Ok::<_, Failure>((client, image, spent))
         })?;
-        Ok(Self { runtime, client, image })
+        Ok(Self { runtime, client, image, spent })
     }
 
     pub(crate) fn image(&self) -> &Image {
         &self.image
+    }
+
+    /// Fetches what `request` needs.
+    pub(crate) fn fetch(&mut self, request: &DecodeRequest, space: Space) -> Result<(), Failure> {
+        let window = view_window(&self.image, request, space)?;
+        self.spent += self.runtime.block_on(fetch(&mut self.client, Some(window)))?;
+        Ok(())
+    }
+
+    /// What everything so far took, and over which road.
+    pub(crate) fn spent(&self) -> (FetchSummary, Transport) {
+        (self.spent, self.client.transport())
     }
 
     /// Fetches what `request` needs, ends the session and calls `work` with it.
@@ -58,8 +86,7 @@ impl Remote {
         space: Space,
         work: impl FnOnce(&Image, &dyn DataBins) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let window = view_window(&self.image, request, space)?;
-        self.runtime.block_on(fetch(&mut self.client, Some(window)))?;
+        self.fetch(request, space)?;
         let bins = self.client.bins();
         self.runtime.block_on(self.client.close());
         work(&self.image, &*read(&bins))
@@ -95,17 +122,14 @@ fn connect_options(arguments: &ConnectionArguments) -> ConnectOptions {
 }
 
 /// Fetches a window (`None`: headers) with a progress bar.
-async fn fetch(client: &mut Client, window: Option<ViewWindow>) -> Result<(), Failure> {
+async fn fetch(client: &mut Client, window: Option<ViewWindow>) -> Result<FetchSummary, Failure> {
     let progress = Progress::bytes("receiving");
     let bins = client.bins();
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
     let mut fetching = std::pin::pin!(client.fetch(window));
     loop {
         tokio::select! {
-            result = &mut fetching => {
-                result?;
-                return Ok(());
-            }
+            result = &mut fetching => return Ok(result?),
             _ = ticks.tick() => progress.reach(read(&bins).bytes_held()),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::arguments::{Space, TransportArgument};
-use super::remote::Remote;
+use super::remote::{Boxes, Remote};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use wavetile_engine::Limits;
@@ -71,12 +71,15 @@ impl Target {
         &self,
         connection: &ConnectionArguments,
         codestream: u32,
+        boxes: Boxes,
         limits: &Limits,
     ) -> Result<Opened, Failure> {
         match self {
             Self::File(path) => open_file(path, codestream, limits)
                 .map_err(|failure| format!("{}: {failure}", path.display()).into()),
-            Self::Remote(url) => Ok(Opened::Remote(Remote::connect(url, connection, codestream, limits)?)),
+            Self::Remote(url) => {
+                Ok(Opened::Remote(Remote::connect(url, connection, codestream, boxes, limits)?))
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `wavetile view`: a live window.
 
 use super::Failure;
+use super::remote::Boxes;
 use super::target::{ConnectionArguments, Opened, Target};
 use crate::viewer::{self, Source};
 use std::sync::Arc;
@@ -19,7 +20,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err("there is no display to open a window on".into());
     }
     let name = arguments.target.name();
-    match arguments.target.open(&arguments.connection, 0, &Limits::default())? {
+    match arguments.target.open(&arguments.connection, 0, Boxes::Needed, &Limits::default())? {
         Opened::File { file, .. } => Ok(viewer::run(Source {
             name,
             bins: Arc::new(*file),

@@ -3,6 +3,7 @@
 mod describe;
 mod text;
 
+use super::remote::Boxes;
 use super::target::{ConnectionArguments, Target};
 use super::{Failure, say};
 use serde::Serialize;
@@ -23,7 +24,8 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let opened = arguments.target.open(&arguments.connection, arguments.codestream, &Limits::default())?;
+    let opened =
+        arguments.target.open(&arguments.connection, arguments.codestream, Boxes::All, &Limits::default())?;
     let image = opened.image();
     // A file's own container knows the places of the boxes.
     let whole = opened.file().map(|file| file.container().of_codestream(arguments.codestream));

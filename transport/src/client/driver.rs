@@ -41,6 +41,7 @@ struct State {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Totals {
     pub(super) progress: Progress,
+    pub(super) asked: u64,
     pub(super) requests: u64,
     pub(super) rounds: u64,
 }
@@ -216,6 +217,7 @@ impl Driver {
                 state.totals.rounds += u64::from(state.under_way.is_empty());
                 state.under_way.insert(request.id);
                 state.totals.requests += 1;
+                state.totals.asked = state.totals.asked.saturating_add(request.length.unwrap_or(0));
             }
             (aborted, closed, state.machine.next_wake(), !state.events.is_empty())
         };
@@ -247,7 +249,7 @@ impl Drop for End {
 
 /// One request and its answer.
 async fn exchange(shared: Arc<Shared>, keeper: Arc<Keeper>, request: Outgoing) -> u64 {
-    let Outgoing { id, path_and_query } = request;
+    let Outgoing { id, path_and_query, .. } = request;
     let outcome = keeper.exchange(&shared, id, &path_and_query).await;
     let ending = match outcome {
         Ok(()) => Ending::Complete,

@@ -80,6 +80,8 @@ pub enum ClientError {
 /// What a window took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FetchSummary {
+    /// Bytes of messages that the requests allowed, all together ("len").
+    pub asked: u64,
     /// Bytes of response bodies.
     pub received: u64,
     /// Payload bytes that were not held before.
@@ -94,6 +96,20 @@ pub struct FetchSummary {
     pub time: Duration,
     /// Reason of the last end-of-response; `None` if the server sends none.
     pub reason: Option<u8>,
+}
+
+impl std::ops::AddAssign for FetchSummary {
+    /// What both took, one after the other; the reason is that of the later.
+    fn add_assign(&mut self, later: Self) {
+        self.asked += later.asked;
+        self.received += later.received;
+        self.new += later.new;
+        self.duplicate += later.duplicate;
+        self.requests += later.requests;
+        self.rounds += later.rounds;
+        self.time += later.time;
+        self.reason = later.reason;
+    }
 }
 
 /// A client of one picture. Its work is done by a task of the runtime it was made in, and ends when it is dropped.
@@ -183,6 +199,7 @@ impl Client {
         };
         let after = self.shared.totals();
         Ok(FetchSummary {
+            asked: after.asked - before.asked,
             received: after.progress.received - before.progress.received,
             new: after.progress.new - before.progress.new,
             duplicate: after.progress.duplicate - before.progress.duplicate,

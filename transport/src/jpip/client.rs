@@ -544,7 +544,7 @@ impl Client {
             failure: None,
         });
         self.want = Want::Answer(id);
-        Outgoing { id, path_and_query: request.to_path_and_query(&path) }
+        Outgoing { id, path_and_query: request.to_path_and_query(&path), length: request.length }
     }
 
     fn send_close(&mut self, channel: String) -> Outgoing {
@@ -571,7 +571,7 @@ impl Client {
             names_boxes: false,
             failure: None,
         });
-        Outgoing { id, path_and_query: request.to_path_and_query(SERVICE_PATH) }
+        Outgoing { id, path_and_query: request.to_path_and_query(SERVICE_PATH), length: request.length }
     }
 
     fn add(&mut self, sent: Sent) -> u64 {

@@ -60,6 +60,8 @@ pub struct Outgoing {
     pub id: u64,
     /// Path and query, percent-encoded, with a leading slash.
     pub path_and_query: String,
+    /// Most bytes of messages that it asks for ("len"); `None`: as many as the server likes.
+    pub length: Option<u64>,
 }
 
 /// How a response ended.

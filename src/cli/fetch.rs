@@ -1,0 +1,125 @@
+//! `wavetile fetch`: what a window of a picture costs on the wire.
+
+use super::arguments::{self, Components, Space};
+use super::remote::{Boxes, Remote};
+use super::target::{ConnectionArguments, Target};
+use super::{Failure, say};
+use serde::Serialize;
+use std::fmt::Write as _;
+use wavetile_engine::image::DecodeRequest;
+use wavetile_engine::{Limits, Rect};
+use wavetile_transport::client::Transport;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// jpip://HOST:PORT/NAME
+    target: Target,
+    /// Codestream of a file that has several (JPX), counted from 0
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    codestream: u32,
+    /// Resolution levels to discard: 1/2^N of full size
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=32))]
+    reduce: u32,
+    /// Part of the picture, on the reference grid
+    #[arg(long, value_name = "X,Y,W,H", value_parser = arguments::region)]
+    region: Option<Rect>,
+    /// Quality layers to fetch
+    #[arg(long, value_name = "N", value_parser = arguments::layers)]
+    layers: Option<u16>,
+    /// Components of the codestream to fetch, such as 0,2
+    #[arg(long, value_name = "LIST")]
+    components: Option<Components>,
+    /// As JSON, in a stable schema
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: ConnectionArguments,
+}
+
+/// Number of the JSON schema: it grows when a member is renamed, removed or changes its meaning.
+const SCHEMA: u32 = 1;
+
+/// The bytes of a fetch. Member names are the JSON schema.
+#[derive(Debug, Serialize)]
+struct Ledger {
+    schema: u32,
+    /// As given on the command line.
+    target: String,
+    road: &'static str,
+    /// Bytes of messages that the requests allowed.
+    asked: u64,
+    /// Bytes of response bodies.
+    received: u64,
+    /// Bytes of data-bins, each counted once.
+    payload: u64,
+    /// Bytes of data-bins that came though they were there.
+    duplicate: u64,
+    /// What is received and no payload: headers of messages, ends of responses, and what came twice.
+    wasted: u64,
+    requests: u64,
+    /// Requests that cost a round trip of their own.
+    rounds: u64,
+    seconds: f64,
+    /// How the last response ended; none if the server does not say.
+    end: Option<u8>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let Target::Remote(url) = &arguments.target else {
+        return Err(format!("{} is a file: there is nothing to fetch", arguments.target.name()).into());
+    };
+    let request = DecodeRequest {
+        reduce: arguments.reduce,
+        region: arguments.region,
+        layers: arguments.layers,
+        components: arguments.components.as_ref().map(|components| components.0.clone()),
+        ..DecodeRequest::default()
+    };
+    let limits = Limits::default();
+    let mut remote =
+        Remote::connect(url, &arguments.connection, arguments.codestream, Boxes::Needed, &limits)?;
+    // Refuse what cannot be decoded before it is fetched.
+    remote.image().component_rects(&request)?;
+    remote.fetch(&request, Space::Components)?;
+    let (spent, road) = remote.spent();
+    remote.close();
+    let ledger = Ledger {
+        schema: SCHEMA,
+        target: url.clone(),
+        road: match road {
+            Transport::Http3 => "HTTP/3",
+            Transport::WebTransport => "WebTransport",
+            Transport::WebSocket => "WebSocket",
+            Transport::Http1 | Transport::Auto => "HTTP/1.1",
+        },
+        asked: spent.asked,
+        received: spent.received,
+        payload: spent.new,
+        duplicate: spent.duplicate,
+        wasted: spent.received.saturating_sub(spent.new),
+        requests: spent.requests,
+        rounds: spent.rounds,
+        seconds: spent.time.as_secs_f64(),
+        end: spent.reason,
+    };
+    if arguments.json {
+        say(&format!("{}\n", serde_json::to_string_pretty(&ledger)?))
+    } else {
+        say(&text(&ledger))
+    }
+}
+
+fn text(ledger: &Ledger) -> String {
+    let mut text = format!("{}\n", ledger.target);
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "  {name:<12} {value}");
+    };
+    line("road", ledger.road.to_owned());
+    line("received", format!("{} bytes in {:.3} s", ledger.received, ledger.seconds));
+    line("payload", format!("{} bytes", ledger.payload));
+    line("duplicate", format!("{} bytes", ledger.duplicate));
+    line("wasted", format!("{} bytes", ledger.wasted));
+    line("asked", format!("{} bytes at most", ledger.asked));
+    line("requests", format!("{} in {} rounds", ledger.requests, ledger.rounds));
+    text
+}
