@@ -6,6 +6,7 @@ mod common;
 use common::link::{Link, LinkOptions};
 use common::synthetic::{COMPONENTS, Synthetic};
 use common::{NAME, PEER, ask, channel, header, pull, server_of, server_with};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use wavetile_engine::Limits;
@@ -265,4 +266,34 @@ fn a_context_stands_for_the_codestreams_of_its_layers() {
     let reply = ask(&mut server(), "context=jpxl<1>&fsiz=200,150");
     assert_eq!(header(&reply, "JPIP-context"), None);
     assert_eq!(ask(&mut server(), "context=jpxl<0").status, 400);
+}
+
+#[test]
+fn implicit_forms_of_a_model_name_precincts_exactly() {
+    let picture = Synthetic::new();
+    let window = "fsiz=200,150&len=100000000";
+    let place = |id: DataBinId| {
+        let id = precinct(id)?;
+        let levels = &picture.tiles[id.tile as usize].components[id.component as usize].resolutions;
+        let level = levels.iter().rposition(|level| level.first_precinct <= id.precinct)?;
+        Some((id.tile, id.component, level))
+    };
+    let all: BTreeSet<DataBinId> = ids(ask(&mut server(), window)).into_iter().collect();
+    let without = |leave: &dyn Fn((u32, u32, usize)) -> bool| -> BTreeSet<DataBinId> {
+        all.iter().copied().filter(|&id| !place(id).is_some_and(leave)).collect()
+    };
+    let lacking =
+        without(&|(tile, component, level)| tile == 1 && component == 0 && (1..=2).contains(&level));
+    assert!(lacking.len() < all.len());
+    // Without a session, and in one, where it can be taken back.
+    let stateless = ids(ask(&mut server(), &format!("{window}&model=t1c0r1-2")));
+    assert_eq!(stateless.into_iter().collect::<BTreeSet<_>>(), lacking);
+    let mut server = server();
+    let cid = channel(&ask(&mut server, "cnew=http&len=0"));
+    let found = ids(ask(&mut server, &format!("{window}&cid={cid}&model=t1c0r1-2")));
+    assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), lacking);
+    let found = ids(ask(&mut server, &format!("{window}&cid={cid}&model=-t1c0r1")));
+    let back: BTreeSet<DataBinId> = all.iter().copied().filter(|&id| place(id) == Some((1, 0, 1))).collect();
+    assert!(!back.is_empty());
+    assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), back);
 }

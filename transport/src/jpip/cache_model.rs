@@ -1,6 +1,7 @@
 //! Cache-model statements (`model`, T.808 C.8): what a client says it holds of each data-bin.
 
 use super::fields::{FieldError, NumberRange, number};
+use super::implicit::ImplicitForm;
 use std::fmt;
 use wavetile_engine::data_bin::DataBinId;
 
@@ -37,8 +38,8 @@ pub enum BinSelector {
     Metadata(NumberRange),
     /// Tiles (`T4`, JPT-streams).
     Tiles(NumberRange),
-    /// Implicit form, by tile, component, resolution and position (`t0c1r2p3`). Kept as it was written.
-    Implicit(String),
+    /// Precincts by tile, component, resolution and position (`t0c1r2p3`).
+    Implicit(ImplicitForm),
 }
 
 /// How much of a data-bin.
@@ -123,9 +124,7 @@ impl Statement {
             'P' => BinSelector::Precincts(range(ids)?),
             'M' => BinSelector::Metadata(range(ids)?),
             'T' => BinSelector::Tiles(range(ids)?),
-            't' | 'c' | 'r' | 'p' if bins.bytes().all(|byte| b"tcrp0123456789-*".contains(&byte)) => {
-                BinSelector::Implicit(bins.to_owned())
-            }
+            't' | 'c' | 'r' | 'p' => BinSelector::Implicit(ImplicitForm::parse(bins)?),
             _ => return Err(error("unknown data-bin class")),
         };
         Ok(Self { codestreams: None, subtract, bins, extent })
@@ -190,7 +189,7 @@ impl fmt::Display for Statement {
             BinSelector::Precincts(range) => write!(f, "P{range}")?,
             BinSelector::Metadata(range) => write!(f, "M{range}")?,
             BinSelector::Tiles(range) => write!(f, "T{range}")?,
-            BinSelector::Implicit(text) => f.write_str(text)?,
+            BinSelector::Implicit(form) => write!(f, "{form}")?,
         }
         match self.extent {
             Extent::Whole => Ok(()),
@@ -240,9 +239,22 @@ mod tests {
 
     #[test]
     fn other_forms_are_refused() {
-        for text in
-            ["X1", "P", "P-1", "P5-2", "P1:", "P1:x", "[0", "P1,,P2", "-", "pq", "P99999999999999999999"]
-        {
+        for text in [
+            "X1",
+            "P",
+            "P-1",
+            "P5-2",
+            "P1:",
+            "P1:x",
+            "[0",
+            "P1,,P2",
+            "-",
+            "pq",
+            "P99999999999999999999",
+            "t",
+            "t0t1",
+            "r1-0",
+        ] {
             assert!(CacheModel::parse(text).is_err(), "{text}");
         }
     }

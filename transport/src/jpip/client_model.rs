@@ -67,8 +67,7 @@ impl ClientModel {
                 BinSelector::Precincts(range) => {
                     update(&mut self.precincts, *range, |held| change(held, extent, subtract, true));
                 }
-                // Taking this for more than it says costs bytes that are sent again, nothing else.
-                BinSelector::Implicit(_) if subtract => self.precincts.clear(),
+                // They were made explicit before: `CacheModel::explicit`.
                 BinSelector::Implicit(_) => (),
                 BinSelector::Tiles(range) => {
                     update(&mut self.tiles, *range, |held| change(held, extent, subtract, false));
@@ -128,10 +127,8 @@ mod tests {
     }
 
     #[test]
-    fn other_codestreams_are_left_alone_and_implicit_subtractions_forget() {
+    fn other_codestreams_are_left_alone() {
         assert_eq!(said(&["[1]P5,Hm"]), ClientModel::default());
-        assert_eq!(said(&["P5,-t0r1"]), ClientModel::default());
-        assert_eq!(said(&["t0r1"]), ClientModel::default());
         assert_eq!(said(&["T4-5,-T5"]).held(DataBinId::Tile(4)), Held::All);
         assert_eq!(said(&["T4-5,-T5"]).held(DataBinId::Tile(5)), Held::Nothing);
     }

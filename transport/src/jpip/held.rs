@@ -116,11 +116,6 @@ impl HeldMap {
         self.runs.splice(start..end, joined);
     }
 
-    /// Forgets everything.
-    pub(super) fn clear(&mut self) {
-        self.runs = Vec::new();
-    }
-
     /// Bytes of memory that the runs take.
     #[must_use]
     pub(super) fn memory(&self) -> usize {

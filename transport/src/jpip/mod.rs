@@ -11,6 +11,7 @@ mod client_model;
 pub mod context;
 pub mod fields;
 mod held;
+pub mod implicit;
 pub mod message;
 pub mod message_reader;
 pub mod metareq;

@@ -3,6 +3,7 @@
 use super::cache_model::CacheModel;
 use super::client_model::ClientModel;
 use super::held::Held;
+use super::implicit::Allowance;
 use super::metareq::MetadataRequest;
 use super::picture::{BinLength, Picture};
 use super::selection::{Item, Selection};
@@ -85,7 +86,8 @@ impl Wanted {
         let knowledge = match &self.source {
             Source::Request(said) => {
                 let mut model = ClientModel::default();
-                model.apply(said, number, true, true);
+                let explicit = said.explicit(picture.as_ref(), number, true, &mut Allowance::default());
+                model.apply(&explicit, number, true, true);
                 Knowledge::Request(model)
             }
             Source::Session { session, target_id } => {

@@ -7,6 +7,7 @@ use super::catalogue::{Catalogue, Offered, TargetError};
 use super::client_model::ClientModel;
 use super::context;
 use super::fields::NumberRange;
+use super::implicit::Allowance;
 use super::message::{MessageWriter, eor};
 use super::part::{Source, Wanted};
 use super::picture::Picture;
@@ -15,6 +16,7 @@ use super::request::{CloseChannels, Request, SERVICE_PATH, StreamType};
 use super::response::{NewChannel, ResponseHead, media_type};
 use super::schedule::{Class, Schedule};
 use super::session::{Channel, ChannelState, Session, SessionState, Turn};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -493,10 +495,11 @@ impl Server {
         if same && !request.model.is_empty() {
             match request.modelled_codestreams(offered.picture.codestream_count()) {
                 Some(numbers) => {
+                    let mut allowance = Allowance::default();
                     for number in numbers {
                         let asked = request.wants_codestream(number);
-                        let change =
-                            |model: &mut ClientModel| model.apply(&request.model, number, asked, !late);
+                        let explicit = explicit(&request.model, offered, number, asked, &mut allowance);
+                        let change = |model: &mut ClientModel| model.apply(&explicit, number, asked, !late);
                         session.change(&(offered.target_id.clone(), number), change);
                     }
                 }
@@ -507,6 +510,26 @@ impl Server {
         let turn = Turn { channel: channel.state.clone(), number };
         Some((turn, Source::Session { session, target_id: offered.target_id.clone() }))
     }
+}
+
+/// What a model says of one codestream, without implicit forms. Of a codestream that cannot be served nothing
+/// can be held.
+fn explicit<'a>(
+    model: &'a CacheModel,
+    offered: &Offered,
+    number: u32,
+    asked: bool,
+    allowance: &mut Allowance,
+) -> Cow<'a, CacheModel> {
+    if !model.has_implicit() {
+        return Cow::Borrowed(model);
+    }
+    let picture = match number {
+        0 => Some(offered.picture.clone()),
+        _ => offered.picture.codestream(number).ok().flatten(),
+    };
+    let explicit = picture.map(|picture| model.explicit(picture.as_ref(), number, asked, allowance));
+    Cow::Owned(explicit.unwrap_or_default())
 }
 
 /// What a response is worth: whoever opens a session or looks around sees something first.
