@@ -14,10 +14,10 @@ pub(crate) struct Arguments {
     /// Address for HTTP/3 (UDP); port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8433")]
     listen: SocketAddr,
-    /// Address for plain HTTP/1.1 (TCP) as well
+    /// Address for HTTP/1.1 and HTTP/2 (TCP) as well, in the clear and over TLS
     #[arg(long, value_name = "ADDR")]
     http: Option<SocketAddr>,
-    /// Certificate chain for HTTP/3, PEM [default: a self-signed one is made]
+    /// Certificate chain, PEM [default: a self-signed one is made]
     #[arg(long, value_name = "FILE", requires = "key")]
     cert: Option<PathBuf>,
     /// Private key of the certificate, PEM
@@ -70,7 +70,8 @@ fn announcement(server: &Server) -> String {
         text.push('\n');
     }
     if let Some(address) = server.http1_addr() {
-        text += &format!("listening: jpip over HTTP/1.1 at http://{address}/\n");
+        text +=
+            &format!("listening: jpip over HTTP/1.1 at http://{address}/, HTTP/2 and TLS on the same port\n");
     }
     text
 }

@@ -107,8 +107,23 @@ impl Identity {
     /// # Errors
     /// [`TlsError::Certificate`] if the key does not fit the chain.
     pub fn server_config(&self, alpn: &[&[u8]]) -> Result<rustls::ServerConfig, TlsError> {
+        self.config_of(&[&rustls::version::TLS13], alpn)
+    }
+
+    /// The server side of TLS 1.2 and 1.3 over TCP, offering HTTP/2 and HTTP/1.1.
+    /// # Errors
+    /// [`TlsError::Certificate`] if the key does not fit the chain.
+    pub fn tcp_server_config(&self) -> Result<rustls::ServerConfig, TlsError> {
+        self.config_of(&[&rustls::version::TLS13, &rustls::version::TLS12], &[b"h2", b"http/1.1"])
+    }
+
+    fn config_of(
+        &self,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+        alpn: &[&[u8]],
+    ) -> Result<rustls::ServerConfig, TlsError> {
         let mut config = rustls::ServerConfig::builder_with_provider(provider())
-            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .with_protocol_versions(versions)?
             .with_no_client_auth()
             .with_single_cert(self.chain.clone(), self.key.clone_key())?;
         config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();

@@ -1,4 +1,4 @@
-//! Server of the HTTP/1.1 road.
+//! Server of the TCP port: HTTP/1.1 and HTTP/2 (RFC 9113), in the clear or over TLS.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -10,10 +10,12 @@ use std::time::Duration;
 use http::Extensions;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
+use tokio_rustls::TlsAcceptor;
 
 use super::header_case::exact_case;
 use super::timed_io::{TimedIo, Turns};
@@ -30,25 +32,30 @@ pub enum Framing {
     ContentLength,
 }
 
-/// A listening HTTP/1.1 road.
-#[derive(Debug)]
+/// A listening TCP port.
 pub struct Server {
     listener: TcpListener,
     limits: RoadLimits,
     framing: Framing,
+    tls: Option<TlsAcceptor>,
 }
 
 impl Server {
-    /// Listens on `address`.
+    /// Listens on `address`; with `tls`, for TLS as well as in the clear.
     /// # Errors
     /// Whatever the system says against it.
-    pub fn bind(address: SocketAddr, limits: RoadLimits, framing: Framing) -> io::Result<Self> {
+    pub fn bind(
+        address: SocketAddr,
+        limits: RoadLimits,
+        framing: Framing,
+        tls: Option<Arc<rustls::ServerConfig>>,
+    ) -> io::Result<Self> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         socket.set_reuseaddr(true)?;
         // Accepted connections inherit it. What the system has taken can no longer be pre-empted.
         socket.set_send_buffer_size(limits.send_window)?;
         socket.bind(address)?;
-        Ok(Self { listener: socket.listen(1024)?, limits, framing })
+        Ok(Self { listener: socket.listen(1024)?, limits, framing, tls: tls.map(TlsAcceptor::from) })
     }
 
     /// The address listened on, with the real port.
@@ -96,9 +103,9 @@ impl Server {
                 #[cfg(feature = "websocket")]
                 upgraded: Arc::default(),
             };
-            let stop = stop.clone();
+            let (tls, stop) = (self.tls.clone(), stop.clone());
             connections.spawn(async move {
-                site.serve(stream, stop).await;
+                site.serve(stream, tls, stop).await;
                 drop(permit);
             });
         }
@@ -122,11 +129,80 @@ struct Site {
 }
 
 impl Site {
-    async fn serve(self, stream: TcpStream, mut stop: watch::Receiver<bool>) {
+    /// Finds out from the first bytes what the connection is.
+    async fn serve(self, stream: TcpStream, tls: Option<TlsAcceptor>, mut stop: watch::Receiver<bool>) {
+        let (peer, limits) = (self.peer, self.limits.clone());
+        let _ = stream.set_nodelay(true);
+        let mut first = [0; HTTP2_PREFACE.len()];
+        let seen = tokio::select! {
+            seen = tokio::time::timeout(limits.idle, stream.peek(&mut first)) => seen,
+            () = wire::stopped(&mut stop) => return,
+        };
+        let Ok(Ok(seen @ 1..)) = seen else { return };
+        // The time for a request's head begins here: a handshake is a part of it.
+        let io = TimedIo::new(stream, self.turns.clone(), limits.header_time, limits.idle);
+        match tls {
+            Some(tls) if first[0] == TLS_HANDSHAKE => {
+                let accepted = tokio::select! {
+                    accepted = tls.accept(io) => accepted,
+                    () = wire::stopped(&mut stop) => return,
+                };
+                match accepted {
+                    Ok(io) if io.get_ref().1.alpn_protocol() == Some(b"h2") => self.http2(io, stop).await,
+                    Ok(io) => self.http1(io, stop).await,
+                    Err(error) => tracing::debug!(%peer, %error, "TLS handshake failed"),
+                }
+            }
+            _ if first[..seen] == *HTTP2_PREFACE => self.http2(io, stop).await,
+            _ => self.http1(io, stop).await,
+        }
+    }
+
+    /// Many requests at once. Each connection's streams, windows and resets are bounded.
+    async fn http2<T>(mut self, io: T, mut stop: watch::Receiver<bool>)
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (peer, limits) = (self.peer, self.limits.clone());
+        tracing::debug!(%peer, "HTTP/2 connection");
+        self.turns = self.turns.overlapping();
+        // HTTP/2 has no chunks, and its names are in lower case.
+        self.framing = Framing::Chunked;
+        self.case = Extensions::new();
+        let service = hyper::service::service_fn(move |request| {
+            let site = self.clone();
+            async move { Ok::<_, std::convert::Infallible>(site.answer(request).await) }
+        });
+        let section = limits.field_section.saturating_add(limits.target);
+        let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(limits.bidirectional_streams)
+            .initial_stream_window_size(limits.stream_window)
+            .initial_connection_window_size(limits.connection_window)
+            .max_header_list_size(u32::try_from(section).unwrap_or(u32::MAX))
+            .max_send_buf_size(HTTP2_SEND_BUFFER)
+            .max_pending_accept_reset_streams(MOST_RESETS)
+            .max_local_error_reset_streams(MOST_RESETS);
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = wire::stopped(&mut stop) => {
+                connection.as_mut().graceful_shutdown();
+                tokio::time::timeout(limits.grace, connection).await.unwrap_or(Ok(()))
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%peer, %error, "HTTP/2 connection failed");
+        }
+    }
+
+    async fn http1<T>(self, io: T, mut stop: watch::Receiver<bool>)
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let (peer, limits) = (self.peer, self.limits.clone());
         tracing::debug!(%peer, "HTTP/1.1 connection");
-        let _ = stream.set_nodelay(true);
-        let io = TimedIo::new(stream, self.turns.clone(), limits.header_time, limits.idle);
         #[cfg(feature = "websocket")]
         let (handler, upgraded, turns) = (self.handler.clone(), self.upgraded.clone(), self.turns.clone());
         let service = hyper::service::service_fn(move |request| {
@@ -219,6 +295,18 @@ impl Site {
         head.into_request(self.peer, bytes)
     }
 }
+
+/// First byte of a TLS connection: the content type of a handshake record (RFC 8446, 5.1).
+const TLS_HANDSHAKE: u8 = 0x16;
+
+/// How a connection begins whose client knows beforehand that HTTP/2 is spoken (RFC 9113, 3.4).
+const HTTP2_PREFACE: &[u8; 14] = b"PRI * HTTP/2.0";
+
+/// Bytes waiting in one HTTP/2 stream: what has been chosen can no longer be pre-empted.
+const HTTP2_SEND_BUFFER: usize = 32 << 10;
+
+/// Streams that a client may have reset before they were taken up, and that we reset; then its connection ends.
+const MOST_RESETS: usize = 64;
 
 async fn read_body(mut body: Incoming, limit: usize) -> Result<Vec<u8>, Reply> {
     let mut bytes = Vec::new();

@@ -13,16 +13,29 @@ use tokio::time::{Instant, Sleep};
 
 /// Counts when a request was taken up, and again when it was answered: odd between the two.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Turns(Arc<AtomicU64>);
+pub(super) struct Turns {
+    count: Arc<AtomicU64>,
+    /// Requests overlap: the count stays odd from the first one on, and only standing still is timed.
+    overlap: bool,
+}
 
 impl Turns {
+    /// The same connection, once it is known that its requests overlap.
+    pub(super) fn overlapping(&self) -> Self {
+        Self { count: self.count.clone(), overlap: true }
+    }
+
     /// To be called when a request's head is whole, and when its response has ended.
     pub(super) fn next(&self) {
-        self.0.fetch_add(1, Ordering::AcqRel);
+        if self.overlap {
+            self.count.fetch_or(1, Ordering::AcqRel);
+        } else {
+            self.count.fetch_add(1, Ordering::AcqRel);
+        }
     }
 
     fn count(&self) -> u64 {
-        self.0.load(Ordering::Acquire)
+        self.count.load(Ordering::Acquire)
     }
 }
 

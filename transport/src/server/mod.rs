@@ -82,12 +82,12 @@ impl Server {
         self.roads.http3_addr()
     }
 
-    /// Address of the HTTP/1.1 road, with the real port.
+    /// Address of the TCP port (HTTP/1.1 and HTTP/2), with the real port.
     pub fn http1_addr(&self) -> Option<SocketAddr> {
         self.roads.http1_addr()
     }
 
-    /// Fingerprint of the certificate, if there is an HTTP/3 road.
+    /// Fingerprint of the certificate.
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         self.roads.fingerprint()
     }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::road::{Handler, RoadLimits};
-use crate::tls::{Certificate, Fingerprint, TlsError};
+use crate::tls::{Certificate, Fingerprint, Identity, TlsError};
 
 #[cfg(feature = "http1")]
 use crate::http1::{self, server::Framing};
@@ -22,17 +22,29 @@ pub struct RoadsConfig {
     /// UDP address for HTTP/3; port 0 takes a free one.
     #[cfg(feature = "http3")]
     pub http3: Option<SocketAddr>,
-    /// TCP address for HTTP/1.1 (plain: put a proxy before it where that matters); port 0 takes the port of HTTP/3 if
-    /// that is free, else any.
+    /// TCP address for HTTP/1.1 and HTTP/2, in the clear and over TLS; port 0 takes the port of HTTP/3 if that is free,
+    /// else any.
     #[cfg(feature = "http1")]
     pub http1: Option<SocketAddr>,
     /// How HTTP/1.1 tells lengths.
     #[cfg(feature = "http1")]
     pub framing: Framing,
-    /// Certificate for HTTP/3.
+    /// Certificate for HTTP/3 and for TLS over TCP.
     pub certificate: Certificate,
     /// Bounds.
     pub limits: RoadLimits,
+}
+
+impl RoadsConfig {
+    /// The address that a self-signed certificate names.
+    fn first_address(&self) -> Option<SocketAddr> {
+        let mut addresses: [Option<SocketAddr>; 2] = [None; 2];
+        #[cfg(feature = "http3")]
+        (addresses[0] = self.http3);
+        #[cfg(feature = "http1")]
+        (addresses[1] = self.http1);
+        addresses.into_iter().flatten().next()
+    }
 }
 
 /// Why a server cannot start.
@@ -65,7 +77,6 @@ pub enum ServerError {
 }
 
 /// Listening roads that ask one [`Handler`].
-#[derive(Debug)]
 pub struct Roads {
     #[cfg(feature = "http3")]
     http3: Option<(http3::server::Server, SocketAddr)>,
@@ -86,34 +97,35 @@ impl Roads {
             http1: None,
             fingerprint: None,
         };
+        let listen = config.first_address().ok_or(ServerError::NoAddress)?;
+        let identity = Identity::load(&config.certificate, Some(listen.ip()))?;
+        roads.fingerprint = Some(identity.fingerprint());
         #[cfg(feature = "http3")]
-        roads.bind_http3(config)?;
+        roads.bind_http3(config, &identity)?;
         #[cfg(feature = "http1")]
-        roads.bind_http1(config)?;
-        if roads.http3_addr().or(roads.http1_addr()).is_none() {
-            return Err(ServerError::NoAddress);
-        }
+        roads.bind_http1(config, &identity)?;
         Ok(roads)
     }
 
     #[cfg(feature = "http3")]
-    fn bind_http3(&mut self, config: &RoadsConfig) -> Result<(), ServerError> {
+    fn bind_http3(&mut self, config: &RoadsConfig, identity: &Identity) -> Result<(), ServerError> {
         let Some(address) = config.http3 else { return Ok(()) };
         let refused = |error| ServerError::Listen { address, road: "HTTP/3", error };
-        let identity = crate::tls::Identity::load(&config.certificate, Some(address.ip()))?;
         let server =
-            http3::server::Server::bind(address, &identity, config.limits.clone()).map_err(refused)?;
+            http3::server::Server::bind(address, identity, config.limits.clone()).map_err(refused)?;
         let address = server.local_addr().map_err(refused)?;
         self.http3 = Some((server, address));
-        self.fingerprint = Some(identity.fingerprint());
         Ok(())
     }
 
     #[cfg(feature = "http1")]
-    fn bind_http1(&mut self, config: &RoadsConfig) -> Result<(), ServerError> {
+    fn bind_http1(&mut self, config: &RoadsConfig, identity: &Identity) -> Result<(), ServerError> {
         let Some(address) = config.http1 else { return Ok(()) };
-        let refused = |error| ServerError::Listen { address, road: "HTTP/1.1", error };
-        let bind = |address| http1::server::Server::bind(address, config.limits.clone(), config.framing);
+        let refused = |error| ServerError::Listen { address, road: "HTTP/1.1 and HTTP/2", error };
+        let tls = Arc::new(identity.tcp_server_config()?);
+        let bind = |address| {
+            http1::server::Server::bind(address, config.limits.clone(), config.framing, Some(tls.clone()))
+        };
         let same_port = self.http3_addr().filter(|_| address.port() == 0).map(|http3| http3.port());
         let server = match same_port.map(|port| bind(SocketAddr::new(address.ip(), port))) {
             Some(Ok(server)) => server,
@@ -132,7 +144,7 @@ impl Roads {
         None
     }
 
-    /// Address of the HTTP/1.1 road.
+    /// Address of the TCP port: HTTP/1.1 and HTTP/2.
     pub fn http1_addr(&self) -> Option<SocketAddr> {
         #[cfg(feature = "http1")]
         return self.http1.as_ref().map(|(_, address)| *address);
@@ -140,7 +152,7 @@ impl Roads {
         None
     }
 
-    /// Fingerprint of the certificate, if there is an HTTP/3 road.
+    /// Fingerprint of the certificate.
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         self.fingerprint
     }

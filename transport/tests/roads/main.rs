@@ -6,6 +6,7 @@ mod http1;
 mod http3;
 mod stop;
 mod support;
+mod tls;
 mod trust;
 mod waiting;
 mod websocket;
