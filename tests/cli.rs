@@ -437,6 +437,17 @@ fn a_served_picture_decodes_as_the_file_does() {
     let part = format!("jpip://{}/text_GBR.jp2", server.http1);
     let text = succeed(&[&["fetch", &part][..], &over_websocket].concat());
     assert!(text.contains("WebSocket") && text.contains("duplicate    0 bytes"), "{text}");
+    for (scheme, road, told) in
+        [("wss", "ws", "WebSocket"), ("jpips", "http", "HTTP/1.1"), ("https", "http", "HTTP/1.1")]
+    {
+        let secure = format!("{scheme}://{}/text_GBR.jp2", server.http1);
+        let fetch = ["fetch", &secure, "--transport", road];
+        let text = succeed(&[&fetch[..], &["--fingerprint", &server.fingerprint]].concat());
+        assert!(text.contains(told) && text.contains("duplicate    0 bytes"), "{text}");
+        assert!(fail(&fetch).contains("not trusted"), "{scheme}");
+        let wrong = "00".repeat(32);
+        assert!(fail(&[&fetch[..], &["--fingerprint", &wrong]].concat()).contains("not trusted"), "{scheme}");
+    }
     let file = root.join("text_GBR.jp2");
     assert!(fail(&["fetch", file.to_str().unwrap()]).contains("is a file"));
     let wrong = "00".repeat(32);

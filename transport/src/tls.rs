@@ -37,7 +37,7 @@ pub enum Certificate {
 /// Whom a client believes to be the server it asked for.
 #[derive(Debug, Clone, Default)]
 pub enum Trust {
-    /// Certificates that chain to Mozilla's root store.
+    /// Certificates that chain to the roots that the system trusts, or to Mozilla's where it has none.
     #[default]
     WebPki,
     /// Certificates that chain to the authorities (or equal the self-signed certificates) in a PEM file.
@@ -168,7 +168,10 @@ pub fn client_config(trust: &Trust, alpn: &[&[u8]]) -> Result<rustls::ClientConf
     let mut roots = rustls::RootCertStore::empty();
     let mut config = match trust {
         Trust::WebPki => {
-            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+            let (found, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            if found == 0 {
+                roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+            }
             builder.with_root_certificates(roots).with_no_client_auth()
         }
         Trust::Authorities(path) => {

@@ -44,7 +44,7 @@ impl Running {
         let port = if over_tcp { self.http1 } else { self.http3 };
         let (host, target) = ("127.0.0.1".to_owned(), "tiles.jp2".to_owned());
         let options = ConnectOptions { trust: self.trust.clone(), ..ConnectOptions::default() };
-        Road::connect(&Address { host, port, target, transport }, &options).await.unwrap()
+        Road::connect(&Address { host, port, target, transport, secure: false }, &options).await.unwrap()
     }
 }
 

@@ -21,10 +21,14 @@ def get(url, *options):
         return fields, file.read()
 
 
-def session(base, *options):
+def session(base, *options, version="1.1"):
     bins = Bins()
     fields, body = get(f"{base}/one3.jp2?cnew=http&type=jpp-stream&tid=0&len=512", *options)
     fields = {name.lower(): value for name, value in fields.items()}
+    with open(os.path.join(OUT, "head"), encoding="latin-1") as file:
+        spoken = file.read().split(" ")[0]
+    if spoken != f"HTTP/{version}":
+        raise Broken(f"{spoken} is spoken")
     bins.add(body)
     cid = re.search(r"cid=([^,]+)", fields["jpip-cnew"]).group(1)
     path = re.search(r"path=([^,]+)", fields["jpip-cnew"]).group(1)
@@ -61,5 +65,5 @@ else:
     if subprocess.run(["curl", "-sk", "-o", os.devnull, "--max-time", "10", secure + "/one3.jp2?len=0"]).returncode in (35, 56):
         row("curl", "HTTP/2", "session", "skipped", "the server has no TLS on TCP")
     else:
-        check("curl", "HTTP/2", "session", lambda: session(secure, "-k", "--http2"))
-        check("curl", "HTTPS/1.1", "session", lambda: session(secure, "-k", "--http1.1"))
+        check("curl", "HTTP/2", "session", lambda: session(secure, "-k", "--http2", version="2"))
+        check("curl", "HTTP/1.1 in TLS", "session", lambda: session(secure, "-k", "--http1.1"))

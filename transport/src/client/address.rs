@@ -19,9 +19,11 @@ pub struct Address {
     pub port: u16,
     /// Name of the picture on the server, percent-decoded, without leading slash.
     pub target: String,
-    /// The road that the scheme asks for: `jpip` leaves it open, `https` is HTTP/3, `http` HTTP/1.1 and `ws`
-    /// WebSocket.
+    /// The road that the scheme asks for: `jpip`, `jpips` and `https` leave it open, `http` is HTTP/1.1, `ws` and `wss`
+    /// are WebSocket.
     pub transport: Transport,
+    /// Nothing is sent unencrypted.
+    pub secure: bool,
 }
 
 impl Address {
@@ -41,12 +43,14 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Self, RoadError> {
         let wrong = |reason: &str| RoadError::Address(format!("{text:?}: {reason}"));
         let (scheme, rest) = text.split_once("://").ok_or_else(|| wrong("expected jpip://host:port/name"))?;
-        let (transport, default_port) = match scheme.to_ascii_lowercase().as_str() {
-            "jpip" => (Transport::Auto, DEFAULT_PORT),
-            "https" => (Transport::Http3, 443),
-            "http" => (Transport::Http1, 80),
-            "ws" => (Transport::WebSocket, 80),
-            _ => return Err(wrong("the scheme is jpip, https (HTTP/3), http (HTTP/1.1) or ws (WebSocket)")),
+        let (transport, secure, default_port) = match scheme.to_ascii_lowercase().as_str() {
+            "jpip" => (Transport::Auto, false, DEFAULT_PORT),
+            "jpips" => (Transport::Auto, true, DEFAULT_PORT),
+            "https" => (Transport::Auto, true, 443),
+            "http" => (Transport::Http1, false, 80),
+            "ws" => (Transport::WebSocket, false, 80),
+            "wss" => (Transport::WebSocket, true, 443),
+            _ => return Err(wrong("the scheme is jpip, http or ws, or jpips, https or wss: encrypted")),
         };
         let (authority, name) = rest.split_once('/').unwrap_or((rest, ""));
         let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
@@ -73,7 +77,7 @@ impl FromStr for Address {
         if target.is_empty() {
             return Err(wrong("the name of the picture is missing"));
         }
-        Ok(Self { host: host.to_owned(), port, target, transport })
+        Ok(Self { host: host.to_owned(), port, target, transport, secure })
     }
 }
 
@@ -94,7 +98,12 @@ mod tests {
         assert_eq!((address.authority().as_str(), address.transport), ("example.org:8433", Transport::Auto));
         assert_eq!("http://h/x".parse::<Address>().unwrap().port, 80);
         assert_eq!("ws://h:8/x".parse::<Address>().unwrap().transport, Transport::WebSocket);
-        assert_eq!("https://h/x".parse::<Address>().unwrap().transport, Transport::Http3);
+        for (url, secure) in
+            [("https://h/x", true), ("jpips://h/x", true), ("wss://h/x", true), ("ws://h/x", false)]
+        {
+            assert_eq!(url.parse::<Address>().unwrap().secure, secure, "{url}");
+        }
+        assert_eq!("https://h/x".parse::<Address>().unwrap().transport, Transport::Auto);
     }
 
     #[test]

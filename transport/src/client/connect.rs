@@ -25,7 +25,7 @@ use crate::webtransport;
 pub struct ConnectOptions {
     /// Which road; the address' scheme decides where this is [`Transport::Auto`].
     pub transport: Transport,
-    /// Whom to believe over HTTP/3 and WebTransport.
+    /// Whom to believe where the road is encrypted.
     pub trust: Trust,
     /// TCP port for HTTP/1.1 and WebSocket if it is not the address' own.
     pub http1_port: Option<u16>,
@@ -219,7 +219,9 @@ async fn either_road(address: &Address, options: &ConnectOptions) -> Result<Conn
     if cfg!(not(feature = "http3")) {
         return http1_road(address, options).await;
     }
-    let may_fall_back = cfg!(feature = "http1") && matches!(options.trust, Trust::WebPki | Trust::Insecure);
+    // What is not encrypted proves nothing.
+    let may_fall_back = cfg!(feature = "http1")
+        && (address.secure || matches!(options.trust, Trust::WebPki | Trust::Insecure));
     if !may_fall_back {
         return http3_road(address, &options.trust).await;
     }
@@ -278,8 +280,14 @@ async fn http1_road(address: &Address, options: &ConnectOptions) -> Result<Conne
     let addresses = look_up(address, port).await?;
     let authority = Address { port, ..address.clone() }.authority();
     let road = first_of(addresses, |at| {
-        let authority = authority.clone();
-        async move { http1::client::Connection::connect(at, &authority).await }
+        let (authority, host) = (authority.clone(), address.host.clone());
+        let trust = address.secure.then(|| options.trust.clone());
+        async move {
+            match trust {
+                Some(trust) => http1::client::Connection::connect_secure(at, &host, &authority, &trust).await,
+                None => http1::client::Connection::connect(at, &authority).await,
+            }
+        }
     });
     road.await.map(Connection::Http1)
 }
@@ -295,8 +303,16 @@ async fn websocket_road(address: &Address, options: &ConnectOptions) -> Result<C
     let addresses = look_up(address, port).await?;
     let authority = Address { port, ..address.clone() }.authority();
     let road = first_of(addresses, |at| {
-        let authority = authority.clone();
-        async move { websocket::client::Connection::connect(at, &authority).await }
+        let (authority, host) = (authority.clone(), address.host.clone());
+        let trust = address.secure.then(|| options.trust.clone());
+        async move {
+            match trust {
+                Some(trust) => {
+                    websocket::client::Connection::connect_secure(at, &host, &authority, &trust).await
+                }
+                None => websocket::client::Connection::connect(at, &authority).await,
+            }
+        }
     });
     road.await.map(Connection::WebSocket)
 }

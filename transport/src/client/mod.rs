@@ -35,14 +35,14 @@ use driver::{Driver, Shared};
 /// Which road to take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Transport {
-    /// HTTP/3 if the server answers over it, else HTTP/1.1.
+    /// HTTP/3 if the server answers over it, else HTTP/1.1; in TLS if the address says so.
     #[default]
     Auto,
     /// HTTP/3 only.
     Http3,
-    /// HTTP/1.1 only. Nothing is encrypted, and nobody proves who they are.
+    /// HTTP/1.1 only. Unless the address says so, nothing is encrypted, and nobody proves who they are.
     Http1,
-    /// WebSocket only. Nothing is encrypted, and nobody proves who they are.
+    /// WebSocket only. Unless the address says so, nothing is encrypted, and nobody proves who they are.
     WebSocket,
     /// WebTransport only.
     WebTransport,

@@ -8,34 +8,44 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
+use super::stream::Opener;
 use crate::road::wire::{USER_AGENT, outgoing, text_fields};
 use crate::road::{ResponseHead, RoadError};
+use crate::tls::Trust;
 
 type Sender = SendRequest<Full<Bytes>>;
 
 /// One server, with as many connections as there were requests at once.
 #[derive(Debug, Clone)]
 pub struct Connection {
-    server: Arc<ServerAddress>,
+    server: Arc<Opener>,
     idle: Arc<Mutex<Vec<Sender>>>,
 }
 
-#[derive(Debug)]
-struct ServerAddress {
-    address: SocketAddr,
-    /// Value of the `Host` field.
-    authority: String,
-}
-
 impl Connection {
-    /// Connects to `address`; `authority` is the `host:port` that the user named.
+    /// Connects to `address`, unencrypted; `authority` is the `host:port` that the user named.
     /// # Errors
     /// [`RoadError::Unreachable`]
     pub async fn connect(address: SocketAddr, authority: &str) -> Result<Self, RoadError> {
-        let server = Arc::new(ServerAddress { address, authority: authority.to_owned() });
-        let first = server.open().await?;
+        Self::over(Opener::plain(address, authority)).await
+    }
+
+    /// Connects to the server called `host` at `address`, in TLS.
+    /// # Errors
+    /// [`RoadError::Unreachable`], [`RoadError::Untrusted`]; [`RoadError::Address`] if `trust` cannot be read.
+    pub async fn connect_secure(
+        address: SocketAddr,
+        host: &str,
+        authority: &str,
+        trust: &Trust,
+    ) -> Result<Self, RoadError> {
+        Self::over(Opener::secure(address, host, authority, trust)?).await
+    }
+
+    async fn over(server: Opener) -> Result<Self, RoadError> {
+        let first = open(&server).await?;
+        let server = Arc::new(server);
         Ok(Self { server, idle: Arc::new(Mutex::new(vec![first])) })
     }
 
@@ -43,7 +53,7 @@ impl Connection {
     /// # Errors
     /// [`RoadError::Unreachable`] if no connection could be had, [`RoadError::Lost`] if it broke.
     pub async fn request(&self, path_and_query: &str) -> Result<(ResponseHead, ResponseBody), RoadError> {
-        let mut request = self.server.build(path_and_query)?;
+        let mut request = build(self.server.authority(), path_and_query)?;
         while let Some(mut sender) = self.take_idle() {
             match sender.try_send_request(request).await {
                 Ok(response) => return Ok(self.received(sender, response)),
@@ -54,7 +64,7 @@ impl Connection {
                 },
             }
         }
-        let mut sender = self.server.open().await?;
+        let mut sender = open(&self.server).await?;
         let response = sender.send_request(request).await.map_err(|error| lost(&error))?;
         Ok(self.received(sender, response))
     }
@@ -100,36 +110,33 @@ impl ResponseBody {
     }
 }
 
-impl ServerAddress {
-    async fn open(&self) -> Result<Sender, RoadError> {
-        let unreachable = |reason: String| RoadError::Unreachable { address: self.authority.clone(), reason };
-        let stream =
-            TcpStream::connect(self.address).await.map_err(|error| unreachable(error.to_string()))?;
-        let _ = stream.set_nodelay(true);
-        let handshake = Builder::new().title_case_headers(true).handshake(TokioIo::new(stream));
-        let (sender, connection) = handshake.await.map_err(|error| unreachable(error.to_string()))?;
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "HTTP/1.1 connection ended");
-            }
-        });
-        Ok(sender)
-    }
-
-    fn build(&self, path_and_query: &str) -> Result<http::Request<Full<Bytes>>, RoadError> {
-        let (target, form) = outgoing(path_and_query);
-        let mut request = http::Request::builder()
-            .uri(target)
-            .header(header::HOST, &self.authority)
-            .header(header::USER_AGENT, USER_AGENT);
-        if form.is_some() {
-            request = request
-                .method(Method::POST)
-                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+async fn open(server: &Opener) -> Result<Sender, RoadError> {
+    let stream = server.open().await?;
+    let handshake = Builder::new().title_case_headers(true).handshake(TokioIo::new(stream)).await;
+    let (sender, connection) = handshake.map_err(|error| RoadError::Unreachable {
+        address: server.authority().to_owned(),
+        reason: error.to_string(),
+    })?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "HTTP/1.1 connection ended");
         }
-        let body = Full::new(Bytes::copy_from_slice(form.unwrap_or_default().as_bytes()));
-        request.body(body).map_err(|error| RoadError::Address(format!("request target {target:?}: {error}")))
+    });
+    Ok(sender)
+}
+
+fn build(authority: &str, path_and_query: &str) -> Result<http::Request<Full<Bytes>>, RoadError> {
+    let (target, form) = outgoing(path_and_query);
+    let mut request = http::Request::builder()
+        .uri(target)
+        .header(header::HOST, authority)
+        .header(header::USER_AGENT, USER_AGENT);
+    if form.is_some() {
+        request =
+            request.method(Method::POST).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
     }
+    let body = Full::new(Bytes::copy_from_slice(form.unwrap_or_default().as_bytes()));
+    request.body(body).map_err(|error| RoadError::Address(format!("request target {target:?}: {error}")))
 }
 
 fn lost(error: &hyper::Error) -> RoadError {

@@ -1,7 +1,8 @@
-//! The road over HTTP/1.1 (RFC 9112), with hyper.
+//! The roads on TCP, with hyper: HTTP/1.1 (RFC 9112), plain or in TLS, and on the server HTTP/2 (RFC 9113).
 
 mod header_case;
 mod timed_io;
 
 pub mod client;
 pub mod server;
+pub(crate) mod stream;

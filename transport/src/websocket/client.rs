@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use http::HeaderValue;
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Duration, Instant, interval_at};
 use tokio_tungstenite::WebSocketStream;
@@ -14,8 +13,10 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::{Notice, PROTOCOL, config, parse_notice, parse_piece};
+use crate::http1::stream::{Opener, Stream};
 use crate::road::wire::USER_AGENT;
 use crate::road::{ResponseHead, RoadError};
+use crate::tls::Trust;
 
 /// A connection. Clones share it.
 #[derive(Debug, Clone)]
@@ -40,14 +41,30 @@ const MOST_WAITING: usize = 16;
 const PING: Duration = Duration::from_secs(10);
 
 impl Connection {
-    /// Connects to `address`; `authority` is the `host:port` that the user named.
+    /// Connects to `address`, unencrypted; `authority` is the `host:port` that the user named.
     /// # Errors
     /// [`RoadError::Unreachable`]
     pub async fn connect(address: SocketAddr, authority: &str) -> Result<Self, RoadError> {
+        Self::over(Opener::plain(address, authority)).await
+    }
+
+    /// Connects to the server called `host` at `address`, in TLS.
+    /// # Errors
+    /// [`RoadError::Unreachable`], [`RoadError::Untrusted`]; [`RoadError::Address`] if `trust` cannot be read.
+    pub async fn connect_secure(
+        address: SocketAddr,
+        host: &str,
+        authority: &str,
+        trust: &Trust,
+    ) -> Result<Self, RoadError> {
+        Self::over(Opener::secure(address, host, authority, trust)?).await
+    }
+
+    async fn over(server: Opener) -> Result<Self, RoadError> {
+        let authority = server.authority();
         let unreachable = |reason: String| RoadError::Unreachable { address: authority.to_owned(), reason };
-        let stream = TcpStream::connect(address).await.map_err(|error| unreachable(error.to_string()))?;
-        let _ = stream.set_nodelay(true);
-        let request = format!("ws://{authority}/").into_client_request();
+        let stream = server.open().await?;
+        let request = format!("{}://{authority}/", server.websocket_scheme()).into_client_request();
         let mut request = request.map_err(|error| unreachable(error.to_string()))?;
         let fields = request.headers_mut();
         fields.insert(http::header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(PROTOCOL));
@@ -136,7 +153,7 @@ struct UnderWay {
 }
 
 async fn drive(
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Box<dyn Stream>>,
     mut orders: mpsc::Receiver<Command>,
 ) -> Result<(), tungstenite::Error> {
     let (mut out, mut messages) = socket.split();

@@ -144,6 +144,7 @@ impl Running {
             port: socket.unwrap().port(),
             target: "x".to_owned(),
             transport,
+            secure: false,
         }
     }
 

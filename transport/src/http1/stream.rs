@@ -1,0 +1,87 @@
+//! A client's TCP connection, plain or in TLS.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::road::RoadError;
+use crate::tls::{Trust, client_config};
+
+/// Either kind.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+/// How to open connections to one server.
+#[derive(Clone)]
+pub(crate) struct Opener {
+    address: SocketAddr,
+    /// The `host:port` that the user named.
+    authority: String,
+    /// With the name that the certificate must have.
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+}
+
+impl Opener {
+    /// Plain TCP.
+    pub(crate) fn plain(address: SocketAddr, authority: &str) -> Self {
+        Self { address, authority: authority.to_owned(), tls: None }
+    }
+
+    /// TLS with the server called `host`.
+    pub(crate) fn secure(
+        address: SocketAddr,
+        host: &str,
+        authority: &str,
+        trust: &Trust,
+    ) -> Result<Self, RoadError> {
+        let wrong = |reason: String| RoadError::Address(format!("{authority}: {reason}"));
+        let config = client_config(trust, &[b"http/1.1"]).map_err(|error| wrong(error.to_string()))?;
+        let name = ServerName::try_from(host.to_owned()).map_err(|error| wrong(error.to_string()))?;
+        let tls = Some((TlsConnector::from(Arc::new(config)), name));
+        Ok(Self { tls, ..Self::plain(address, authority) })
+    }
+
+    pub(crate) fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// `wss` or `ws`.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn websocket_scheme(&self) -> &'static str {
+        if self.tls.is_some() { "wss" } else { "ws" }
+    }
+
+    /// A new connection.
+    /// # Errors
+    /// [`RoadError::Unreachable`], [`RoadError::Untrusted`]
+    pub(crate) async fn open(&self) -> Result<Box<dyn Stream>, RoadError> {
+        let address = || self.authority.clone();
+        let unreachable =
+            |error: std::io::Error| RoadError::Unreachable { address: address(), reason: error.to_string() };
+        let stream = TcpStream::connect(self.address).await.map_err(unreachable)?;
+        let _ = stream.set_nodelay(true);
+        let Some((connector, name)) = &self.tls else { return Ok(Box::new(stream)) };
+        match connector.connect(name.clone(), stream).await {
+            Ok(stream) => Ok(Box::new(stream)),
+            // What rustls says is wrapped; the rest is TCP's.
+            Err(error) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
+                Err(RoadError::Untrusted { address: address(), reason: error.to_string() })
+            }
+            Err(error) => Err(unreachable(error)),
+        }
+    }
+}
+
+impl std::fmt::Debug for Opener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opener")
+            .field("authority", &self.authority)
+            .field("tls", &self.tls.is_some())
+            .finish()
+    }
+}
