@@ -297,3 +297,28 @@ fn implicit_forms_of_a_model_name_precincts_exactly() {
     assert!(!back.is_empty());
     assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), back);
 }
+
+#[test]
+fn fields_that_have_no_effect_change_nothing() {
+    let whole = |more: &str| {
+        let reply = ask(&mut server(), &format!("fsiz=200,150&len=20000{more}"));
+        assert_eq!(reply.status, 200, "{more}");
+        let names: Vec<&str> = reply.headers.iter().map(|(name, _)| *name).collect();
+        (names, pull(reply))
+    };
+    let plain = whole("");
+    for more in [
+        "roi=face",
+        "srate=25",
+        "drate=10,5",
+        "tpmodel=0.0-4.2",
+        "tpneed=0.0",
+        "cap=mt",
+        "csf=cc;1",
+        "pref=progressive",
+        "pref=fullwindow",
+        "somebody.elses=1",
+    ] {
+        assert_eq!(whole(&format!("&{more}")), plain, "{more}");
+    }
+}
