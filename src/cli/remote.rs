@@ -31,8 +31,8 @@ pub(crate) struct Remote {
     runtime: Runtime,
     client: Client,
     image: Image,
-    /// So far.
-    spent: FetchSummary,
+    /// How the last response ended.
+    end: Option<u8>,
 }
 
 impl Remote {
@@ -49,18 +49,18 @@ impl Remote {
             config.jpip.metadata = Some(MetadataRequest::parse("[*]")?);
         }
         config.jpip.codestreams = vec![NumberRange::one(codestream.into())];
-        let (client, image, spent) = runtime.block_on(async {
+        let (client, image, end) = runtime.block_on(async {
             let mut client = Client::connect(url, config).await?;
-            let spent = fetch(&mut client, None).await?;
+            let end = fetch(&mut client, None).await?.reason;
             let image = Image::open_codestream(&*read(&client.bins()), codestream, limits)?;
             let missing = || match codestream {
                 0 => "the server has not sent the headers of the picture".to_owned(),
                 _ => format!("the server has sent no codestream {codestream}: there may be fewer (from 0)"),
             };
             let image = image.ok_or_else(missing)?;
-            Ok::<_, Failure>((client, image, spent))
+            Ok::<_, Failure>((client, image, end))
         })?;
-        Ok(Self { runtime, client, image, spent })
+        Ok(Self { runtime, client, image, end })
     }
 
     pub(crate) fn image(&self) -> &Image {
@@ -70,13 +70,13 @@ impl Remote {
     /// Fetches what `request` needs.
     pub(crate) fn fetch(&mut self, request: &DecodeRequest, space: Space) -> Result<(), Failure> {
         let window = view_window(&self.image, request, space)?;
-        self.spent += self.runtime.block_on(fetch(&mut self.client, Some(window)))?;
+        self.end = self.runtime.block_on(fetch(&mut self.client, Some(window)))?.reason;
         Ok(())
     }
 
     /// What everything so far took, and over which road.
     pub(crate) fn spent(&self) -> (FetchSummary, Transport) {
-        (self.spent, self.client.transport())
+        (FetchSummary { reason: self.end, ..self.client.spent() }, self.client.transport())
     }
 
     /// Fetches what `request` needs, ends the session and calls `work` with it.

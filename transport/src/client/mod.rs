@@ -94,22 +94,8 @@ pub struct FetchSummary {
     pub rounds: u64,
     /// From the call to the end.
     pub time: Duration,
-    /// Reason of the last end-of-response; `None` if the server sends none.
+    /// Reason of the last end-of-response of the window; `None` if the server sends none.
     pub reason: Option<u8>,
-}
-
-impl std::ops::AddAssign for FetchSummary {
-    /// What both took, one after the other; the reason is that of the later.
-    fn add_assign(&mut self, later: Self) {
-        self.asked += later.asked;
-        self.received += later.received;
-        self.new += later.new;
-        self.duplicate += later.duplicate;
-        self.requests += later.requests;
-        self.rounds += later.rounds;
-        self.time += later.time;
-        self.reason = later.reason;
-    }
 }
 
 /// A client of one picture. Its work is done by a task of the runtime it was made in, and ends when it is dropped.
@@ -118,6 +104,7 @@ pub struct Client {
     shared: Arc<Shared>,
     bins: Arc<RwLock<DataBinCache>>,
     transport: Transport,
+    start: Instant,
     task: JoinHandle<()>,
 }
 
@@ -127,6 +114,7 @@ impl Client {
     /// # Errors
     /// [`ClientError::Road`]
     pub async fn connect(url: &str, config: ClientConfig) -> Result<Self, ClientError> {
+        let start = Instant::now();
         let address: Address = url.parse()?;
         let ClientConfig { connect, mut jpip } = config;
         let road = Road::connect(&address, &connect).await?;
@@ -144,7 +132,7 @@ impl Client {
         let shared = Arc::new(Shared::new(machine));
         let driver = Driver::new(shared.clone(), address, connect, road);
         let task = tokio::spawn(driver.run());
-        Ok(Self { shared, bins, transport, task })
+        Ok(Self { shared, bins, transport, start, task })
     }
 
     /// Changes what is wanted; `None` = headers and metadata only. Returns the number of the window for
@@ -172,6 +160,21 @@ impl Client {
     /// Bytes so far.
     pub fn progress(&self) -> Progress {
         self.shared.progress()
+    }
+
+    /// What everything took since the client was made, finding the server included.
+    pub fn spent(&self) -> FetchSummary {
+        let totals = self.shared.totals();
+        FetchSummary {
+            asked: totals.asked,
+            received: totals.progress.received,
+            new: totals.progress.new,
+            duplicate: totals.progress.duplicate,
+            requests: totals.requests,
+            rounds: totals.rounds,
+            time: self.start.elapsed(),
+            reason: None,
+        }
     }
 
     /// The road taken at first.
