@@ -3,6 +3,7 @@
 use super::cache_model::CacheModel;
 use super::client_events::{ClientError, ClientOptions, Ending, Event, Outgoing, Progress};
 use super::client_holdings;
+use super::client_requests::{ChannelOfClient, Failure, Sent, refusal};
 use super::fields::NumberRange;
 use super::message::eor;
 use super::message_reader::{MessageEvent, MessageReader};
@@ -53,69 +54,6 @@ enum Want {
     /// Nothing until answers to older requests have ended, too: bytes that they lost would be missing.
     Settling(Option<u8>),
     Nothing,
-}
-
-#[derive(Clone, Debug)]
-struct ChannelOfClient {
-    name: String,
-    path: String,
-    next_request: u64,
-    /// Count of the responses that broke off, so that the server believes more than has arrived...
-    broken: u64,
-    /// ... and of those of them that it has been told of.
-    corrected: u64,
-}
-
-impl ChannelOfClient {
-    fn owes_correction(&self) -> bool {
-        self.corrected < self.broken
-    }
-}
-
-#[derive(Debug)]
-struct Sent {
-    /// Channel it belongs to.
-    channel: Option<String>,
-    opens_channel: bool,
-    /// `broken` at the time, if the request tells what is held.
-    corrects: Option<u64>,
-    has_model: bool,
-    /// The answer is a JPP-stream that is of use.
-    accepted: bool,
-    reader: MessageReader,
-    new_bytes: u64,
-    /// Payload bytes that were held before.
-    old_bytes: u64,
-    end: Option<u8>,
-    /// It may stand: the first end-of-response is not its last.
-    stands: bool,
-    /// How the window ended of a response that stands.
-    answered: Option<u8>,
-    /// Number of the window that it is of.
-    window: u64,
-    /// The request only closes the session.
-    closes: bool,
-    /// It names the boxes that it wants.
-    names_boxes: bool,
-    failure: Option<Failure>,
-}
-
-impl Sent {
-    /// Whether what follows must wait for the head of the answer: it names the channel, or the server has to learn
-    /// what was lost before it chooses anything else, in whatever order requests reach it.
-    const fn goes_alone(&self) -> bool {
-        self.opens_channel || self.corrects.is_some()
-    }
-}
-
-/// Why an answer is of no use, and what helps.
-#[derive(Clone, Debug)]
-enum Failure {
-    /// Ask again at once, in another way.
-    AskAgain,
-    /// Ask again after a pause.
-    Later(ClientError, Option<Duration>),
-    Final(ClientError),
 }
 
 impl Client {
@@ -631,21 +569,3 @@ enum Outcome {
 
 /// Up to here the length of responses is doubled when they bring nothing new.
 const LONGEST_LENGTH: u64 = 1 << 40;
-
-/// Longest pause that a server can ask for.
-const LONGEST_PAUSE: u64 = 60;
-
-fn refusal(sent: &Sent, status: u16, headers: &[(String, String)]) -> Failure {
-    match status {
-        404 if sent.channel.is_some() => Failure::AskAgain,
-        414 | 431 if sent.has_model => Failure::AskAgain,
-        503 if sent.opens_channel => Failure::AskAgain,
-        429 | 503 => {
-            let pause =
-                response::retry_after(headers).map(|seconds| Duration::from_secs(seconds.min(LONGEST_PAUSE)));
-            Failure::Later(ClientError::Refused(status), pause)
-        }
-        500..=599 => Failure::Later(ClientError::Refused(status), None),
-        _ => Failure::Final(ClientError::Refused(status)),
-    }
-}

@@ -8,6 +8,7 @@ pub mod client;
 mod client_events;
 mod client_holdings;
 mod client_model;
+mod client_requests;
 pub mod context;
 pub mod fields;
 mod held;

@@ -1,0 +1,87 @@
+//! What a client keeps of its channel and of each request under way.
+
+use super::client_events::ClientError;
+use super::message_reader::MessageReader;
+use super::response;
+use std::time::Duration;
+
+#[derive(Clone, Debug)]
+pub(super) struct ChannelOfClient {
+    pub(super) name: String,
+    pub(super) path: String,
+    pub(super) next_request: u64,
+    /// Count of the responses that broke off, so that the server believes more than has arrived...
+    pub(super) broken: u64,
+    /// ... and of those of them that it has been told of.
+    pub(super) corrected: u64,
+}
+
+impl ChannelOfClient {
+    pub(super) fn owes_correction(&self) -> bool {
+        self.corrected < self.broken
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Sent {
+    /// Channel it belongs to.
+    pub(super) channel: Option<String>,
+    pub(super) opens_channel: bool,
+    /// `broken` at the time, if the request tells what is held.
+    pub(super) corrects: Option<u64>,
+    pub(super) has_model: bool,
+    /// The answer is a JPP-stream that is of use.
+    pub(super) accepted: bool,
+    pub(super) reader: MessageReader,
+    pub(super) new_bytes: u64,
+    /// Payload bytes that were held before.
+    pub(super) old_bytes: u64,
+    pub(super) end: Option<u8>,
+    /// It may stand: the first end-of-response is not its last.
+    pub(super) stands: bool,
+    /// How the window ended of a response that stands.
+    pub(super) answered: Option<u8>,
+    /// Number of the window that it is of.
+    pub(super) window: u64,
+    /// The request only closes the session.
+    pub(super) closes: bool,
+    /// It names the boxes that it wants.
+    pub(super) names_boxes: bool,
+    pub(super) failure: Option<Failure>,
+}
+
+impl Sent {
+    /// Whether what follows must wait for the head of the answer: it names the channel, or the server has to learn
+    /// what was lost before it chooses anything else, in whatever order requests reach it.
+    pub(super) const fn goes_alone(&self) -> bool {
+        self.opens_channel || self.corrects.is_some()
+    }
+}
+
+/// Why an answer is of no use, and what helps.
+#[derive(Clone, Debug)]
+pub(super) enum Failure {
+    /// Ask again at once, in another way.
+    AskAgain,
+    /// Ask again after a pause.
+    Later(ClientError, Option<Duration>),
+    Final(ClientError),
+}
+
+/// Longest pause that a server can ask for.
+const LONGEST_PAUSE: u64 = 60;
+
+pub(super) fn refusal(sent: &Sent, status: u16, headers: &[(String, String)]) -> Failure {
+    match status {
+        404 if sent.channel.is_some() => Failure::AskAgain,
+        414 | 431 if sent.has_model => Failure::AskAgain,
+        503 if sent.opens_channel => Failure::AskAgain,
+        429 | 503 => {
+            let pause =
+                response::retry_after(headers).map(|seconds| Duration::from_secs(seconds.min(LONGEST_PAUSE)));
+            Failure::Later(ClientError::Refused(status), pause)
+        }
+        500..=599 => Failure::Later(ClientError::Refused(status), None),
+        _ => Failure::Final(ClientError::Refused(status)),
+    }
+}
