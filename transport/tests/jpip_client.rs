@@ -174,15 +174,32 @@ fn a_server_that_sends_no_boxes_of_its_own_accord_is_asked_for_them_once() {
     };
     let done = Event::WindowComplete { window: 1, reason: Some(eor::WINDOW_DONE) };
     for boxes in [Some(&b"boxes"[..]), None] {
-        let mut client = client(false);
+        let mut client = self::client(false);
         assert_eq!(answer(&mut client, None), None);
         assert_eq!(answer(&mut client, boxes).as_deref(), Some("[jp2h]"));
         assert_eq!(client.poll_request(Duration::MAX), None);
         assert_eq!(events(&mut client).last(), Some(&done));
         assert!(client.bins().read().unwrap().is_complete(0, DataBinId::Metadata(0)));
     }
+    // One that is busy is asked for them again, later.
+    let mut client = self::client(false);
+    answer(&mut client, None);
+    let request = next(&mut client);
+    client.handle_head(request.id, 503, &[("Retry-After".into(), "7".into())]);
+    client.handle_end(request.id, Ending::Complete);
+    assert_eq!(client.poll_request(Duration::from_secs(6)), None);
+    let request = client.poll_request(Duration::from_secs(7)).unwrap();
+    assert_eq!(parse(&request).metadata.unwrap().text(), "[jp2h]");
+    assert!(!client.bins().read().unwrap().is_complete(0, DataBinId::Metadata(0)));
+    // What has come of them counts as all, if the server says that it is done.
+    head(&mut client, request.id, &[]);
+    client.handle_body(request.id, &message(DataBinId::Metadata(0), 0, b"boxes", false));
+    client.handle_body(request.id, &end(eor::WINDOW_DONE));
+    client.handle_end(request.id, Ending::Complete);
+    assert_eq!(events(&mut client).last(), Some(&done));
+    assert_eq!(client.bins().read().unwrap().len(0, DataBinId::Metadata(0)), Some(5));
     // One that cannot name boxes is left in peace.
-    let mut client = client(false);
+    let mut client = self::client(false);
     answer(&mut client, None);
     let request = next(&mut client);
     client.handle_head(request.id, 501, &[]);

@@ -32,8 +32,7 @@ pub struct Client {
     channel: Option<ChannelOfClient>,
     /// Offer no session any more: the server refused one.
     refused_session: bool,
-    /// Name the boxes that are wanted, as long as they are not there: the server sends none of its own accord.
-    names_boxes: bool,
+    boxes: Boxes,
     next_id: u64,
     requests: BTreeMap<u64, Sent>,
     events: VecDeque<Event>,
@@ -56,6 +55,17 @@ enum Want {
     Nothing,
 }
 
+/// What is done about metadata-bin 0 where a server does not send it of its own accord.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Boxes {
+    /// Nothing yet.
+    Unnamed,
+    /// Requests name the boxes that show the picture, until they are there.
+    Named,
+    /// The server has none, or does not know how to name them.
+    GivenUp,
+}
+
 impl Client {
     /// A client that at first asks for headers and metadata, until [`set_window`](Self::set_window).
     #[must_use]
@@ -70,7 +80,7 @@ impl Client {
             target_id: None,
             channel: None,
             refused_session: false,
-            names_boxes: false,
+            boxes: Boxes::Unnamed,
             next_id: 0,
             requests: BTreeMap::new(),
             events: VecDeque::new(),
@@ -176,7 +186,7 @@ impl Client {
         if sent.closes {
             return;
         }
-        if status != 200 && sent.names_boxes {
+        if matches!(status, 400 | 501) && sent.names_boxes {
             sent.failure = Some(Failure::AskAgain);
             self.give_up_boxes();
             return;
@@ -341,18 +351,25 @@ impl Client {
         if self.requests.values().any(|sent| sent.answered.is_none()) {
             return;
         }
-        if self.owes_correction() {
-            self.want = Want::Window;
-        } else if !self.names_boxes && !self.has_metadata() {
-            self.names_boxes = true;
+        if self.owes_correction() || self.lacks_boxes() {
             self.want = Want::Window;
         } else {
-            if self.names_boxes {
-                self.give_up_boxes();
-            }
             self.want = Want::Nothing;
             self.events.push_back(Event::WindowComplete { window: self.number, reason });
         }
+    }
+
+    /// Whether the server is to be asked for boxes that it does not send of its own accord.
+    fn lacks_boxes(&mut self) -> bool {
+        if self.has_metadata() {
+            return false;
+        }
+        match self.boxes {
+            Boxes::Unnamed => self.boxes = Boxes::Named,
+            Boxes::Named => self.give_up_boxes(),
+            Boxes::GivenUp => (),
+        }
+        self.boxes == Boxes::Named
     }
 
     /// Whether all of metadata-bin 0 is there.
@@ -361,12 +378,12 @@ impl Client {
         bins.is_complete(0, DataBinId::Metadata(0))
     }
 
-    /// Takes the picture for one without boxes.
+    /// Takes what there is of metadata-bin 0, nothing most likely, for all of it.
     fn give_up_boxes(&mut self) {
+        self.boxes = Boxes::GivenUp;
         let mut bins = self.bins.write().unwrap_or_else(PoisonError::into_inner);
-        if bins.contiguous_len(0, DataBinId::Metadata(0)) == 0 {
-            bins.insert(0, DataBinId::Metadata(0), 0, &[], true);
-        }
+        let held = bins.contiguous_len(0, DataBinId::Metadata(0));
+        bins.insert(0, DataBinId::Metadata(0), held, &[], true);
     }
 
     fn owes_correction(&self) -> bool {
@@ -416,7 +433,7 @@ impl Client {
     }
 
     fn send_window(&mut self) -> Outgoing {
-        let names_boxes = self.names_boxes && !self.has_metadata();
+        let names_boxes = self.boxes == Boxes::Named && !self.has_metadata();
         let opens_channel = self.options.sessions && !self.refused_session && self.channel.is_none();
         // What older answers still bring would be sent again, if the server were told now that it is missing.
         let correction = self.requests.is_empty() && self.owes_correction();
@@ -433,7 +450,7 @@ impl Client {
             window: self.window.clone(),
             model: CacheModel { statements },
             metadata: match (names_boxes, &self.window) {
-                (true, _) => MetadataRequest::parse("[jp2h]").ok(),
+                (true, _) => Some(MetadataRequest::parse("[jp2h]").expect("a box type in brackets")),
                 (false, None) => self.options.metadata.clone(),
                 (false, Some(_)) => None,
             },
@@ -540,6 +557,7 @@ impl Client {
                 }
             }
             self.bins.write().unwrap_or_else(PoisonError::into_inner).clear();
+            self.boxes = Boxes::Unnamed;
             self.events.push_back(Event::Reset);
         }
         self.target_id = Some(found.to_owned());
