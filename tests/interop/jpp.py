@@ -1,6 +1,5 @@
 """JPP-streams (T.808 Annex A) read by a parser that shares nothing with Wavetile's, and rows for the table."""
 
-import hashlib
 import os
 import sys
 
@@ -88,33 +87,40 @@ class Bins:
         if last:
             self.whole[name] = len(held)
 
-    def digest(self):
-        """One hash over all complete bins but metadata, in order."""
-        sum_ = hashlib.sha256()
-        for name in sorted(self.whole):
-            if name[1] != "metadata":
-                sum_.update(repr(name).encode() + bytes(self.bins[name]))
-        return sum_.hexdigest()
-
     def compare(self, other):
         """How many complete bins of `other` are here, byte by byte; raises if one differs or is missing."""
         same = 0
         for name in other.whole:
             if name[1] == "metadata":
                 continue
-            theirs = bytes(other.bins[name])
-            if name[1] == "tile header" and theirs != bytes(self.bins.get(name, b"")):
-                # Pointer marker segments (PLT, PPT) may be left out.
-                if name not in self.whole:
-                    raise Broken(f"{name} is missing")
-                same += 1
-                continue
             if name not in self.whole:
                 raise Broken(f"{name} is missing")
-            if bytes(self.bins[name]) != theirs:
+            ours, theirs = bytes(self.bins[name]), bytes(other.bins[name])
+            if name[1] == "tile header":
+                ours, theirs = tile_header(ours), tile_header(theirs)
+            if ours != theirs:
                 raise Broken(f"{name} differs")
             same += 1
+        if same == 0:
+            raise Broken("there is nothing to compare with")
         return same
+
+
+def tile_header(held):
+    """The marker segments of a tile header but PLT, which may be left out; without what one server leaves of SOT and SOD."""
+    if held[:2] == b"\x00\x0a":
+        held = held[10:]
+    kept = b""
+    while len(held) >= 4 and held[:2] != b"\xff\x93":
+        length = 2 + int.from_bytes(held[2:4], "big")
+        if held[0] != 0xFF or length > len(held):
+            raise Broken(f"a tile header with {held[:4].hex()} in it")
+        if held[:2] != b"\xff\x58":
+            kept += held[:length]
+        held = held[length:]
+    if held not in (b"", b"\xff\x93"):
+        raise Broken(f"a tile header that ends with {held.hex()}")
+    return kept
 
 
 def recorded(session):

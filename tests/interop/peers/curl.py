@@ -62,8 +62,5 @@ else:
     check("curl", "HTTP/1.1", "POST, stateless", post)
     check("curl", "HTTP/1.1", "12 tiles, stateless", tiled)
     secure = f"https://127.0.0.1:{HTTP}"
-    if subprocess.run(["curl", "-sk", "-o", os.devnull, "--max-time", "10", secure + "/one3.jp2?len=0"]).returncode in (35, 56):
-        row("curl", "HTTP/2", "session", "skipped", "the server has no TLS on TCP")
-    else:
-        check("curl", "HTTP/2", "session", lambda: session(secure, "-k", "--http2", version="2"))
-        check("curl", "HTTP/1.1 in TLS", "session", lambda: session(secure, "-k", "--http1.1"))
+    check("curl", "HTTP/2", "session", lambda: session(secure, "-k", "--http2", version="2"))
+    check("curl", "HTTP/1.1 in TLS", "session", lambda: session(secure, "-k", "--http1.1"))
