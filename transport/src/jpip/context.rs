@@ -53,14 +53,20 @@ impl fmt::Display for Context {
     }
 }
 
+/// Ranges of codestreams that one context may come to; what is beyond them is not served, and the response says so by
+/// naming those that are.
+const MOST_RANGES: usize = 256;
+
 /// Codestreams as ranges.
 pub(super) fn ranges(numbers: &[u32]) -> Vec<StreamRange> {
     let mut ranges: Vec<StreamRange> = Vec::new();
     for number in numbers.iter().copied().map(u64::from) {
+        let count = ranges.len();
         match ranges.last_mut() {
             Some(last) if last.range.to.and_then(|to| to.checked_add(1)) == Some(number) => {
                 last.range.to = Some(number);
             }
+            _ if count == MOST_RANGES => break,
             _ => ranges.push(StreamRange { range: NumberRange::one(number), step: 1 }),
         }
     }
@@ -88,5 +94,7 @@ mod tests {
     fn codestreams_that_follow_one_another_are_one_range() {
         let text: Vec<String> = ranges(&[0, 1, 2, 5, 7, 8]).iter().map(ToString::to_string).collect();
         assert_eq!(text, ["0-2", "5", "7-8"]);
+        let scattered: Vec<u32> = (0..5000).step_by(2).collect();
+        assert_eq!(ranges(&scattered).len(), MOST_RANGES);
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct Wanted {
     pub(super) metadata: Option<MetadataRequest>,
     /// Whole tiles instead of precincts.
     pub(super) tiles: bool,
+    /// What the implicit forms of the request may still cost.
+    pub(super) allowance: Allowance,
 }
 
 /// Where a response learns what the client holds.
@@ -43,7 +45,7 @@ impl Wanted {
     ///
     /// # Errors
     /// The codestream is damaged, or the file cannot be read.
-    pub(super) fn part(&self, number: u32) -> Result<Option<Part>> {
+    pub(super) fn part(&mut self, number: u32) -> Result<Option<Part>> {
         let picture = match number {
             0 => self.file.clone(),
             _ => match self.file.codestream(number)? {
@@ -64,7 +66,7 @@ impl Wanted {
     }
 
     /// The metadata of the file alone.
-    pub(super) fn metadata(&self) -> Part {
+    pub(super) fn metadata(&mut self) -> Part {
         let selection = Selection::metadata(self.file.clone(), self.boxes());
         Part { selection, ..self.make(0, self.file.clone(), None, true) }
     }
@@ -77,7 +79,7 @@ impl Wanted {
     }
 
     fn make(
-        &self,
+        &mut self,
         number: u32,
         picture: Arc<dyn Picture>,
         selected: Option<(GridWindow, u16)>,
@@ -86,8 +88,12 @@ impl Wanted {
         let knowledge = match &self.source {
             Source::Request(said) => {
                 let mut model = ClientModel::default();
-                let explicit = said.explicit(picture.as_ref(), number, true, &mut Allowance::default());
-                model.apply(&explicit, number, true, true);
+                if said.has_implicit() {
+                    let explicit = said.explicit(picture.as_ref(), number, true, &mut self.allowance);
+                    model.apply(&explicit, number, true, true);
+                } else {
+                    model.apply(said, number, true, true);
+                }
                 Knowledge::Request(model)
             }
             Source::Session { session, target_id } => {

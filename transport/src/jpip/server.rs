@@ -293,13 +293,14 @@ impl Server {
             }
         };
         let standing = self.standing(request, kind, offered).filter(|_| turn.is_some());
-        let wanted = Wanted {
+        let mut wanted = Wanted {
             file: offered.picture.clone(),
             window: request.window.clone(),
             source,
             need: request.need.clone(),
             metadata: request.metadata.clone(),
             tiles: kind == StreamType::Tiles,
+            allowance: Allowance::default(),
         };
         let mut rest = Box::new(request.codestreams(count).peekable());
         // A broken codestream must not keep the client from those after it.
