@@ -1,6 +1,7 @@
 //! Values of command line arguments.
 
 use clap::ValueEnum;
+use wavetile_engine::image::DecodeRequest;
 use wavetile_engine::{Limits, Rect};
 
 /// Where the passes after entropy decoding run.
@@ -71,7 +72,7 @@ impl From<LimitsArgument> for Limits {
 }
 
 /// `X,Y,W,H` on the reference grid.
-pub(crate) fn region(text: &str) -> Result<Rect, String> {
+fn region(text: &str) -> Result<Rect, String> {
     let numbers: Vec<u32> = text
         .split(',')
         .map(|number| number.trim().parse::<u32>())
@@ -94,7 +95,7 @@ pub(crate) fn region(text: &str) -> Result<Rect, String> {
 
 /// Component indices, separated by commas.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Components(pub(crate) Vec<u32>);
+struct Components(Vec<u32>);
 
 impl std::str::FromStr for Components {
     type Err = String;
@@ -112,8 +113,41 @@ impl std::str::FromStr for Components {
     }
 }
 
+/// What of a picture is wanted.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct WindowArguments {
+    /// Codestream of a file that has several (JPX), counted from 0
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) codestream: u32,
+    /// Resolution levels to discard: 1/2^N of full size
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=32))]
+    reduce: u32,
+    /// Part of the picture, on the reference grid
+    #[arg(long, value_name = "X,Y,W,H", value_parser = region)]
+    region: Option<Rect>,
+    /// Quality layers to use
+    #[arg(long, value_name = "N", value_parser = layers)]
+    layers: Option<u16>,
+    /// Components of the codestream to use, such as 0,2
+    #[arg(long, value_name = "LIST")]
+    components: Option<Components>,
+}
+
+impl WindowArguments {
+    /// The request for it.
+    pub(crate) fn request(&self) -> DecodeRequest {
+        DecodeRequest {
+            reduce: self.reduce,
+            region: self.region,
+            layers: self.layers,
+            components: self.components.as_ref().map(|components| components.0.clone()),
+            ..DecodeRequest::default()
+        }
+    }
+}
+
 /// Number of layers, at least 1.
-pub(crate) fn layers(text: &str) -> Result<u16, String> {
+fn layers(text: &str) -> Result<u16, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("expected a number from 1 to 65535".into()),
         Ok(layers) => Ok(layers),

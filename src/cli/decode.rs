@@ -1,41 +1,28 @@
 //! `wavetile decode`: a picture, or a part of it, to a file.
 
-use super::arguments::{self, BackendArgument, Components, LimitsArgument, Space, UpSamplingArgument};
+use super::arguments::{BackendArgument, LimitsArgument, Space, UpSamplingArgument, WindowArguments};
 use super::output::{Channel, OutputFormat, Raster, Samples};
 use super::progress::Progress;
 use super::remote::Boxes;
 use super::target::{ConnectionArguments, Target};
 use super::{Failure, remark};
 use std::path::PathBuf;
+use wavetile_engine::Size;
 use wavetile_engine::data_bin::DataBins;
 use wavetile_engine::decoder::{Backend, Component, Decoder, Picture, Report};
 use wavetile_engine::image::{DecodeRequest, Image, UpSampling};
 use wavetile_engine::jp2::Rendering;
 use wavetile_engine::plan::TexelFormat;
-use wavetile_engine::{Rect, Size};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// A file, or jpip://HOST:PORT/NAME
+    /// A file, or jpip://HOST:PORT/NAME; or http, ws, and, always encrypted, jpips, https, wss
     target: Target,
     /// Where to; the ending chooses the format: .png .ppm .pgm .pgx .i32
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
-    /// Codestream of a file that has several (JPX), counted from 0
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    codestream: u32,
-    /// Resolution levels to discard: 1/2^N of full size
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=32))]
-    reduce: u32,
-    /// Part of the picture, on the reference grid
-    #[arg(long, value_name = "X,Y,W,H", value_parser = arguments::region)]
-    region: Option<Rect>,
-    /// Quality layers to use
-    #[arg(long, value_name = "N", value_parser = arguments::layers)]
-    layers: Option<u16>,
-    /// Components of the codestream to use, such as 0,2
-    #[arg(long, value_name = "LIST")]
-    components: Option<Components>,
+    #[command(flatten)]
+    window: WindowArguments,
     /// Where to decode
     #[arg(long, value_enum, default_value_t)]
     backend: BackendArgument,
@@ -56,19 +43,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     // Refuse what cannot be written before the work.
     let format = OutputFormat::of(&arguments.output)?;
     let request = DecodeRequest {
-        reduce: arguments.reduce,
-        region: arguments.region,
-        layers: arguments.layers,
-        components: arguments.components.as_ref().map(|components| components.0.clone()),
         up_sampling: match arguments.up_sampling {
             UpSamplingArgument::Linear => UpSampling::Linear,
             UpSamplingArgument::Repeated => UpSampling::Repeated,
         },
-        ..DecodeRequest::default()
+        ..arguments.window.request()
     };
     let opened = arguments.target.open(
         &arguments.connection,
-        arguments.codestream,
+        arguments.window.codestream,
         Boxes::Needed,
         &arguments.limits.into(),
     )?;

@@ -1,34 +1,20 @@
 //! `wavetile fetch`: what a window of a picture costs on the wire.
 
-use super::arguments::{self, Components, Space};
+use super::arguments::{Space, WindowArguments};
 use super::remote::{Boxes, Remote};
 use super::target::{ConnectionArguments, Target};
 use super::{Failure, say};
 use serde::Serialize;
 use std::fmt::Write as _;
-use wavetile_engine::image::DecodeRequest;
-use wavetile_engine::{Limits, Rect};
+use wavetile_engine::Limits;
 use wavetile_transport::client::Transport;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// jpip://HOST:PORT/NAME
+    /// jpip://HOST:PORT/NAME, or http, ws, and, always encrypted, jpips, https, wss
     target: Target,
-    /// Codestream of a file that has several (JPX), counted from 0
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    codestream: u32,
-    /// Resolution levels to discard: 1/2^N of full size
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=32))]
-    reduce: u32,
-    /// Part of the picture, on the reference grid
-    #[arg(long, value_name = "X,Y,W,H", value_parser = arguments::region)]
-    region: Option<Rect>,
-    /// Quality layers to fetch
-    #[arg(long, value_name = "N", value_parser = arguments::layers)]
-    layers: Option<u16>,
-    /// Components of the codestream to fetch, such as 0,2
-    #[arg(long, value_name = "LIST")]
-    components: Option<Components>,
+    #[command(flatten)]
+    window: WindowArguments,
     /// As JSON, in a stable schema
     #[arg(long)]
     json: bool,
@@ -68,16 +54,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Target::Remote(url) = &arguments.target else {
         return Err(format!("{} is a file: there is nothing to fetch", arguments.target.name()).into());
     };
-    let request = DecodeRequest {
-        reduce: arguments.reduce,
-        region: arguments.region,
-        layers: arguments.layers,
-        components: arguments.components.as_ref().map(|components| components.0.clone()),
-        ..DecodeRequest::default()
-    };
+    let request = arguments.window.request();
     let limits = Limits::default();
     let mut remote =
-        Remote::connect(url, &arguments.connection, arguments.codestream, Boxes::Needed, &limits)?;
+        Remote::connect(url, &arguments.connection, arguments.window.codestream, Boxes::Needed, &limits)?;
     // Refuse what cannot be decoded before it is fetched.
     remote.image().component_rects(&request)?;
     remote.fetch(&request, Space::Components)?;

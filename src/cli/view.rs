@@ -9,7 +9,7 @@ use wavetile_engine::Limits;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// A file, or jpip://HOST:PORT/NAME
+    /// A file, or jpip://HOST:PORT/NAME; or http, ws, and, always encrypted, jpips, https, wss
     target: Target,
     #[command(flatten)]
     connection: ConnectionArguments,

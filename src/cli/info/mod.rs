@@ -11,7 +11,7 @@ use wavetile_engine::Limits;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// A file, or jpip://HOST:PORT/NAME
+    /// A file, or jpip://HOST:PORT/NAME; or http, ws, and, always encrypted, jpips, https, wss
     target: Target,
     /// Codestream of a file that has several (JPX), counted from 0
     #[arg(long, value_name = "N", default_value_t = 0)]
