@@ -4,21 +4,12 @@
 mod common;
 
 use common::synthetic::Synthetic;
-use common::{NAME, PEER, channel, server_with};
+use common::{Flag, NAME, PEER, channel, server_with};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Wake, Waker};
+use std::sync::atomic::Ordering;
+use std::task::Waker;
 use std::time::Duration;
 use wavetile_transport::jpip::{Chunk, Reply, Server, ServerOptions, eor};
-
-#[derive(Default)]
-struct Flag(AtomicBool);
-
-impl Wake for Flag {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
 
 fn server(options: ServerOptions) -> Server {
     server_with(Synthetic::sized(1500, 1100, 400), options)

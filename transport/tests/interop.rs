@@ -2,26 +2,17 @@
 //! listed, and the data-bins those of the file that was served.
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
+use common::shared;
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use wavetile_engine::Limits;
 use wavetile_engine::codestream::header::MainHeader;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId, DataBins, PrecinctId};
 use wavetile_engine::source::{FileSource, IndexedFile};
 use wavetile_transport::jpip::{MessageEvent, MessageReader};
-
-/// The recordings; `None`, with a line that says so, if they are not at hand.
-fn recordings(test: &str) -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
-    let shared = std::env::var_os("WAVETILE_SHARED").map_or_else(beside, PathBuf::from);
-    let path = shared.join("interop");
-    if path.join("README.md").exists() {
-        return Some(path);
-    }
-    println!("skipped: {test} needs ../shared (interop)");
-    None
-}
 
 /// Names of the recordings with a body, without extension, that start with `prefix`; in order.
 fn bodies(directory: &Path, prefix: &str) -> Vec<String> {
@@ -118,7 +109,8 @@ fn parse(body: &[u8], step: usize, cache: &mut DataBinCache) -> (Vec<Listed>, Op
 
 #[test]
 fn recorded_messages_are_read_as_another_parser_listed_them() {
-    let Some(directory) = recordings("recorded_messages_are_read_as_another_parser_listed_them") else {
+    let Some(directory) = shared("recorded_messages_are_read_as_another_parser_listed_them", "interop")
+    else {
         return;
     };
     let mut compared = 0;
@@ -233,7 +225,8 @@ fn open(directory: &Path, name: &str) -> IndexedFile {
 
 #[test]
 fn recorded_sessions_rebuild_every_data_bin_of_their_picture() {
-    let Some(directory) = recordings("recorded_sessions_rebuild_every_data_bin_of_their_picture") else {
+    let Some(directory) = shared("recorded_sessions_rebuild_every_data_bin_of_their_picture", "interop")
+    else {
         return;
     };
     for (prefixes, codestream, name) in WHOLE {
@@ -248,7 +241,8 @@ fn recorded_sessions_rebuild_every_data_bin_of_their_picture() {
 
 #[test]
 fn recorded_parts_agree_with_their_picture_as_far_as_they_go() {
-    let Some(directory) = recordings("recorded_parts_agree_with_their_picture_as_far_as_they_go") else {
+    let Some(directory) = shared("recorded_parts_agree_with_their_picture_as_far_as_they_go", "interop")
+    else {
         return;
     };
     for (prefix, codestream, name) in PARTS {
@@ -260,7 +254,9 @@ fn recorded_parts_agree_with_their_picture_as_far_as_they_go() {
 
 #[test]
 fn received_headers_say_the_same_as_those_of_the_file() {
-    let Some(directory) = recordings("received_headers_say_the_same_as_those_of_the_file") else { return };
+    let Some(directory) = shared("received_headers_say_the_same_as_those_of_the_file", "interop") else {
+        return;
+    };
     for (prefixes, codestream, name) in WHOLE {
         let picture = open(&directory, name);
         let cache = replay(&directory, prefixes, usize::MAX);

@@ -4,27 +4,14 @@
 
 mod common;
 
-use common::{PEER, channel, header, pull, server_of};
+use common::{PEER, channel, header, pull, server_of, shared};
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use wavetile_engine::Limits;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId, DataBins};
 use wavetile_engine::source::{FileSource, IndexedFile};
 use wavetile_transport::jpip::{MessageEvent, MessageReader, ServerOptions, eor};
-
-/// The recordings; `None`, with a line that says so, if they are not at hand.
-fn recordings(test: &str) -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
-    let shared = std::env::var_os("WAVETILE_SHARED").map_or_else(beside, PathBuf::from);
-    let path = shared.join("interop");
-    if path.join("README.md").exists() {
-        return Some(path);
-    }
-    println!("skipped: {test} needs ../shared (interop)");
-    None
-}
 
 /// Recordings of one session in their order, or of one request: their names; how the picture is called there, and
 /// its file; the codestream that the recorded server took it for.
@@ -212,7 +199,7 @@ fn compare(
 
 #[test]
 fn recorded_requests_bring_the_recorded_bins() {
-    let Some(directory) = recordings("recorded_requests_bring_the_recorded_bins") else { return };
+    let Some(directory) = shared("recorded_requests_bring_the_recorded_bins", "interop") else { return };
     let mut requests = 0;
     for session in &SESSIONS {
         let source = FileSource::open(directory.join(session.file)).unwrap();

@@ -4,7 +4,7 @@
 mod common;
 
 use common::link::{Link, LinkOptions};
-use common::{NAME, server_of};
+use common::{NAME, server_of, shared};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId, DataBins, PrecinctId};
@@ -125,23 +125,12 @@ fn pictures(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn shared(test: &str) -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
-    let shared = std::env::var_os("WAVETILE_SHARED").map_or_else(beside, PathBuf::from);
-    if shared.join("testdata").exists() {
-        return Some(shared);
-    }
-    println!("skipped: {test} needs ../shared (testdata, interop)");
-    None
-}
-
 #[test]
 fn malformed_files_are_served_as_far_as_they_go_and_responses_end() {
-    let Some(shared) = shared("malformed_files_are_served_as_far_as_they_go_and_responses_end") else {
-        return;
-    };
+    let name = "malformed_files_are_served_as_far_as_they_go_and_responses_end";
+    let Some(malformed) = shared(name, "testdata/malformed") else { return };
     let mut files = 0;
-    for path in pictures(&shared.join("testdata/malformed")) {
+    for path in pictures(&malformed) {
         let Ok(file) = open(&path) else { continue };
         let server = server_of(vec![(NAME, file.clone())], ServerOptions::default());
         let mut link = Link::with_server(server, Link::session(), fast(1));
@@ -164,12 +153,12 @@ fn malformed_files_are_served_as_far_as_they_go_and_responses_end() {
 
 #[test]
 fn shared_files_arrive_whole() {
-    let Some(shared) = shared("shared_files_arrive_whole") else { return };
     let (mut files, mut bins) = (0, 0);
     for directory in
         ["interop", "testdata/conformance", "testdata/files", "testdata/jpx", "testdata/streaming"]
     {
-        for path in pictures(&shared.join(directory)) {
+        let Some(directory) = shared("shared_files_arrive_whole", directory) else { return };
+        for path in pictures(&directory) {
             // Those that cannot be opened cannot be served.
             let Ok(file) = open(&path) else { continue };
             let options = ClientOptions { length: None, ..ClientOptions::new(NAME) };

@@ -4,12 +4,12 @@
 mod common;
 
 use common::synthetic::{COMPONENTS, Synthetic};
-use common::{NAME, PEER, channel, server_with};
+use common::{Flag, NAME, PEER, channel, server_with};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Wake, Waker};
+use std::sync::atomic::Ordering;
+use std::task::Waker;
 use std::time::Duration;
 use wavetile_engine::Size;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId, PrecinctId};
@@ -23,15 +23,6 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// A window in the middle of a picture of 1500 x 1100.
 const WINDOW: &str = "fsiz=1500,1100&roff=600,400&rsiz=200,200&layers=1&cnew=http";
-
-#[derive(Default)]
-struct Flag(AtomicBool);
-
-impl Wake for Flag {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
 
 fn server(options: ServerOptions) -> Server {
     server_with(Synthetic::sized(1500, 1100, 400), options)
@@ -286,20 +277,25 @@ impl Pair {
         Self { client, server, now: SECOND, open: vec![], events: vec![], requests: vec![] }
     }
 
+    /// Every request that is due, with the head of its answer; whether there was one.
+    fn send(&mut self) -> bool {
+        let before = self.requests.len();
+        while let Some(outgoing) = self.client.poll_request(self.now) {
+            let (path, query) = outgoing.path_and_query.split_once('?').unwrap();
+            let reply = self.server.handle_request(PEER, path, query, self.now);
+            let headers: Vec<_> =
+                reply.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+            self.client.handle_head(outgoing.id, reply.status, &headers);
+            self.open.push((outgoing.id, reply.body));
+            self.requests.push(outgoing.path_and_query);
+        }
+        self.requests.len() > before
+    }
+
     /// Until nothing happens without time.
     fn run(&mut self) {
         loop {
-            let mut moved = false;
-            while let Some(outgoing) = self.client.poll_request(self.now) {
-                moved = true;
-                self.requests.push(outgoing.path_and_query.clone());
-                let (path, query) = outgoing.path_and_query.split_once('?').unwrap();
-                let reply = self.server.handle_request(PEER, path, query, self.now);
-                let headers: Vec<_> =
-                    reply.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-                self.client.handle_head(outgoing.id, reply.status, &headers);
-                self.open.push((outgoing.id, reply.body));
-            }
+            let mut moved = self.send();
             for (id, mut body) in std::mem::take(&mut self.open) {
                 let (bytes, pause) = pull(&mut body, self.now, Waker::noop());
                 moved |= !bytes.is_empty();
@@ -438,14 +434,7 @@ impl Pair {
     /// A few pieces of every answer; some answers break off.
     fn run_in_pieces(&mut self, dice: &mut Dice) {
         for _ in 0..6 {
-            while let Some(outgoing) = self.client.poll_request(self.now) {
-                let (path, query) = outgoing.path_and_query.split_once('?').unwrap();
-                let reply = self.server.handle_request(PEER, path, query, self.now);
-                let headers: Vec<_> =
-                    reply.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-                self.client.handle_head(outgoing.id, reply.status, &headers);
-                self.open.push((outgoing.id, reply.body));
-            }
+            self.send();
             for (id, mut body) in std::mem::take(&mut self.open) {
                 match body.poll(1 + dice.roll(3000) as usize, self.now, Waker::noop()) {
                     Chunk::Bytes(bytes) if dice.roll(8) == 0 => {

@@ -7,9 +7,9 @@
 
 mod common;
 
-use common::{NAME, PEER, server_of};
+use common::{NAME, PEER, server_of, shared};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use wavetile_engine::data_bin::PrecinctId;
@@ -125,15 +125,8 @@ fn session(path: &Path, screen: Size, overview: u32) -> (u64, u64) {
 
 #[test]
 fn a_session_costs_at_most_eight_percent_more_than_its_packets() {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
-    let shared = std::env::var_os("WAVETILE_SHARED").map_or_else(beside, PathBuf::from);
-    let path = shared.join("interop/one3.jp2");
-    if !path.exists() {
-        println!(
-            "skipped: a_session_costs_at_most_eight_percent_more_than_its_packets needs ../shared (interop)"
-        );
-        return;
-    }
+    let name = "a_session_costs_at_most_eight_percent_more_than_its_packets";
+    let Some(path) = shared(name, "interop/one3.jp2") else { return };
     let (wire, ideal) = session(&path, Size::new(256, 192), 2);
     println!("one3.jp2: {wire} bytes on the wire, {ideal} ideal: {:.4}", wire as f64 / ideal as f64);
     assert!(wire * 100 <= ideal * 108, "{wire} bytes for {ideal}");

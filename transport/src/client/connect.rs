@@ -73,8 +73,9 @@ impl Road {
     /// Connects to the server of `address`.
     ///
     /// [`Transport::Auto`] tries HTTP/3, and after [`ConnectOptions::head_start`] HTTP/1.1 beside it; the first that
-    /// answers is taken. A server that answers over HTTP/3 with the wrong certificate ends the attempt, and where the
-    /// caller has named the certificate or its authority there is no HTTP/1.1 to fall back to: it would prove nothing.
+    /// answers is taken. A server that answers over HTTP/3 with the wrong certificate ends the attempt. HTTP/1.1 is in TLS
+    /// if the address says so; if not, and the caller has named the certificate or its authority, there is no falling
+    /// back to it: it would prove nothing.
     /// # Errors
     /// [`RoadError`]
     pub async fn connect(address: &Address, options: &ConnectOptions) -> Result<Self, RoadError> {
@@ -276,20 +277,31 @@ async fn http3_road(_: &Address, _: &Trust) -> Result<Connection, RoadError> {
 
 #[cfg(feature = "http1")]
 async fn http1_road(address: &Address, options: &ConnectOptions) -> Result<Connection, RoadError> {
+    over_tcp(address, options, http1::client::Connection::connect).await.map(Connection::Http1)
+}
+
+/// Tries `connect` at each of the server's addresses, in TLS if the user's address says so.
+#[cfg(feature = "http1")]
+async fn over_tcp<T, F>(
+    address: &Address,
+    options: &ConnectOptions,
+    connect: impl Fn(http1::Opener) -> F + Copy + Send + 'static,
+) -> Result<T, RoadError>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, RoadError>> + Send + 'static,
+{
     let port = options.http1_port.unwrap_or(address.port);
     let addresses = look_up(address, port).await?;
     let authority = Address { port, ..address.clone() }.authority();
-    let road = first_of(addresses, |at| {
-        let (authority, host) = (authority.clone(), address.host.clone());
-        let trust = address.secure.then(|| options.trust.clone());
-        async move {
-            match trust {
-                Some(trust) => http1::client::Connection::connect_secure(at, &host, &authority, &trust).await,
-                None => http1::client::Connection::connect(at, &authority).await,
-            }
-        }
-    });
-    road.await.map(Connection::Http1)
+    let attempt = |at| {
+        let server = match address.secure {
+            true => http1::Opener::secure(at, &address.host, &authority, &options.trust),
+            false => Ok(http1::Opener::plain(at, &authority)),
+        };
+        async move { connect(server?).await }
+    };
+    first_of(addresses, attempt).await
 }
 
 #[cfg(not(feature = "http1"))]
@@ -299,22 +311,7 @@ async fn http1_road(_: &Address, _: &ConnectOptions) -> Result<Connection, RoadE
 
 #[cfg(feature = "websocket")]
 async fn websocket_road(address: &Address, options: &ConnectOptions) -> Result<Connection, RoadError> {
-    let port = options.http1_port.unwrap_or(address.port);
-    let addresses = look_up(address, port).await?;
-    let authority = Address { port, ..address.clone() }.authority();
-    let road = first_of(addresses, |at| {
-        let (authority, host) = (authority.clone(), address.host.clone());
-        let trust = address.secure.then(|| options.trust.clone());
-        async move {
-            match trust {
-                Some(trust) => {
-                    websocket::client::Connection::connect_secure(at, &host, &authority, &trust).await
-                }
-                None => websocket::client::Connection::connect(at, &authority).await,
-            }
-        }
-    });
-    road.await.map(Connection::WebSocket)
+    over_tcp(address, options, websocket::client::Connection::connect).await.map(Connection::WebSocket)
 }
 
 #[cfg(not(feature = "websocket"))]

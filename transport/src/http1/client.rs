@@ -1,6 +1,5 @@
 //! Client of the HTTP/1.1 road: a small pool of kept-alive connections to one server.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::{Method, header};
@@ -12,7 +11,6 @@ use hyper_util::rt::TokioIo;
 use super::stream::Opener;
 use crate::road::wire::{USER_AGENT, outgoing, text_fields};
 use crate::road::{ResponseHead, RoadError};
-use crate::tls::Trust;
 
 type Sender = SendRequest<Full<Bytes>>;
 
@@ -24,26 +22,10 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects to `address`, unencrypted; `authority` is the `host:port` that the user named.
+    /// Connects to a server.
     /// # Errors
-    /// [`RoadError::Unreachable`]
-    pub async fn connect(address: SocketAddr, authority: &str) -> Result<Self, RoadError> {
-        Self::over(Opener::plain(address, authority)).await
-    }
-
-    /// Connects to the server called `host` at `address`, in TLS.
-    /// # Errors
-    /// [`RoadError::Unreachable`], [`RoadError::Untrusted`]; [`RoadError::Address`] if `trust` cannot be read.
-    pub async fn connect_secure(
-        address: SocketAddr,
-        host: &str,
-        authority: &str,
-        trust: &Trust,
-    ) -> Result<Self, RoadError> {
-        Self::over(Opener::secure(address, host, authority, trust)?).await
-    }
-
-    async fn over(server: Opener) -> Result<Self, RoadError> {
+    /// [`RoadError::Unreachable`], [`RoadError::Untrusted`]
+    pub async fn connect(server: Opener) -> Result<Self, RoadError> {
         let first = open(&server).await?;
         let server = Arc::new(server);
         Ok(Self { server, idle: Arc::new(Mutex::new(vec![first])) })

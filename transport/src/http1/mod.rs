@@ -6,3 +6,5 @@ mod timed_io;
 pub mod client;
 pub mod server;
 pub(crate) mod stream;
+
+pub use stream::Opener;

@@ -16,9 +16,9 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
-/// How to open connections to one server.
+/// How to open TCP connections to one server.
 #[derive(Clone)]
-pub(crate) struct Opener {
+pub struct Opener {
     address: SocketAddr,
     /// The `host:port` that the user named.
     authority: String,
@@ -27,13 +27,15 @@ pub(crate) struct Opener {
 }
 
 impl Opener {
-    /// Plain TCP.
-    pub(crate) fn plain(address: SocketAddr, authority: &str) -> Self {
+    /// In the clear, to `address`; `authority` is the `host:port` that the user named.
+    pub fn plain(address: SocketAddr, authority: &str) -> Self {
         Self { address, authority: authority.to_owned(), tls: None }
     }
 
-    /// TLS with the server called `host`.
-    pub(crate) fn secure(
+    /// In TLS, to the server called `host` (a name, or an address without brackets) at `address`.
+    /// # Errors
+    /// [`RoadError::Address`] if `host` is no name that a certificate can have, or `trust` cannot be read.
+    pub fn secure(
         address: SocketAddr,
         host: &str,
         authority: &str,

@@ -1,7 +1,6 @@
 //! Client of the WebSocket road: one connection for all requests to a server.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
@@ -16,7 +15,6 @@ use super::{Notice, PROTOCOL, config, parse_notice, parse_piece};
 use crate::http1::stream::{Opener, Stream};
 use crate::road::wire::USER_AGENT;
 use crate::road::{ResponseHead, RoadError};
-use crate::tls::Trust;
 
 /// A connection. Clones share it.
 #[derive(Debug, Clone)]
@@ -41,26 +39,10 @@ const MOST_WAITING: usize = 16;
 const PING: Duration = Duration::from_secs(10);
 
 impl Connection {
-    /// Connects to `address`, unencrypted; `authority` is the `host:port` that the user named.
+    /// Connects to a server.
     /// # Errors
-    /// [`RoadError::Unreachable`]
-    pub async fn connect(address: SocketAddr, authority: &str) -> Result<Self, RoadError> {
-        Self::over(Opener::plain(address, authority)).await
-    }
-
-    /// Connects to the server called `host` at `address`, in TLS.
-    /// # Errors
-    /// [`RoadError::Unreachable`], [`RoadError::Untrusted`]; [`RoadError::Address`] if `trust` cannot be read.
-    pub async fn connect_secure(
-        address: SocketAddr,
-        host: &str,
-        authority: &str,
-        trust: &Trust,
-    ) -> Result<Self, RoadError> {
-        Self::over(Opener::secure(address, host, authority, trust)?).await
-    }
-
-    async fn over(server: Opener) -> Result<Self, RoadError> {
+    /// [`RoadError::Unreachable`], [`RoadError::Untrusted`]
+    pub async fn connect(server: Opener) -> Result<Self, RoadError> {
         let authority = server.authority();
         let unreachable = |reason: String| RoadError::Unreachable { address: authority.to_owned(), reason };
         let stream = server.open().await?;
