@@ -205,6 +205,20 @@ mod tests {
     }
 
     #[test]
+    fn packet_headers_in_the_main_header_are_refused_by_name() {
+        let file = open(&files()[0]);
+        let mut cache = DataBinCache::new();
+        let mut header = file.bin(0, DataBinId::MainHeader).unwrap().unwrap().bytes.into_owned();
+        // PPM, with no headers for the first tile-part.
+        header.extend([0xff, 0x60, 0, 7, 0, 0, 0, 0, 0]);
+        cache.insert(0, DataBinId::MainHeader, 0, &header, true);
+        let tile = file.bin(0, DataBinId::Tile(0)).unwrap().unwrap();
+        cache.insert(0, DataBinId::Tile(0), 0, &tile.bytes, true);
+        let error = TileBins::new(&cache, &Limits::default()).bin(0, DataBinId::Precinct(0)).unwrap_err();
+        assert!(error.to_string().contains("PPM"), "{error}");
+    }
+
+    #[test]
     fn bins_of_their_own_come_first_and_nothing_comes_of_nothing() {
         let file = open(&files()[0]);
         let mut cache = arrived(&file, 16);
