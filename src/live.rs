@@ -1,4 +1,4 @@
-//! A picture on a server that is looked at while it arrives: drives the client beside the window.
+//! A picture on a server that is looked at while it arrives: drives the session beside the window.
 
 use crate::viewer::{Source, Transfer, Wake, Wanted};
 use std::sync::mpsc::Sender;
@@ -7,15 +7,12 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use wavetile_engine::image::{DecodeRequest, Image};
 use wavetile_engine::view_window::ViewWindow;
-use wavetile_transport::client::{Client, Transport};
+use wavetile_transport::client::{Session, Transport};
 use wavetile_transport::jpip::Event;
 
-/// What to fetch to show `wanted`.
-pub(crate) type ToWindow = fn(&Image, &DecodeRequest) -> Option<ViewWindow>;
-
-/// Hands a connected client over to a window; it is driven on `runtime` until the window closes.
-pub(crate) fn source(runtime: &Handle, name: String, client: Client, to_window: ToWindow) -> Source {
-    let road = match client.transport() {
+/// Hands a session over to a window; it is driven on `runtime` until the window closes.
+pub(crate) fn source(runtime: &Handle, name: String, session: Session) -> Source {
+    let road = match session.transport() {
         Transport::Http1 => "HTTP/1.1",
         Transport::WebSocket => "WebSocket",
         Transport::WebTransport => "WebTransport",
@@ -23,7 +20,7 @@ pub(crate) fn source(runtime: &Handle, name: String, client: Client, to_window: 
     };
     let transfer =
         Arc::new(Mutex::new(Transfer { from: format!("{name} over {road}"), ..Transfer::default() }));
-    let bins = client.bins();
+    let bins = session.bins();
     let (windows, wanted) = mpsc::unbounded_channel();
     let (runtime, shared) = (runtime.clone(), Arc::clone(&transfer));
     Source {
@@ -36,18 +33,18 @@ pub(crate) fn source(runtime: &Handle, name: String, client: Client, to_window: 
                 ..DecodeRequest::default()
             };
             // The driver outlives the window; if it has failed, the overlay says so.
-            let _ = windows.send(to_window(image, &request));
+            let _ = windows.send(image.rendered_window(&request).ok());
         }),
         transfer: Some(transfer),
         on_start: Box::new(move |wake| {
-            runtime.spawn(drive(client, wanted, shared, wake));
+            runtime.spawn(drive(session, wanted, shared, wake));
         }),
     }
 }
 
-/// Passes windows on to the client, and wakes the window when something has arrived.
+/// Passes windows on to the session, and wakes the window when something has arrived.
 async fn drive(
-    mut client: Client,
+    mut session: Session,
     mut windows: UnboundedReceiver<Option<ViewWindow>>,
     transfer: Arc<Mutex<Transfer>>,
     wake: Sender<Wake>,
@@ -56,16 +53,16 @@ async fn drive(
         let event = tokio::select! {
             window = windows.recv() => match window {
                 Some(window) => {
-                    client.set_window(window);
+                    session.set_window(window);
                     continue;
                 }
                 None => break,
             },
-            event = client.next_event() => event,
+            event = session.next_event() => event,
         };
         {
             let mut transfer = transfer.lock().unwrap_or_else(PoisonError::into_inner);
-            transfer.bytes = client.progress().received;
+            transfer.bytes = session.progress().received;
             match &event {
                 Some(Event::Failed(error)) => transfer.failure = Some(error.to_string()),
                 Some(_) => {}
@@ -76,5 +73,5 @@ async fn drive(
             break;
         }
     }
-    client.close().await;
+    session.close().await;
 }

@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 use wavetile::engine::image::Image;
 use wavetile::engine::view_window::ViewWindow;
 use wavetile::engine::{Backend, Decoder, Limits, Size, TexelFormat};
-use wavetile::transport::client::{Client, ClientConfig, ConnectOptions, Transport};
+use wavetile::transport::client::{ClientConfig, ConnectOptions, Session, Transport};
 use wavetile::transport::jpip::{Catalogue, Event, ServerOptions};
 use wavetile::transport::server::{RoadsConfig, Server};
 use wavetile::transport::tls::Trust;
@@ -95,7 +95,7 @@ impl Site {
     async fn visit(&self, overview: &Picture, decoder: &Decoder) -> Visit {
         let size = Size::new(1024, 1024);
         let start = Instant::now();
-        let mut client = Client::connect(&self.url, self.config.clone()).await.expect("the server answers");
+        let mut client = Session::open(&self.url, self.config.clone()).await.expect("the server answers");
         let wanted = client.set_window(Some(ViewWindow::whole(size)));
         let bins = client.bins();
         let mut first = None;

@@ -1,8 +1,10 @@
 //! JPIP view-windows (T.808 C.4): which part of a picture, at which size and quality, as plain values;
 //! and where such a window lies on the reference grid.
 
+use crate::Result;
 use crate::codestream::header::{ImageSize, MainHeader};
-use crate::geometry::{Rect, Size, ceil_shift};
+use crate::geometry::{Rect, Size, ceil_shift, floor_shift};
+use crate::image::{DecodeRequest, Image};
 
 /// Which resolution level serves a frame size that no level has (the third part of `fsiz`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -112,6 +114,65 @@ impl ViewWindow {
         let region = Rect::new(x0, y0, x1, y1);
         if region.is_empty() { Rect::default() } else { region }
     }
+}
+
+impl Image {
+    /// The view-window that brings what [`Decoder::components`](crate::Decoder::components) needs for `request`.
+    #[must_use]
+    pub fn component_window(&self, request: &DecodeRequest) -> ViewWindow {
+        self.window(request, request.components.clone())
+    }
+
+    /// The view-window that brings what [`Decoder::render`](crate::Decoder::render) needs for `request`.
+    ///
+    /// # Errors
+    /// The boxes do not tell how to draw the picture ([`Image::rendering`]).
+    pub fn rendered_window(&self, request: &DecodeRequest) -> Result<ViewWindow> {
+        let components = match &request.components {
+            Some(components) => components.clone(),
+            None => self.rendering()?.components(),
+        };
+        Ok(self.window(request, Some(components)))
+    }
+
+    fn window(&self, request: &DecodeRequest, mut components: Option<Vec<u32>>) -> ViewWindow {
+        let header = self.header();
+        let region = request.region.unwrap_or(self.area()).intersect(self.area());
+        let frame_size = frame_size(&header.size, request.reduce);
+        let region = in_frame(region, self.area(), request.reduce, frame_size);
+        if let Some(components) = &mut components {
+            // The component transform takes its three components together.
+            if header.tile_parameters.style.component_transform && components.iter().any(|&index| index < 3) {
+                components.extend([0, 1, 2]);
+            }
+            components.sort_unstable();
+            components.dedup();
+        }
+        ViewWindow {
+            frame_size,
+            rounding: Rounding::Closest,
+            offset: (region.x0, region.y0),
+            region: region.size(),
+            layers: request.layers,
+            components: components.filter(|components| {
+                !components.is_empty() && components.len() < header.size.components.len()
+            }),
+        }
+    }
+}
+
+/// The samples of the reduced frame, counted from its upper left corner, that hold all grid points of
+/// `region`; at least one.
+fn in_frame(region: Rect, image: Rect, reduce: u32, frame: Size) -> Rect {
+    let span = |start: u32, end: u32, origin: u32, length: u32| {
+        let origin = ceil_shift(origin, reduce);
+        let start = floor_shift(start, reduce).saturating_sub(origin).min(length.saturating_sub(1));
+        let end = ceil_shift(end, reduce).saturating_sub(origin).min(length);
+        (start, end.max(start.saturating_add(1)))
+    };
+    let (x0, x1) = span(region.x0, region.x1, image.x0, frame.width);
+    let (y0, y1) = span(region.y0, region.y1, image.y0, frame.height);
+    Rect { x0, y0, x1, y1 }
 }
 
 /// Size of the whole picture with `reduce` resolution levels left out, on the reference grid.
@@ -242,5 +303,27 @@ mod tests {
         assert_eq!(window.resolve_on(&size, 0).components, Some(vec![0, 2]));
         window.frame_size = Size::new(0, 8);
         assert!(window.resolve_on(&size, 0).grid_region.is_empty());
+    }
+
+    #[test]
+    fn regions_in_a_frame_hold_every_sample_of_the_region() {
+        let image = Rect::new(23, 5, 230, 177);
+        for reduce in 0..5 {
+            let level = image.ceil_shift(reduce);
+            for region in
+                [image, Rect::new(24, 6, 25, 7), Rect::new(100, 5, 163, 90), Rect::new(229, 176, 230, 177)]
+            {
+                let frame = in_frame(region, image, reduce, level.size());
+                let wanted = region.ceil_shift(reduce);
+                let found = Rect {
+                    x0: frame.x0 + level.x0,
+                    y0: frame.y0 + level.y0,
+                    x1: frame.x1 + level.x0,
+                    y1: frame.y1 + level.y0,
+                };
+                assert!(found.contains(wanted), "{reduce}: {found:?} {wanted:?}");
+                assert!(level.contains(found) && !found.is_empty(), "{reduce}: {found:?} {level:?}");
+            }
+        }
     }
 }

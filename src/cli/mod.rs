@@ -15,8 +15,6 @@ mod target;
 #[cfg(feature = "viewer")]
 mod view;
 
-pub(crate) use remote::rendered_window;
-
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::error::Error;
 use std::io::Write;

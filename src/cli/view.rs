@@ -29,8 +29,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             on_start: Box::new(|_| {}),
         })?),
         Opened::Remote(remote) => {
-            let (runtime, client) = remote.into_parts();
-            let source = crate::live::source(runtime.handle(), name, client, super::rendered_window);
+            let (runtime, session) = remote.into_parts();
+            let source = crate::live::source(runtime.handle(), name, session);
             Ok(viewer::run(source)?)
         }
     }

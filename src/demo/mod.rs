@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use wavetile_engine::Limits;
 use wavetile_engine::source::IndexedFile;
-use wavetile_transport::client::{Client, ClientConfig, ConnectOptions, Transport};
+use wavetile_transport::client::{ClientConfig, ConnectOptions, Session, Transport};
 use wavetile_transport::jpip::{Catalogue, Picture, ServerOptions};
 use wavetile_transport::server::{RoadsConfig, Server};
 use wavetile_transport::tls::Trust;
@@ -25,7 +25,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         http1: None,
         ..RoadsConfig::default()
     };
-    let (client, url) = runtime.block_on(async {
+    let (session, url) = runtime.block_on(async {
         let catalogue = Catalogue::memory([(NAME.to_owned(), picture)]);
         let server = Server::bind(catalogue, &roads, ServerOptions::default())?;
         let address = server.http3_addr().ok_or("the server has no address")?;
@@ -37,25 +37,24 @@ pub(crate) fn run() -> Result<(), Failure> {
             trust: Trust::Fingerprint(fingerprint),
             ..ConnectOptions::default()
         };
-        let client = Client::connect(&url, ClientConfig { connect, ..ClientConfig::default() }).await?;
-        Ok::<_, Failure>((client, url))
+        let session = Session::open(&url, ClientConfig { connect, ..ClientConfig::default() }).await?;
+        Ok::<_, Failure>((session, url))
     })?;
     println!("serving the sample at {url} (HTTP/3, certificate made for this run)");
-    show(&runtime, client, &url)
+    show(&runtime, session, &url)
 }
 
 #[cfg(feature = "viewer")]
-fn show(runtime: &tokio::runtime::Runtime, client: Client, url: &str) -> Result<(), Failure> {
+fn show(runtime: &tokio::runtime::Runtime, session: Session, url: &str) -> Result<(), Failure> {
     if crate::viewer::has_display() {
-        let source =
-            crate::live::source(runtime.handle(), url.to_owned(), client, crate::cli::rendered_window);
+        let source = crate::live::source(runtime.handle(), url.to_owned(), session);
         return Ok(crate::viewer::run(source)?);
     }
     println!("no display: running as a script");
-    script::run(runtime, client)
+    script::run(runtime, session)
 }
 
 #[cfg(not(feature = "viewer"))]
-fn show(runtime: &tokio::runtime::Runtime, client: Client, _: &str) -> Result<(), Failure> {
-    script::run(runtime, client)
+fn show(runtime: &tokio::runtime::Runtime, session: Session, _: &str) -> Result<(), Failure> {
+    script::run(runtime, session)
 }

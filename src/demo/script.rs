@@ -1,12 +1,12 @@
 //! The demo without a display: overview, zoom, pan; a picture of each and a table.
 
-use crate::cli::{Failure, rendered_window};
+use crate::cli::Failure;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use wavetile_engine::image::{DecodeRequest, Image};
 use wavetile_engine::{Backend, Decoder, Limits, Picture, Rect, Report, TexelFormat};
-use wavetile_transport::client::Client;
+use wavetile_transport::client::Session;
 use wavetile_transport::jpip::Event;
 
 /// What is looked at, one after another: name, region on the reference grid, discarded levels.
@@ -28,26 +28,26 @@ struct Row {
     report: Report,
 }
 
-pub(super) fn run(runtime: &Runtime, mut client: Client) -> Result<(), Failure> {
+pub(super) fn run(runtime: &Runtime, mut session: Session) -> Result<(), Failure> {
     let folder = std::env::temp_dir().join(format!("wavetile-demo-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     let decoder = Decoder::new(Backend::Auto)?;
     if let Some(notice) = decoder.notice() {
         println!("{notice}");
     }
-    let bins = client.bins();
+    let bins = session.bins();
     let image = runtime.block_on(async {
-        client.fetch(None).await?;
+        session.fetch(None).await?;
         Image::open(&bins, &Limits::default())?.ok_or_else(|| Failure::from("the headers did not arrive"))
     })?;
     let mut rows = Vec::new();
     for (number, &(name, region, reduce)) in STEPS.iter().enumerate() {
         let request = DecodeRequest { reduce, region: Some(region), ..DecodeRequest::default() };
         let stem = folder.join(format!("{}-{name}", number + 1));
-        let row = runtime.block_on(step(&mut client, &decoder, &image, name, &request, &stem))?;
+        let row = runtime.block_on(step(&mut session, &decoder, &image, name, &request, &stem))?;
         rows.push(row);
     }
-    runtime.block_on(client.close());
+    runtime.block_on(session.close());
     print_table(&rows, &decoder);
     println!("pictures: {}", folder.display());
     Ok(())
@@ -55,20 +55,20 @@ pub(super) fn run(runtime: &Runtime, mut client: Client) -> Result<(), Failure> 
 
 /// Shows one view: saves the first picture that can be drawn, and the finished one.
 async fn step(
-    client: &mut Client,
+    session: &mut Session,
     decoder: &Decoder,
     image: &Image,
     name: &'static str,
     request: &DecodeRequest,
     stem: &Path,
 ) -> Result<Row, Failure> {
-    let bins = client.bins();
-    let before = client.progress();
+    let bins = session.bins();
+    let before = session.progress();
     let start = Instant::now();
     let mut first = None;
-    let window = client.set_window(rendered_window(image, request));
+    let window = session.set_window(image.rendered_window(request).ok());
     loop {
-        let event = client.next_event().await.ok_or("the connection is closed")?;
+        let event = session.next_event().await.ok_or("the connection is closed")?;
         let complete = match event {
             Event::Failed(error) => return Err(error.into()),
             Event::WindowComplete { window: which, .. } => which == window,
@@ -85,7 +85,7 @@ async fn step(
         if complete {
             let settled = start.elapsed();
             save(&picture, &stem.with_extension("png"))?;
-            let after = client.progress();
+            let after = session.progress();
             return Ok(Row {
                 name,
                 picture: format!("{} x {}", picture.size.width, picture.size.height),

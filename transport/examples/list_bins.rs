@@ -1,4 +1,4 @@
-//! Fetches a window of a picture on a server and lists the data-bins that came, to be compared with another client's.
+//! Fetches a window of a picture on a server and lists the data-bins that came, to be compared with another session's.
 //!
 //! ```sh
 //! cargo run -p wavetile-transport --example list_bins -- ADDRESS FINGERPRINT WIDTH,HEIGHT X,Y WIDTH,HEIGHT
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use wavetile_engine::data_bin::{DataBinId, DataBins};
 use wavetile_engine::geometry::Size;
 use wavetile_engine::view_window::ViewWindow;
-use wavetile_transport::client::{Client, ClientConfig, ConnectOptions};
+use wavetile_transport::client::{ClientConfig, ConnectOptions, Session};
 use wavetile_transport::tls::Trust;
 
 #[tokio::main]
@@ -32,10 +32,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let connect =
         ConnectOptions { trust: Trust::Fingerprint(fingerprint.parse()?), ..ConnectOptions::default() };
     let config = ClientConfig { connect, ..ClientConfig::default() };
-    let mut client = Client::connect(address, config).await?;
-    client.fetch(Some(window)).await?;
-    let bins = client.bins();
-    client.close().await;
+    let mut session = Session::open(address, config).await?;
+    session.fetch(Some(window)).await?;
+    let bins = session.bins();
+    session.close().await;
 
     let bins = bins.read().unwrap_or_else(PoisonError::into_inner);
     let mut lines = Vec::new();

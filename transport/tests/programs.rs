@@ -18,7 +18,7 @@ use wavetile_engine::data_bin::{DataBinId, DataBins};
 use wavetile_engine::geometry::Size;
 use wavetile_engine::source::{FileSource, IndexedFile};
 use wavetile_engine::view_window::{ViewWindow, frame_size};
-use wavetile_transport::client::{Client, ClientConfig, ClientError, ConnectOptions, Transport};
+use wavetile_transport::client::{ClientConfig, ClientError, ConnectOptions, Session, Transport};
 use wavetile_transport::jpip::{Catalogue, ClientError as JpipError, Event, Picture, ServerOptions, eor};
 use wavetile_transport::road::RoadLimits;
 use wavetile_transport::server::{Monitor, RoadsConfig, Server, ServerConfig, ServerError};
@@ -78,8 +78,8 @@ impl Running {
         format!("jpip://127.0.0.1:{}/p.jp2", self.http3.port())
     }
 
-    async fn client(&self, transport: Transport) -> Client {
-        let client = Client::connect(&self.url(), self.config(transport)).await.unwrap();
+    async fn client(&self, transport: Transport) -> Session {
+        let client = Session::open(&self.url(), self.config(transport)).await.unwrap();
         assert_eq!(client.transport(), transport);
         client
     }
@@ -99,7 +99,7 @@ async fn a_whole_picture_arrives_over_either_road_with_and_without_a_session() {
             config.jpip.sessions = sessions;
             // Several requests for one window.
             config.jpip.length = Some(20_000);
-            let mut client = Client::connect(&server.url(), config).await.unwrap();
+            let mut client = Session::open(&server.url(), config).await.unwrap();
             let summary = client.fetch(whole(200, 150)).await.unwrap();
             picture.assert_whole(&client.bins().read().unwrap());
             let payload: usize = picture.bins().iter().map(|(_, bytes)| bytes.len()).sum();
@@ -128,7 +128,7 @@ async fn a_new_window_takes_over_and_nothing_is_sent_twice() {
         let mut config = server.config(transport);
         // One response could carry it all.
         config.jpip.length = Some(1 << 30);
-        let mut client = Client::connect(&server.url(), config).await.unwrap();
+        let mut client = Session::open(&server.url(), config).await.unwrap();
         client.set_window(whole(3000, 3000));
         loop {
             if let Event::Progress(progress) = client.next_event().await.unwrap()
@@ -169,7 +169,7 @@ async fn a_server_that_comes_back_is_found_again() {
         // The new server has a new certificate.
         config.connect.trust = Trust::Insecure;
         config.jpip.pause = Duration::from_millis(50);
-        let mut client = Client::connect(&url, config).await.unwrap();
+        let mut client = Session::open(&url, config).await.unwrap();
         client.fetch(whole(50, 38)).await.unwrap();
         let held = client.progress().new;
         server.stop().await;
@@ -192,7 +192,7 @@ async fn failures_are_told_and_can_be_got_over() {
     let server = Running::start(&picture, 0);
     for transport in ROADS {
         let url = server.url().replace("p.jp2", "missing.jp2");
-        let mut client = Client::connect(&url, server.config(transport)).await.unwrap();
+        let mut client = Session::open(&url, server.config(transport)).await.unwrap();
         for _ in 0..2 {
             let error = client.fetch(whole(200, 150)).await.unwrap_err();
             assert!(matches!(error, ClientError::Jpip(JpipError::Refused(404))), "{error}");
@@ -202,7 +202,7 @@ async fn failures_are_told_and_can_be_got_over() {
     let mut config = server.config(Transport::Http1);
     config.jpip.attempts = 3;
     config.jpip.pause = Duration::from_millis(10);
-    let mut client = Client::connect(&server.url(), config).await.unwrap();
+    let mut client = Session::open(&server.url(), config).await.unwrap();
     client.fetch(None).await.unwrap();
     let port = server.http3.port();
     server.stop().await;
@@ -262,7 +262,7 @@ async fn the_files_of_a_directory_arrive_as_they_are() {
             };
             let url = format!("jpip://127.0.0.1:{http3}/{name}");
             let config = ClientConfig { connect, ..ClientConfig::default() };
-            let mut client = Client::connect(&url, config).await.unwrap();
+            let mut client = Session::open(&url, config).await.unwrap();
             let window = ViewWindow::whole(frame_size(&file.header().size, 0));
             client.fetch(Some(window)).await.unwrap();
             let bins = client.bins();

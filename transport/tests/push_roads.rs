@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use wavetile_engine::geometry::Size;
 use wavetile_engine::view_window::ViewWindow;
-use wavetile_transport::client::{Client, ClientConfig, ConnectOptions, Transport};
+use wavetile_transport::client::{ClientConfig, ConnectOptions, Session, Transport};
 use wavetile_transport::jpip::Event;
 use wavetile_transport::server::{RoadsConfig, Server, ServerConfig};
 use wavetile_transport::tls::Trust;
@@ -33,7 +33,7 @@ fn data(name: &str) -> Vec<u8> {
 }
 
 /// The next event that `wanted` likes.
-async fn until(client: &mut Client, wanted: impl Fn(&Event) -> bool) {
+async fn until(client: &mut Session, wanted: impl Fn(&Event) -> bool) {
     let events = async { while !wanted(&client.next_event().await.expect("the client is open")) {} };
     tokio::time::timeout(Duration::from_secs(20), events).await.expect("it takes too long");
 }
@@ -64,12 +64,12 @@ async fn what_is_pushed_arrives_on_every_road_and_a_replaced_file_is_told() {
         let corner = |side| ViewWindow { region: Size::new(side, side), ..ViewWindow::whole(FRAME) };
         let window = Some(ViewWindow { layers: Some(1), ..corner(4) });
         let mut config = ClientConfig { connect, ..ClientConfig::default() };
-        let mut client = Client::connect(&url, config.clone()).await.unwrap();
+        let mut client = Session::open(&url, config.clone()).await.unwrap();
         client.fetch(window.clone()).await.unwrap();
         let asked = client.progress().new;
         client.close().await;
         config.jpip.push = Some(1 << 20);
-        let mut client = Client::connect(&url, config).await.unwrap();
+        let mut client = Session::open(&url, config).await.unwrap();
         client.fetch(window).await.unwrap();
         let start = Instant::now();
         while client.progress().new <= asked {

@@ -35,12 +35,11 @@ impl Address {
             format!("{}:{}", self.host, self.port)
         }
     }
-}
 
-impl FromStr for Address {
-    type Err = RoadError;
-
-    fn from_str(text: &str) -> Result<Self, RoadError> {
+    /// Parses the address of a server, with or without the name of a picture.
+    /// # Errors
+    /// [`RoadError::Address`]
+    pub fn of_server(text: &str) -> Result<Self, RoadError> {
         let wrong = |reason: &str| RoadError::Address(format!("{text:?}: {reason}"));
         let (scheme, rest) = text.split_once("://").ok_or_else(|| wrong("expected jpip://host:port/name"))?;
         let (transport, secure, default_port) = match scheme.to_ascii_lowercase().as_str() {
@@ -74,10 +73,19 @@ impl FromStr for Address {
         }
         let target =
             percent_decode_str(name).decode_utf8().map_err(|_| wrong("the name is not UTF-8"))?.into_owned();
-        if target.is_empty() {
-            return Err(wrong("the name of the picture is missing"));
-        }
         Ok(Self { host: host.to_owned(), port, target, transport, secure })
+    }
+}
+
+impl FromStr for Address {
+    type Err = RoadError;
+
+    fn from_str(text: &str) -> Result<Self, RoadError> {
+        let address = Self::of_server(text)?;
+        if address.target.is_empty() {
+            return Err(RoadError::Address(format!("{text:?}: the name of the picture is missing")));
+        }
+        Ok(address)
     }
 }
 

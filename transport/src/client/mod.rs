@@ -1,15 +1,20 @@
 //! The JPIP client program: finds a road to a server and drives the state machine over it.
 //!
 //! ```no_run
-//! # async fn example() -> Result<(), wavetile_transport::client::ClientError> {
-//! use wavetile_engine::{geometry::Size, view_window::ViewWindow};
-//! use wavetile_transport::client::{Client, ClientConfig};
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use wavetile_engine::{Decoder, Rect, TexelFormat};
+//! use wavetile_transport::client::{Client, ClientConfig, RegionRequest};
 //!
-//! let mut client = Client::connect("jpip://example.org/slides/7.jp2", ClientConfig::default()).await?;
-//! let summary = client.fetch(Some(ViewWindow::whole(Size::new(1024, 768)))).await?;
-//! println!("{} bytes in {:?}", summary.received, summary.time);
-//! let bins = client.bins(); // what the decoder reads
-//! client.close().await;
+//! let client = Client::connect("jpip://example.org", ClientConfig::default()).await?;
+//! let session = client.create_session("slides/7.jp2");
+//! println!("{:?}", session.request_metadata().await?);
+//! let wanted = RegionRequest { region: Rect::new(0, 0, 4096, 4096), resolution_level: 2, layers: None };
+//! let mut image = session.request_region(&wanted).await?;
+//! while let Some(update) = image.next_update().await {
+//!     let (picture, report) = image.render(&Decoder::cpu(), TexelFormat::Rgba8)?; // whatever is there by now
+//!     println!("{update:?}: {:.0} %", 100.0 * report.completeness());
+//! }
+//! session.close().await;
 //! # Ok(())
 //! # }
 //! ```
@@ -17,20 +22,23 @@
 mod address;
 mod connect;
 mod driver;
+mod keeper;
+mod session;
+mod shared;
+mod streamed_image;
 
-use std::sync::{Arc, RwLock};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::task::JoinHandle;
-use wavetile_engine::data_bin::DataBinCache;
-use wavetile_engine::view_window::ViewWindow;
-
-use crate::jpip::{self, Event, Progress};
+use crate::jpip;
 use crate::road::RoadError;
 
+pub use crate::jpip::{Metadata, RegionRequest};
 pub use address::{Address, DEFAULT_PORT};
 pub use connect::{ConnectOptions, ResponseBody, Road};
-use driver::{Driver, Shared};
+use keeper::Keeper;
+pub use session::Session;
+pub use streamed_image::{ImageError, StreamedImage, Update};
 
 /// Which road to take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -98,135 +106,55 @@ pub struct FetchSummary {
     pub reason: Option<u8>,
 }
 
-/// A client of one picture. Its work is done by a task of the runtime it was made in, and ends when it is dropped.
+/// A connection to a server, on which any number of pictures can be looked at. It ends with the last of its sessions and
+/// the client itself.
 #[derive(Debug)]
 pub struct Client {
-    shared: Arc<Shared>,
-    bins: Arc<RwLock<DataBinCache>>,
+    keeper: Arc<Keeper>,
+    options: jpip::ClientOptions,
     transport: Transport,
-    start: Instant,
-    task: JoinHandle<()>,
 }
 
 impl Client {
-    /// Connects to the server of `url`, `jpip://host:port/name`, and asks for headers and metadata. The default port
-    /// is [`DEFAULT_PORT`].
+    /// Connects to the server of `url`, `jpip://host:port`. What follows that in the URL is passed over. The default port is
+    /// [`DEFAULT_PORT`].
     /// # Errors
     /// [`ClientError::Road`]
     pub async fn connect(url: &str, config: ClientConfig) -> Result<Self, ClientError> {
-        let start = Instant::now();
-        let address: Address = url.parse()?;
-        let ClientConfig { connect, mut jpip } = config;
+        Self::connect_to(Address::of_server(url)?, config).await
+    }
+
+    async fn connect_to(address: Address, config: ClientConfig) -> Result<Self, ClientError> {
+        let ClientConfig { connect, jpip: mut options } = config;
         let road = Road::connect(&address, &connect).await?;
         let transport = road.transport();
-        jpip.target.clone_from(&address.target);
         let names: &[&str] = match transport {
             Transport::Http3 => &["h3", "https", "http"],
             Transport::WebSocket => &["ws", "http"],
             Transport::WebTransport => &["wt", "h3", "http"],
             Transport::Http1 | Transport::Auto => &["http"],
         };
-        jpip.transports = names.iter().map(|&name| name.to_owned()).collect();
-        let machine = jpip::Client::new(jpip);
-        let bins = machine.bins();
-        let shared = Arc::new(Shared::new(machine));
-        let driver = Driver::new(shared.clone(), address, connect, road);
-        let task = tokio::spawn(driver.run());
-        Ok(Self { shared, bins, transport, start, task })
+        options.transports = names.iter().map(|&name| name.to_owned()).collect();
+        Ok(Self { keeper: Arc::new(Keeper::new(address, connect, road)), options, transport })
     }
 
-    /// Changes what is wanted; `None` = headers and metadata only. Returns the number of the window for
-    /// [`Event::WindowComplete`]. The same window again changes nothing.
-    pub fn set_window(&self, window: Option<ViewWindow>) -> u64 {
-        self.shared.set_window(window)
+    /// A session for the picture that the server calls `target`. It asks for headers and metadata at once; whether the
+    /// server has that picture is told by the first request.
+    #[must_use]
+    pub fn create_session(&self, target: &str) -> Session {
+        self.create_session_with(jpip::ClientOptions { target: target.to_owned(), ..self.options.clone() })
     }
 
-    /// Tries again after [`Event::Failed`].
-    pub fn retry(&self) {
-        self.shared.retry();
-    }
-
-    /// The next event; `None` once the client is closed. Progress that was not asked for in time is told at once, as
-    /// its sum. Can be dropped at any time without losing an event.
-    pub async fn next_event(&mut self) -> Option<Event> {
-        self.shared.next_event().await
-    }
-
-    /// The data-bins received so far; shared, and filled while responses arrive.
-    pub fn bins(&self) -> Arc<RwLock<DataBinCache>> {
-        self.bins.clone()
-    }
-
-    /// Bytes so far.
-    pub fn progress(&self) -> Progress {
-        self.shared.progress()
-    }
-
-    /// What everything took since the client was made, finding the server included.
-    pub fn spent(&self) -> FetchSummary {
-        let totals = self.shared.totals();
-        FetchSummary {
-            asked: totals.asked,
-            received: totals.progress.received,
-            new: totals.progress.new,
-            duplicate: totals.progress.duplicate,
-            requests: totals.requests,
-            rounds: totals.rounds,
-            time: self.start.elapsed(),
-            reason: None,
-        }
+    /// As [`create_session`](Self::create_session), with habits of its own; `transports` follows the road nevertheless.
+    #[must_use]
+    pub fn create_session_with(&self, options: jpip::ClientOptions) -> Session {
+        let options = jpip::ClientOptions { transports: self.options.transports.clone(), ..options };
+        Session::start(options, self.keeper.clone(), self.transport)
     }
 
     /// The road taken at first.
-    pub fn transport(&self) -> Transport {
+    #[must_use]
+    pub const fn transport(&self) -> Transport {
         self.transport
     }
-
-    /// Sets the window and waits until everything that the server sends for it has arrived. Events meanwhile are
-    /// dropped.
-    /// # Errors
-    /// [`ClientError::Jpip`] if the client gives up, [`ClientError::Closed`].
-    pub async fn fetch(&mut self, window: Option<ViewWindow>) -> Result<FetchSummary, ClientError> {
-        let start = Instant::now();
-        let before = self.shared.totals();
-        let number = self.shared.start_over(window);
-        let reason = loop {
-            if let Some(reason) = self.shared.completed(number) {
-                break reason;
-            }
-            match self.next_event().await {
-                Some(Event::Failed(error)) => return Err(error.into()),
-                Some(_) => {}
-                None => return Err(ClientError::Closed),
-            }
-        };
-        let after = self.shared.totals();
-        Ok(FetchSummary {
-            asked: after.asked - before.asked,
-            received: after.progress.received - before.progress.received,
-            new: after.progress.new - before.progress.new,
-            duplicate: after.progress.duplicate - before.progress.duplicate,
-            requests: after.requests - before.requests,
-            rounds: after.rounds - before.rounds,
-            time: start.elapsed(),
-            reason,
-        })
-    }
-
-    /// Closes the session on the server, then the connection.
-    pub async fn close(mut self) {
-        self.shared.close();
-        if tokio::time::timeout(LONGEST_CLOSE, &mut self.task).await.is_err() {
-            tracing::debug!("the server did not confirm the end of the session");
-        }
-    }
 }
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-/// How long the server may take to confirm the end of a session.
-const LONGEST_CLOSE: Duration = Duration::from_secs(2);

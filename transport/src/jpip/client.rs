@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId};
+use wavetile_engine::image::DecodeRequest;
 use wavetile_engine::view_window::ViewWindow;
 
 /// The client of one picture.
@@ -33,6 +34,10 @@ pub struct Client {
     /// Offer no session any more: the server refused one.
     refused_session: bool,
     boxes: Boxes,
+    /// Boxes that are wanted besides metadata-bin 0, and whether all that there are have come.
+    metadata: Option<(MetadataRequest, bool)>,
+    /// What the window shows.
+    view: DecodeRequest,
     next_id: u64,
     requests: BTreeMap<u64, Sent>,
     events: VecDeque<Event>,
@@ -72,6 +77,7 @@ impl Client {
     pub fn new(options: ClientOptions) -> Self {
         Self {
             codestreams: options.codestreams.clone(),
+            metadata: options.metadata.clone().map(|request| (request, false)),
             options,
             bins: Arc::default(),
             window: None,
@@ -81,6 +87,7 @@ impl Client {
             channel: None,
             refused_session: false,
             boxes: Boxes::Unnamed,
+            view: DecodeRequest::default(),
             next_id: 0,
             requests: BTreeMap::new(),
             events: VecDeque::new(),
@@ -126,6 +133,39 @@ impl Client {
             self.want = Want::Window;
         }
         self.number
+    }
+
+    /// Asks for boxes along with the window, unless all are asked for already.
+    pub(super) fn want_metadata(&mut self, request: MetadataRequest) {
+        if self.metadata.as_ref().is_none_or(|(before, _)| *before != request) {
+            self.metadata = Some((request, false));
+            self.want = Want::Window;
+        }
+    }
+
+    /// Whether the boxes that were asked for have come, or there are none.
+    #[must_use]
+    pub fn has_all_boxes(&self) -> bool {
+        self.metadata.as_ref().is_some_and(|(_, done)| *done)
+    }
+
+    /// Number of the window.
+    #[must_use]
+    pub const fn window_number(&self) -> u64 {
+        self.number
+    }
+
+    pub(super) const fn view(&self) -> &DecodeRequest {
+        &self.view
+    }
+
+    pub(super) fn set_view(&mut self, view: DecodeRequest) {
+        self.view = view;
+    }
+
+    pub(crate) fn first_codestream(&self) -> u32 {
+        let first = self.codestreams.first().map_or(0, |range| range.from);
+        u32::try_from(first).unwrap_or(u32::MAX)
     }
 
     /// Tries again after [`Event::Failed`].
@@ -271,6 +311,10 @@ impl Client {
             sent.accepted = false;
             self.events.push_back(Event::Abort { id });
         }
+        let names_metadata = sent.names_metadata;
+        if answered.is_some() && names_metadata {
+            self.metadata_done();
+        }
         if answered.is_some() && self.want == Want::Answer(id) {
             self.want = Want::Settling(answered);
             self.settle();
@@ -287,6 +331,9 @@ impl Client {
         }
         let outcome = self.outcome(&sent, ending);
         self.note_lost_bytes(&sent, &outcome);
+        if sent.names_metadata && matches!(outcome, Outcome::Done(_)) {
+            self.metadata_done();
+        }
         if sent.answered.is_some() {
             self.end_of_standing(&sent, &outcome);
         }
@@ -386,6 +433,13 @@ impl Client {
         bins.insert(0, DataBinId::Metadata(0), held, &[], true);
     }
 
+    fn metadata_done(&mut self) {
+        if let Some((_, done @ false)) = &mut self.metadata {
+            *done = true;
+            self.events.push_back(Event::MetadataComplete);
+        }
+    }
+
     fn owes_correction(&self) -> bool {
         self.channel.as_ref().is_some_and(ChannelOfClient::owes_correction)
     }
@@ -449,10 +503,9 @@ impl Client {
             length: self.options.length,
             window: self.window.clone(),
             model: CacheModel { statements },
-            metadata: match (names_boxes, &self.window) {
-                (true, _) => Some(MetadataRequest::parse("[jp2h]").expect("a box type in brackets")),
-                (false, None) => self.options.metadata.clone(),
-                (false, Some(_)) => None,
+            metadata: match names_boxes {
+                true => Some(MetadataRequest::parse("[jp2h]").expect("a box type in brackets")),
+                false => self.metadata.clone().filter(|(_, done)| !done).map(|(request, _)| request),
             },
             ..Request::default()
         };
@@ -481,6 +534,7 @@ impl Client {
             // A cache model is meant for one state of the picture only.
             request.target_id = Some(self.target_id.clone().unwrap_or_else(|| "0".to_owned()));
         }
+        let names_metadata = request.metadata.is_some() && !names_boxes;
         let id = self.add(Sent {
             channel: request.channel.clone(),
             opens_channel,
@@ -496,6 +550,7 @@ impl Client {
             window: self.number,
             closes: false,
             names_boxes,
+            names_metadata,
             failure: None,
         });
         self.want = Want::Answer(id);
@@ -524,6 +579,7 @@ impl Client {
             window: self.number,
             closes: true,
             names_boxes: false,
+            names_metadata: false,
             failure: None,
         });
         Outgoing { id, path_and_query: request.to_path_and_query(SERVICE_PATH), length: request.length }
@@ -558,6 +614,9 @@ impl Client {
             }
             self.bins.write().unwrap_or_else(PoisonError::into_inner).clear();
             self.boxes = Boxes::Unnamed;
+            if let Some((_, done)) = &mut self.metadata {
+                *done = false;
+            }
             self.events.push_back(Event::Reset);
         }
         self.target_id = Some(found.to_owned());

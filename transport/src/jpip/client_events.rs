@@ -12,7 +12,7 @@ pub struct ClientOptions {
     pub target: String,
     /// Codestreams of the file that are wanted at first; see [`Client::set_codestreams`](super::Client::set_codestreams).
     pub codestreams: Vec<NumberRange>,
-    /// Boxes that are asked for along with the headers, where the server does not send their contents with the others.
+    /// Boxes that are asked for along with the first window, where the server does not send their contents with the others.
     pub metadata: Option<MetadataRequest>,
     /// Open a session: the server keeps track of what was sent. Otherwise each request tells it.
     pub sessions: bool,
@@ -92,6 +92,8 @@ pub enum Event {
         /// Reason of the end-of-response; `None` if the server sends none.
         reason: Option<u8>,
     },
+    /// The boxes that were asked for have arrived, as far as there are any.
+    MetadataComplete,
     /// The picture has changed on the server: everything that was held has been dropped.
     Reset,
     /// The answer to a request is of no use any more: it may be broken off.

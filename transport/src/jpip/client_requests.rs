@@ -47,6 +47,8 @@ pub(super) struct Sent {
     pub(super) closes: bool,
     /// It names the boxes that it wants.
     pub(super) names_boxes: bool,
+    /// It names boxes that are wanted besides.
+    pub(super) names_metadata: bool,
     pub(super) failure: Option<Failure>,
 }
 

@@ -64,6 +64,12 @@ impl MetadataRequest {
         Ok(Self { text: value.to_owned(), clauses })
     }
 
+    /// All boxes.
+    #[must_use]
+    pub fn everything() -> Self {
+        Self { text: "[*]".to_owned(), clauses: vec![Clause { kinds: None, root: 0, depth: u64::MAX }] }
+    }
+
     /// Whether metadata-bin `bin`, the contents of a box of type `kind` in bin 0, is wanted.
     #[must_use]
     pub fn wants(&self, bin: u64, kind: [u8; 4]) -> bool {
@@ -103,6 +109,7 @@ mod tests {
 
     #[test]
     fn boxes_are_wanted_by_their_type() {
+        assert_eq!(MetadataRequest::parse("[*]").unwrap(), MetadataRequest::everything());
         assert!(wants("[*]!!", 1, b"xml ") && wants("[*]", 9, b"uuid"));
         assert!(wants("[jp2h;xml_]", 1, b"xml ") && wants("[xml :100/wg!]", 1, b"xml "));
         assert!(!wants("[jp2h]", 1, b"xml ") && !wants("", 1, b"xml "));

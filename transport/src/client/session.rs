@@ -1,0 +1,236 @@
+//! One picture on a server: what is wanted of it, and what has come.
+
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinHandle;
+use wavetile_engine::Limits;
+use wavetile_engine::data_bin::DataBinCache;
+use wavetile_engine::image::Image;
+use wavetile_engine::view_window::ViewWindow;
+
+use super::driver::Driver;
+use super::keeper::Keeper;
+use super::shared::{Opening, Shared};
+use super::streamed_image::{ImageError, StreamedImage};
+use super::{Address, Client, ClientConfig, ClientError, FetchSummary, Transport};
+use crate::jpip::{self, Event, Metadata, Progress, RegionRequest, View};
+
+/// One picture on a server. Its work is done by a task of the runtime it was made in, and ends when it is dropped.
+#[derive(Debug)]
+pub struct Session {
+    shared: Arc<Shared>,
+    bins: Arc<RwLock<DataBinCache>>,
+    transport: Transport,
+    start: Instant,
+    task: JoinHandle<()>,
+}
+
+impl Session {
+    /// Connects to the server of `url`, `jpip://host:port/name`, for this picture alone, and asks for headers and metadata.
+    /// # Errors
+    /// [`ClientError::Road`]
+    pub async fn open(url: &str, config: ClientConfig) -> Result<Self, ClientError> {
+        let start = Instant::now();
+        let address: Address = url.parse()?;
+        let target = address.target.clone();
+        let client = Client::connect_to(address, config).await?;
+        let mut session = client.create_session(&target);
+        session.start = start;
+        Ok(session)
+    }
+
+    pub(super) fn start(options: jpip::ClientOptions, keeper: Arc<Keeper>, transport: Transport) -> Self {
+        let machine = jpip::Client::new(options);
+        let bins = machine.bins();
+        let shared = Arc::new(Shared::new(machine));
+        let task = tokio::spawn(Driver::new(shared.clone(), keeper).run());
+        Self { shared, bins, transport, start: Instant::now(), task }
+    }
+
+    /// Changes what is wanted; `None` = headers and metadata only. Returns the number of the window for
+    /// [`Event::WindowComplete`]. The same window again changes nothing.
+    pub fn set_window(&self, window: Option<ViewWindow>) -> u64 {
+        self.shared.set_window(window)
+    }
+
+    /// Tries again after [`Event::Failed`].
+    pub fn retry(&self) {
+        self.shared.retry();
+    }
+
+    /// The next event; `None` once the client is closed. Progress that was not asked for in time is told at once, as
+    /// its sum. Can be dropped at any time without losing an event.
+    pub async fn next_event(&mut self) -> Option<Event> {
+        self.shared.next_event().await
+    }
+
+    /// The data-bins received so far; shared, and filled while responses arrive.
+    pub fn bins(&self) -> Arc<RwLock<DataBinCache>> {
+        self.bins.clone()
+    }
+
+    /// Bytes so far.
+    pub fn progress(&self) -> Progress {
+        self.shared.progress()
+    }
+
+    /// What everything took since the client was made, finding the server included.
+    pub fn spent(&self) -> FetchSummary {
+        let totals = self.shared.totals();
+        FetchSummary {
+            asked: totals.asked,
+            received: totals.progress.received,
+            new: totals.progress.new,
+            duplicate: totals.progress.duplicate,
+            requests: totals.requests,
+            rounds: totals.rounds,
+            time: self.start.elapsed(),
+            reason: None,
+        }
+    }
+
+    /// The road taken at first.
+    pub fn transport(&self) -> Transport {
+        self.transport
+    }
+
+    /// Sets the window and waits until everything that the server sends for it has arrived. Events meanwhile are
+    /// dropped.
+    /// # Errors
+    /// [`ClientError::Jpip`] if the client gives up, [`ClientError::Closed`].
+    pub async fn fetch(&mut self, window: Option<ViewWindow>) -> Result<FetchSummary, ClientError> {
+        let start = Instant::now();
+        let before = self.shared.totals();
+        let number = self.shared.start_over(window);
+        let reason = loop {
+            if let Some(reason) = self.shared.completed(number) {
+                break reason;
+            }
+            match self.next_event().await {
+                Some(Event::Failed(error)) => return Err(error.into()),
+                Some(_) => {}
+                None => return Err(ClientError::Closed),
+            }
+        };
+        let after = self.shared.totals();
+        Ok(FetchSummary {
+            asked: after.asked - before.asked,
+            received: after.progress.received - before.progress.received,
+            new: after.progress.new - before.progress.new,
+            duplicate: after.progress.duplicate - before.progress.duplicate,
+            requests: after.requests - before.requests,
+            rounds: after.rounds - before.rounds,
+            time: start.elapsed(),
+            reason,
+        })
+    }
+
+    /// The picture, as soon as its headers are there. `limits` bound what it may be.
+    /// # Errors
+    /// [`ImageError`]
+    pub async fn image(&self, limits: &Limits) -> Result<Image, ImageError> {
+        let mut news = self.shared.news();
+        loop {
+            news.borrow_and_update();
+            let opening = self.shared.opening();
+            if let Some(image) = self.shared.image(limits)? {
+                return Ok(image);
+            }
+            match opening {
+                Opening::UnderWay => {}
+                Opening::Complete => return Err(ImageError::NoHeaders),
+                Opening::Failed(error) => return Err(ClientError::from(error).into()),
+                Opening::Closed => return Err(ClientError::Closed.into()),
+            }
+            if news.changed().await.is_err() {
+                return Err(ClientError::Closed.into());
+            }
+        }
+    }
+
+    /// The whole picture in full size and quality. As the verbs after it, it takes the place of the image before it, and
+    /// what has come stays.
+    /// # Errors
+    /// [`ImageError`]
+    pub async fn request_image(&self) -> Result<StreamedImage, ImageError> {
+        self.request(|machine, image| machine.request_image(image)).await
+    }
+
+    /// A region, at a resolution level, of so many layers.
+    /// # Errors
+    /// [`ImageError`], also if the region lies outside the picture.
+    pub async fn request_region(&self, wanted: &RegionRequest) -> Result<StreamedImage, ImageError> {
+        self.request(|machine, image| machine.request_region(image, wanted)).await
+    }
+
+    /// The image before (at first: the whole picture) in the quality of that many layers, which arrive one after another.
+    /// # Errors
+    /// [`ImageError`]
+    pub async fn request_progressive_quality(&self, up_to_layers: u16) -> Result<StreamedImage, ImageError> {
+        self.request(|machine, image| machine.request_progressive_quality(image, up_to_layers)).await
+    }
+
+    /// The image before (at first: the whole picture) with that many resolution levels discarded.
+    /// # Errors
+    /// [`ImageError`]
+    pub async fn request_resolution_level(&self, level: u32) -> Result<StreamedImage, ImageError> {
+        self.request(|machine, image| machine.request_resolution_level(image, level)).await
+    }
+
+    /// Some components of the image before (at first: of the whole picture); none named = all.
+    /// # Errors
+    /// [`ImageError`], also for components that the picture does not have.
+    pub async fn request_components(&self, components: &[u32]) -> Result<StreamedImage, ImageError> {
+        self.request(|machine, image| machine.request_components(image, components)).await
+    }
+
+    /// What the headers and all boxes of the file say, beside whatever image is under way.
+    /// # Errors
+    /// [`ImageError`]
+    pub async fn request_metadata(&self) -> Result<Metadata, ImageError> {
+        self.image(&Limits::default()).await?;
+        self.shared.request_metadata();
+        let mut news = self.shared.news();
+        loop {
+            news.borrow_and_update();
+            if self.shared.has_all_boxes() {
+                return Ok(Metadata::of(&self.image(&Limits::default()).await?));
+            }
+            match self.shared.opening() {
+                Opening::UnderWay | Opening::Complete => {}
+                Opening::Failed(error) => return Err(ClientError::from(error).into()),
+                Opening::Closed => return Err(ClientError::Closed.into()),
+            }
+            if news.changed().await.is_err() {
+                return Err(ClientError::Closed.into());
+            }
+        }
+    }
+
+    async fn request(
+        &self,
+        verb: impl FnOnce(&mut jpip::Client, &Image) -> wavetile_engine::Result<View>,
+    ) -> Result<StreamedImage, ImageError> {
+        let image = self.image(&Limits::default()).await?;
+        let ticket = self.shared.request(|machine| verb(machine, &image))?;
+        Ok(StreamedImage::new(self.shared.clone(), self.bins.clone(), image, ticket))
+    }
+
+    /// Closes the session on the server, and with the last of them the connection.
+    pub async fn close(mut self) {
+        self.shared.close();
+        if tokio::time::timeout(LONGEST_CLOSE, &mut self.task).await.is_err() {
+            tracing::debug!("the server did not confirm the end of the session");
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// How long the server may take to confirm the end of a session.
+const LONGEST_CLOSE: Duration = Duration::from_secs(2);

@@ -1,0 +1,363 @@
+//! What a session's handle, its driver and its requests share: the machine, and news of it.
+
+use std::collections::{HashSet, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, watch};
+use wavetile_engine::image::Image;
+use wavetile_engine::view_window::ViewWindow;
+use wavetile_engine::{Limits, Result};
+
+use crate::jpip::{self, Ending, Event, Outgoing, Progress, View};
+
+/// The machine of a session, and those who wait for it.
+pub(super) struct Shared {
+    state: Mutex<State>,
+    /// Something happened that the driver should look at.
+    wake: Notify,
+    /// There is an event, or there will be none any more.
+    event: Notify,
+    /// The same, for any number of those who wait.
+    news: watch::Sender<()>,
+    start: Instant,
+}
+
+struct State {
+    machine: jpip::Client,
+    events: VecDeque<Event>,
+    /// The window last completed.
+    completed: Option<(u64, Option<u8>)>,
+    /// Why the machine has given up.
+    failed: Option<jpip::ClientError>,
+    /// How often all that was held has been dropped.
+    resets: u64,
+    /// Views asked for so far.
+    tickets: u64,
+    /// Requests whose answers are awaited.
+    under_way: HashSet<u64>,
+    totals: Totals,
+    ended: bool,
+}
+
+/// Counts since the start.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Totals {
+    pub(super) progress: Progress,
+    pub(super) asked: u64,
+    pub(super) requests: u64,
+    pub(super) rounds: u64,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Shared").field("totals", &self.totals()).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub(super) fn new(machine: jpip::Client) -> Self {
+        let state = State {
+            machine,
+            events: VecDeque::new(),
+            completed: None,
+            failed: None,
+            resets: 0,
+            tickets: 0,
+            under_way: HashSet::new(),
+            totals: Totals::default(),
+            ended: false,
+        };
+        Self {
+            state: Mutex::new(state),
+            wake: Notify::new(),
+            event: Notify::new(),
+            news: watch::Sender::new(()),
+            start: Instant::now(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the state, and lets the driver see to what follows.
+    fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let result = change(&mut self.state());
+        self.wake.notify_one();
+        result
+    }
+
+    pub(super) fn set_window(&self, window: Option<ViewWindow>) -> u64 {
+        self.change(|state| state.machine.set_window(window))
+    }
+
+    pub(super) fn retry(&self) {
+        self.change(State::retry);
+    }
+
+    pub(super) fn close(&self) {
+        self.change(|state| state.machine.close());
+    }
+
+    /// Sets the window anew: events of the past are dropped, and failures forgotten.
+    pub(super) fn start_over(&self, window: Option<ViewWindow>) -> u64 {
+        self.change(|state| {
+            state.events.clear();
+            let number = state.machine.set_window(window);
+            if state.failed.is_some() {
+                state.retry();
+            }
+            number
+        })
+    }
+
+    /// Calls a verb of the machine. A failure of the past is forgotten.
+    pub(super) fn request(&self, verb: impl FnOnce(&mut jpip::Client) -> Result<View>) -> Result<Ticket> {
+        self.change(|state| {
+            let view = verb(&mut state.machine)?;
+            if state.failed.is_some() {
+                state.retry();
+            }
+            state.tickets += 1;
+            Ok(Ticket { view, resets: state.resets, serial: state.tickets })
+        })
+    }
+
+    pub(super) fn request_metadata(&self) {
+        self.change(|state| state.machine.request_metadata());
+    }
+
+    pub(super) fn image(&self, limits: &Limits) -> Result<Option<Image>> {
+        let bins = self.state().machine.bins();
+        let codestream = self.state().machine.first_codestream();
+        Image::open_codestream(&*bins, codestream, limits)
+    }
+
+    pub(super) fn has_all_boxes(&self) -> bool {
+        self.state().machine.has_all_boxes()
+    }
+
+    /// Gives up the view of `ticket`, unless it is complete or another has taken its place.
+    pub(super) fn cancel(&self, ticket: &Ticket) {
+        self.change(|state| {
+            let done = state.completed.is_some_and(|completed| completed.0 >= ticket.view.number);
+            // One that was asked for later may show the same.
+            let last = state.tickets == ticket.serial && state.machine.window_number() == ticket.view.number;
+            if last && !done {
+                state.machine.set_window(None);
+            }
+        });
+    }
+
+    /// What became of the view of `ticket`, and of the bytes.
+    pub(super) fn look(&self, ticket: &Ticket) -> (Standing, Progress) {
+        let state = self.state();
+        let number = ticket.view.number;
+        let standing = if state.resets != ticket.resets {
+            Standing::Changed
+        } else if let Some((_, reason)) = state.completed.filter(|completed| completed.0 == number) {
+            Standing::Complete(reason)
+        } else if state.machine.window_number() != number {
+            Standing::Replaced
+        } else if let Some(error) = &state.failed {
+            Standing::Failed(error.clone())
+        } else if state.ended {
+            Standing::Closed
+        } else {
+            Standing::UnderWay
+        };
+        (standing, state.machine.progress())
+    }
+
+    /// Whether nothing more is to come for the headers: the first window is complete, or why not.
+    pub(super) fn opening(&self) -> Opening {
+        let state = self.state();
+        match (&state.failed, state.ended, state.completed) {
+            (Some(error), ..) => Opening::Failed(error.clone()),
+            (None, true, _) => Opening::Closed,
+            (None, false, Some(_)) => Opening::Complete,
+            (None, false, None) => Opening::UnderWay,
+        }
+    }
+
+    /// Tells whenever something has happened.
+    pub(super) fn news(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
+    }
+
+    pub(super) fn handle_head(&self, id: u64, status: u16, headers: &[(String, String)]) {
+        self.change(|state| state.machine.handle_head(id, status, headers));
+    }
+
+    pub(super) fn handle_body(&self, id: u64, bytes: &[u8]) {
+        self.change(|state| state.machine.handle_body(id, bytes));
+    }
+
+    pub(super) fn handle_end(&self, id: u64, ending: Ending) {
+        self.change(|state| {
+            state.under_way.remove(&id);
+            state.machine.handle_end(id, ending);
+        });
+    }
+
+    fn tell(&self) {
+        self.event.notify_one();
+        self.news.send_replace(());
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        self.state().machine.progress()
+    }
+
+    pub(super) fn totals(&self) -> Totals {
+        let state = self.state();
+        Totals { progress: state.machine.progress(), ..state.totals }
+    }
+
+    /// Whether the window called `number`, or a newer one, is complete; and for what reason.
+    pub(super) fn completed(&self, number: u64) -> Option<Option<u8>> {
+        self.state().completed.filter(|completed| completed.0 >= number).map(|completed| completed.1)
+    }
+
+    /// Time since the start, as the machine is told it.
+    pub(super) fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// Waits until something has happened that the driver should look at.
+    pub(super) async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    /// What the driver is to do now.
+    pub(super) fn turn(&self) -> Turn {
+        let now = self.now();
+        let mut state = self.state();
+        let mut outgoing = Vec::new();
+        while let Some(request) = state.machine.poll_request(now) {
+            outgoing.push(request);
+        }
+        let (aborted, closed) = state.take_events();
+        for id in &aborted {
+            state.under_way.remove(id);
+        }
+        for request in &outgoing {
+            state.totals.rounds += u64::from(state.under_way.is_empty());
+            state.under_way.insert(request.id);
+            state.totals.requests += 1;
+            state.totals.asked = state.totals.asked.saturating_add(request.length.unwrap_or(0));
+        }
+        let events = !state.events.is_empty();
+        let turn = Turn { outgoing, aborted, closed, next_wake: state.machine.next_wake() };
+        drop(state);
+        if events {
+            self.tell();
+        }
+        turn
+    }
+
+    pub(super) async fn next_event(&self) -> Option<Event> {
+        loop {
+            {
+                let mut state = self.state();
+                let event = state.events.pop_front();
+                if event.is_some() || state.ended {
+                    return event;
+                }
+            }
+            self.event.notified().await;
+        }
+    }
+}
+
+impl State {
+    fn retry(&mut self) {
+        self.failed = None;
+        self.machine.retry();
+    }
+
+    /// Takes over the machine's events. Returns the answers that are to be broken off, and whether this is the end.
+    fn take_events(&mut self) -> (Vec<u64>, bool) {
+        let (mut aborted, mut closed) = (Vec::new(), false);
+        while let Some(event) = self.machine.poll_event() {
+            match event {
+                Event::Abort { id } => {
+                    aborted.push(id);
+                    continue;
+                }
+                Event::WindowComplete { window, reason } => self.completed = Some((window, reason)),
+                Event::Failed(ref error) => self.failed = Some(error.clone()),
+                Event::Reset => {
+                    self.completed = None;
+                    self.resets += 1;
+                }
+                Event::Closed => closed = true,
+                Event::Progress(_) if matches!(self.events.back(), Some(Event::Progress(_))) => {
+                    self.events.pop_back();
+                }
+                _ => {}
+            }
+            // Nobody needs to read them.
+            if self.events.len() >= MOST_EVENTS {
+                self.events.pop_front();
+            }
+            self.events.push_back(event);
+        }
+        (aborted, closed)
+    }
+}
+
+/// What the driver is to do.
+pub(super) struct Turn {
+    pub(super) outgoing: Vec<Outgoing>,
+    /// Answers that are to be broken off.
+    pub(super) aborted: Vec<u64>,
+    /// This is the end.
+    pub(super) closed: bool,
+    /// When to come again although nothing happened.
+    pub(super) next_wake: Option<Duration>,
+}
+
+/// A view that was asked for.
+#[derive(Debug, Clone)]
+pub(super) struct Ticket {
+    pub(super) view: View,
+    /// How often all had been dropped by then.
+    resets: u64,
+    serial: u64,
+}
+
+/// What became of a view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Standing {
+    UnderWay,
+    Complete(Option<u8>),
+    Replaced,
+    Changed,
+    Failed(jpip::ClientError),
+    Closed,
+}
+
+/// What became of the first window, which brings the headers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Opening {
+    UnderWay,
+    Complete,
+    Failed(jpip::ClientError),
+    Closed,
+}
+
+/// Tells the handle, also when the task is aborted or panics, that no event follows.
+pub(super) struct End(pub(super) Arc<Shared>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.state().ended = true;
+        self.0.tell();
+    }
+}
+
+/// So many events wait to be read; older ones are dropped.
+const MOST_EVENTS: usize = 1 << 10;

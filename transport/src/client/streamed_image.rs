@@ -1,0 +1,185 @@
+//! An image that can be decoded at any time while its data still arrives, and news of how far it is.
+
+use std::sync::{Arc, RwLock};
+
+use futures_util::stream::{self, Stream};
+use wavetile_engine::data_bin::DataBinCache;
+use wavetile_engine::decoder::Component;
+use wavetile_engine::image::{DecodeRequest, Image};
+use wavetile_engine::{Decoder, Picture, Report, TexelFormat};
+
+use super::ClientError;
+use super::shared::{Shared, Standing, Ticket};
+use crate::jpip::Progress;
+
+/// Why there is no image.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ImageError {
+    /// The server could not be asked, or refuses.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The headers are broken or too large, or the picture has no such region or component.
+    #[error(transparent)]
+    Image(#[from] wavetile_engine::Error),
+    /// The server has answered without the headers.
+    #[error("the server has not sent the headers of the picture: there may be no such codestream")]
+    NoHeaders,
+    /// Another image of the session has taken its place, or the picture has changed.
+    #[error("the image is given up: {0}")]
+    GivenUp(&'static str),
+}
+
+/// What has happened to an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Update {
+    /// Bytes have arrived (of the whole session so far).
+    Progress(Progress),
+    /// All that the server sends for it is there; with the reason of the end-of-response, if it gives one. The last
+    /// update, as all that follow here.
+    Complete(Option<u8>),
+    /// Another image of the session has taken its place. What has come for this one is kept.
+    Replaced,
+    /// The picture has changed on the server, and what was held is dropped: ask anew.
+    Changed,
+    /// The session has given up; the next request tries again.
+    Failed(crate::jpip::ClientError),
+    /// The session is closed.
+    Closed,
+}
+
+/// An image of a [`Session`](super::Session) that was asked for. Dropping it before it is complete tells the server that it
+/// is not wanted any more; every byte that has come is kept.
+#[derive(Debug)]
+pub struct StreamedImage {
+    bins: Arc<RwLock<DataBinCache>>,
+    image: Image,
+    ticket: Ticket,
+    shared: Arc<Shared>,
+    watch: Watch,
+}
+
+impl StreamedImage {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        bins: Arc<RwLock<DataBinCache>>,
+        image: Image,
+        ticket: Ticket,
+    ) -> Self {
+        let watch = Watch::new(shared.clone(), ticket.clone());
+        Self { bins, image, ticket, shared, watch }
+    }
+
+    /// The headers: the first argument of [`Decoder`]'s methods.
+    #[must_use]
+    pub const fn image(&self) -> &Image {
+        &self.image
+    }
+
+    /// What has arrived, shared and growing: the second.
+    #[must_use]
+    pub fn bins(&self) -> &Arc<RwLock<DataBinCache>> {
+        &self.bins
+    }
+
+    /// What was asked for: the third.
+    #[must_use]
+    pub const fn request(&self) -> &DecodeRequest {
+        &self.ticket.view.request
+    }
+
+    /// Decodes to a picture what there is by now.
+    /// # Errors
+    /// [`Decoder::render`]
+    pub fn render(
+        &self,
+        decoder: &Decoder,
+        format: TexelFormat,
+    ) -> wavetile_engine::Result<(Picture, Report)> {
+        decoder.render(&self.image, &*self.bins, self.request(), format)
+    }
+
+    /// Decodes the components of what there is by now.
+    /// # Errors
+    /// [`Decoder::components`]
+    pub fn components(&self, decoder: &Decoder) -> wavetile_engine::Result<(Vec<Component>, Report)> {
+        decoder.components(&self.image, &*self.bins, self.request())
+    }
+
+    /// Waits until something has happened; `None` after the last update. Can be dropped at any time; updates in between are told
+    /// as one.
+    pub async fn next_update(&mut self) -> Option<Update> {
+        self.watch.next().await
+    }
+
+    /// The updates as a stream of its own, from now on. It does not keep the image.
+    pub fn updates(&self) -> impl Stream<Item = Update> + Send + 'static {
+        let watch = Watch::new(self.shared.clone(), self.ticket.clone());
+        stream::unfold(watch, |mut watch| async move { watch.next().await.map(|update| (update, watch)) })
+    }
+
+    /// Waits until all is there.
+    /// # Errors
+    /// [`ImageError`]
+    pub async fn complete(&mut self) -> Result<(), ImageError> {
+        // Also after the last update was read.
+        let mut watch = Watch::new(self.shared.clone(), self.ticket.clone());
+        loop {
+            match watch.next().await {
+                Some(Update::Progress(_)) => {}
+                Some(Update::Complete(_)) => return Ok(()),
+                Some(Update::Replaced) => return Err(ImageError::GivenUp("another was asked for")),
+                Some(Update::Changed) => return Err(ImageError::GivenUp("the picture has changed")),
+                Some(Update::Failed(error)) => return Err(ClientError::from(error).into()),
+                Some(Update::Closed) | None => return Err(ClientError::Closed.into()),
+            }
+        }
+    }
+}
+
+impl Drop for StreamedImage {
+    fn drop(&mut self) {
+        self.shared.cancel(&self.ticket);
+    }
+}
+
+/// Follows one view.
+#[derive(Debug)]
+struct Watch {
+    shared: Arc<Shared>,
+    ticket: Ticket,
+    news: tokio::sync::watch::Receiver<()>,
+    told: Progress,
+    over: bool,
+}
+
+impl Watch {
+    fn new(shared: Arc<Shared>, ticket: Ticket) -> Self {
+        let news = shared.news();
+        let told = shared.progress();
+        Self { shared, ticket, news, told, over: false }
+    }
+
+    async fn next(&mut self) -> Option<Update> {
+        while !self.over {
+            self.news.borrow_and_update();
+            let (standing, progress) = self.shared.look(&self.ticket);
+            self.over = standing != Standing::UnderWay;
+            match standing {
+                Standing::UnderWay if progress == self.told => {}
+                Standing::UnderWay => {
+                    self.told = progress;
+                    return Some(Update::Progress(progress));
+                }
+                Standing::Complete(reason) => return Some(Update::Complete(reason)),
+                Standing::Replaced => return Some(Update::Replaced),
+                Standing::Changed => return Some(Update::Changed),
+                Standing::Failed(error) => return Some(Update::Failed(error)),
+                Standing::Closed => return Some(Update::Closed),
+            }
+            if self.news.changed().await.is_err() {
+                return None;
+            }
+        }
+        None
+    }
+}

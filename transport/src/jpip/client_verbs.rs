@@ -1,0 +1,124 @@
+//! What a program asks of a picture, in its own terms: the whole, a region, a resolution level, more quality, some
+//! components, or what the headers say.
+
+use super::client::Client;
+use super::metareq::MetadataRequest;
+use wavetile_engine::codestream::header::ComponentSize;
+use wavetile_engine::image::{DecodeRequest, Image};
+use wavetile_engine::jp2::Container;
+use wavetile_engine::{Limits, Rect, Result, Size};
+
+/// A part of a picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegionRequest {
+    /// On the reference grid: in pixels of the full size, counted from where the grid begins (which for most
+    /// pictures is their upper left corner).
+    pub region: Rect,
+    /// Resolution levels to discard: the result is `1 / 2^resolution_level` of full size.
+    pub resolution_level: u32,
+    /// Quality layers at most; `None` = all.
+    pub layers: Option<u16>,
+}
+
+/// What is wanted of a picture, and the number of its window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View {
+    /// As [`Client::set_window`] returned it: [`Event::WindowComplete`](super::Event::WindowComplete) tells it.
+    pub number: u64,
+    /// What to ask a decoder for.
+    pub request: DecodeRequest,
+}
+
+/// What the headers of a picture say.
+#[derive(Clone, Debug)]
+pub struct Metadata {
+    /// Size in pixels of the reference grid.
+    pub size: Size,
+    /// Depth in bits, sign and sub-sampling of each component.
+    pub components: Vec<ComponentSize>,
+    /// Resolution levels that can be discarded.
+    pub levels: u32,
+    /// Quality layers.
+    pub layers: u16,
+    /// The boxes of the file; none for a bare codestream.
+    pub boxes: Container,
+}
+
+impl Metadata {
+    /// What `image` knows.
+    #[must_use]
+    pub fn of(image: &Image) -> Self {
+        Self {
+            size: image.area().size(),
+            components: image.header().size.components.clone(),
+            levels: image.levels(),
+            layers: image.header().tile_parameters.style.layers,
+            boxes: image.container().clone(),
+        }
+    }
+}
+
+/// The verbs. Each takes the place of the view before it. All need the headers ([`Client::image`]).
+///
+/// # Errors
+/// A region outside the picture, or components that it does not have.
+impl Client {
+    /// The picture, once its headers are there.
+    ///
+    /// # Errors
+    /// Broken or unsupported headers, or a picture larger than `limits`.
+    pub fn image(&self, limits: &Limits) -> Result<Option<Image>> {
+        Image::open_codestream(&*self.bins(), self.first_codestream(), limits)
+    }
+
+    /// The whole picture in full size and quality.
+    pub fn request_image(&mut self, image: &Image) -> Result<View> {
+        self.request(image, DecodeRequest::default())
+    }
+
+    /// A region, with all components.
+    pub fn request_region(&mut self, image: &Image, wanted: &RegionRequest) -> Result<View> {
+        let request = DecodeRequest {
+            region: Some(wanted.region),
+            reduce: wanted.resolution_level,
+            layers: wanted.layers,
+            ..DecodeRequest::default()
+        };
+        self.request(image, request)
+    }
+
+    /// The view as it is (at first: the whole picture), in the quality of that many layers.
+    pub fn request_progressive_quality(&mut self, image: &Image, up_to_layers: u16) -> Result<View> {
+        let request = DecodeRequest { layers: Some(up_to_layers), ..self.view().clone() };
+        self.request(image, request)
+    }
+
+    /// The view as it is (at first: the whole picture), with that many resolution levels discarded.
+    pub fn request_resolution_level(&mut self, image: &Image, level: u32) -> Result<View> {
+        let request = DecodeRequest { reduce: level, ..self.view().clone() };
+        self.request(image, request)
+    }
+
+    /// The view as it is (at first: the whole picture), of some components; none named = all of the picture.
+    pub fn request_components(&mut self, image: &Image, components: &[u32]) -> Result<View> {
+        let components = (!components.is_empty()).then(|| components.to_vec());
+        let request = DecodeRequest { components, ..self.view().clone() };
+        self.request(image, request)
+    }
+
+    /// Whatever a decoder can be asked for.
+    pub fn request(&mut self, image: &Image, request: DecodeRequest) -> Result<View> {
+        image.component_rects(&request)?;
+        // What cannot be drawn can be decoded as components.
+        let window = image.rendered_window(&request).unwrap_or_else(|_| image.component_window(&request));
+        self.set_view(request.clone());
+        Ok(View { number: self.set_window(Some(window)), request })
+    }
+
+    /// All boxes of the file, which the headers alone may not bring; beside the view, which stays.
+    /// [`Event::MetadataComplete`](super::Event::MetadataComplete) tells when they are there. Calling it again does
+    /// nothing.
+    pub fn request_metadata(&mut self) {
+        self.want_metadata(MetadataRequest::everything());
+    }
+}

@@ -1,0 +1,222 @@
+//! The client's verbs over real roads: each image decodes to what the file decodes to, at any time while it arrives.
+#![allow(clippy::unwrap_used)]
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use wavetile_engine::image::DecodeRequest;
+use wavetile_engine::image::Image;
+use wavetile_engine::source::IndexedFile;
+use wavetile_engine::{Decoder, Limits, Rect, Size};
+use wavetile_transport::client::{
+    Client, ClientConfig, ClientError, ConnectOptions, ImageError, RegionRequest, StreamedImage, Transport,
+    Update,
+};
+use wavetile_transport::jpip::{Catalogue, ClientError as JpipError, Picture, ServerOptions};
+use wavetile_transport::server::{Monitor, RoadsConfig, Server};
+use wavetile_transport::tls::Trust;
+
+const ROADS: [Transport; 4] =
+    [Transport::Http3, Transport::Http1, Transport::WebSocket, Transport::WebTransport];
+
+/// A picture of the repository and, after it, an XML box that is too large for metadata-bin 0.
+fn bytes(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
+    let mut bytes = std::fs::read(path).unwrap();
+    if name.ends_with(".jp2") {
+        let text = "<x/>".repeat(3000);
+        bytes.extend((8 + text.len() as u32).to_be_bytes());
+        bytes.extend(b"xml ");
+        bytes.extend(text.bytes());
+    }
+    bytes
+}
+
+fn file(name: &str) -> IndexedFile {
+    IndexedFile::open(bytes(name), &Limits::default()).unwrap()
+}
+
+fn sample() -> Vec<u8> {
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/mandelbrot.jp2")).unwrap()
+}
+
+struct Running {
+    port: u16,
+    config: ClientConfig,
+    monitor: Monitor,
+}
+
+/// Serves until the runtime of the test ends.
+fn serve(options: ServerOptions) -> Running {
+    let sample = IndexedFile::open(sample(), &Limits::default()).unwrap();
+    let pictures: [(&str, Arc<dyn Picture>); 3] = [
+        ("tiles.jp2", Arc::new(file("tiles.jp2"))),
+        ("precincts.j2k", Arc::new(file("precincts.j2k"))),
+        ("large.jp2", Arc::new(sample)),
+    ];
+    let any = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    let roads = RoadsConfig { http3: any, http1: any, ..RoadsConfig::default() };
+    let catalogue = Catalogue::memory(pictures.map(|(name, picture)| (name.to_owned(), picture)));
+    let server = Server::bind(catalogue, &roads, options).unwrap();
+    let connect = ConnectOptions {
+        trust: Trust::Fingerprint(server.fingerprint().unwrap()),
+        http1_port: server.http1_addr().map(|address| address.port()),
+        ..ConnectOptions::default()
+    };
+    let running = Running {
+        port: server.http3_addr().unwrap().port(),
+        config: ClientConfig { connect, ..ClientConfig::default() },
+        monitor: server.monitor(),
+    };
+    tokio::spawn(server.run(std::future::pending()));
+    running
+}
+
+impl Running {
+    async fn client(&self, transport: Transport) -> Client {
+        let mut config = self.config.clone();
+        config.connect.transport = transport;
+        let client = Client::connect(&format!("jpip://127.0.0.1:{}", self.port), config).await.unwrap();
+        assert_eq!(client.transport(), transport);
+        client
+    }
+}
+
+/// All of `image` has come, and is what the file holds of it.
+async fn assert_same(image: &mut StreamedImage, name: &str, request: &DecodeRequest) {
+    image.complete().await.unwrap();
+    assert_eq!(image.request(), request);
+    let file = file(name);
+    let whole = Image::open(&file, &Limits::default()).unwrap().unwrap();
+    let (wanted, _) = Decoder::cpu().components(&whole, &file, request).unwrap();
+    let (found, report) = image.components(&Decoder::cpu()).unwrap();
+    assert!(report.is_complete(), "{name} {request:?}: {report:?}");
+    assert!(found == wanted, "{name} {request:?}");
+}
+
+#[tokio::test]
+async fn every_verb_brings_what_the_file_holds_over_every_road() {
+    let server = serve(ServerOptions::default());
+    for road in ROADS {
+        let client = server.client(road).await;
+        // Two pictures, each with a session of its own, on one connection.
+        let (tiles, precincts) = (client.create_session("tiles.jp2"), client.create_session("precincts.j2k"));
+        for (session, name) in [(&tiles, "tiles.jp2"), (&precincts, "precincts.j2k")] {
+            let whole = DecodeRequest::default();
+            let region = Rect::new(13, 7, 40, 39);
+            let wanted = RegionRequest { region, resolution_level: 1, layers: Some(2) };
+            let mut image = session.request_region(&wanted).await.unwrap();
+            let request = DecodeRequest { region: Some(region), reduce: 1, layers: Some(2), ..whole.clone() };
+            assert_same(&mut image, name, &request).await;
+            // What follows keeps the region ...
+            let mut image = session.request_progressive_quality(3).await.unwrap();
+            assert_same(&mut image, name, &DecodeRequest { layers: Some(3), ..request.clone() }).await;
+            let mut image = session.request_resolution_level(0).await.unwrap();
+            let request = DecodeRequest { layers: Some(3), reduce: 0, ..request };
+            assert_same(&mut image, name, &request).await;
+            let mut image = session.request_components(&[1]).await.unwrap();
+            assert_same(&mut image, name, &DecodeRequest { components: Some(vec![1]), ..request }).await;
+            // ... up to the next whole picture.
+            assert_same(&mut session.request_image().await.unwrap(), name, &whole).await;
+            assert_eq!(session.progress().duplicate, 0);
+        }
+        assert_eq!(server.monitor.sessions(), 2);
+        tiles.close().await;
+        assert_eq!(server.monitor.sessions(), 1);
+        precincts.close().await;
+        assert_eq!(server.monitor.sessions(), 0);
+    }
+}
+
+#[tokio::test]
+async fn metadata_tells_what_the_headers_say_and_brings_every_box() {
+    let server = serve(ServerOptions::default());
+    for road in ROADS {
+        let client = server.client(road).await;
+        let session = client.create_session("tiles.jp2");
+        let mut image = session.request_image().await.unwrap();
+        assert!(!image.image().container().placeholders.is_empty(), "the box is elsewhere");
+        let metadata = session.request_metadata().await.unwrap();
+        assert_eq!((metadata.size, metadata.components.len()), (Size::new(61, 47), 3));
+        assert!(metadata.components.iter().all(|component| component.depth == 8 && !component.signed));
+        assert_eq!((metadata.levels, metadata.layers), (2, 3));
+        let file = file("tiles.jp2");
+        let texts = |container: &wavetile_engine::jp2::Container| format!("{:?}", container.metadata);
+        assert!(texts(&metadata.boxes).len() > 3000 && texts(&metadata.boxes) == texts(file.container()));
+        // The image went on meanwhile, and a second time nothing is asked.
+        image.complete().await.unwrap();
+        let before = session.spent().requests;
+        session.request_metadata().await.unwrap();
+        assert_eq!(session.spent().requests, before);
+        session.close().await;
+    }
+}
+
+#[tokio::test]
+async fn an_image_is_decoded_while_it_arrives_until_another_takes_its_place() {
+    let server = serve(ServerOptions { client_bandwidth: Some(200_000), ..ServerOptions::default() });
+    let client = server.client(Transport::Http3).await;
+    let session = client.create_session("large.jp2");
+    let overview = RegionRequest { region: Rect::new(0, 0, 8192, 8192), resolution_level: 4, layers: None };
+    let mut image = session.request_region(&overview).await.unwrap();
+    let mut updates = Box::pin(image.updates());
+    let mut shares = Vec::new();
+    while let Some(update) = image.next_update().await {
+        let (_, report) = image.components(&Decoder::cpu()).unwrap();
+        shares.push(report.completeness());
+        if matches!(update, Update::Complete(_)) {
+            break;
+        }
+    }
+    assert!(shares.windows(2).all(|pair| pair[0] <= pair[1]), "{shares:?}");
+    assert!(shares.len() > 2 && shares.last() == Some(&1.0), "{shares:?}");
+    assert_eq!(image.next_update().await, None);
+    // The stream tells the same to somebody else.
+    assert!(matches!(updates.next().await, Some(Update::Complete(_))));
+    assert!(updates.next().await.is_none());
+
+    // Another takes its place.
+    let mut large = session.request_image().await.unwrap();
+    while session.progress().new < 100_000 {
+        assert!(matches!(large.next_update().await, Some(Update::Progress(_))));
+    }
+    let again = session.request_region(&overview).await.unwrap();
+    assert_eq!(large.next_update().await, Some(Update::Replaced));
+    assert_eq!(large.next_update().await, None);
+    assert!(matches!(large.complete().await, Err(ImageError::GivenUp(_))));
+    drop(large);
+    // An image that is asked for again takes over from itself.
+    let mut image = session.request_region(&overview).await.unwrap();
+    drop(again);
+    image.complete().await.unwrap();
+
+    // One that is dropped is not sent any further, and what has come stays.
+    let dropped = session.request_image().await.unwrap();
+    let bins = session.bins();
+    drop(dropped);
+    let mut image = session.request_region(&overview).await.unwrap();
+    image.complete().await.unwrap();
+    assert_eq!(bins.read().unwrap().bytes_held(), session.progress().new);
+    assert!(session.progress().new < sample().len() as u64 / 2, "{:?}", session.progress());
+    session.close().await;
+}
+
+#[tokio::test]
+async fn what_there_is_not_is_refused_by_name() {
+    let server = serve(ServerOptions::default());
+    let client = server.client(Transport::Http1).await;
+    let session = client.create_session("tiles.jp2");
+    let outside = RegionRequest { region: Rect::new(900, 900, 901, 901), resolution_level: 0, layers: None };
+    let error = session.request_region(&outside).await.unwrap_err();
+    assert!(matches!(error, ImageError::Image(_)), "{error}");
+    let error = session.request_components(&[7]).await.unwrap_err();
+    assert!(matches!(error, ImageError::Image(_)), "{error}");
+    // That changed nothing.
+    session.request_image().await.unwrap().complete().await.unwrap();
+    session.close().await;
+    let missing = client.create_session("missing.jp2");
+    let error = missing.request_image().await.unwrap_err();
+    assert!(matches!(error, ImageError::Client(ClientError::Jpip(JpipError::Refused(404)))), "{error}");
+}
