@@ -448,7 +448,22 @@ fn a_served_picture_decodes_as_the_file_does() {
         let wrong = "00".repeat(32);
         assert!(fail(&[&fetch[..], &["--fingerprint", &wrong]].concat()).contains("not trusted"), "{scheme}");
     }
+    // What is in the cache is not fetched again, and is there without the server.
+    let folder = directory.path("cache");
+    let cache = ["--cache", &folder];
+    let fetch = [&["fetch", &remote, "--json", "--insecure"][..], &cache].concat();
+    let ledgers = [(); 2].map(|()| serde_json::from_str::<serde_json::Value>(&succeed(&fetch)).unwrap());
+    assert_eq!([&ledgers[0]["cached"], &ledgers[1]["payload"]], [0, 0], "{ledgers:?}");
+    assert_eq!(ledgers[1]["cached"], ledgers[0]["payload"]);
     let file = root.join("text_GBR.jp2");
+    let kept = [&["--offline"][..], &cache].concat();
+    decode(file.to_str().unwrap(), &near, &[]);
+    decode(&remote, &far, &kept);
+    assert!(std::fs::read(&near).unwrap() == std::fs::read(&far).unwrap());
+    assert!(fail(&[&["fetch", &remote][..], &kept].concat()).contains("--offline"));
+    let other = remote.replace("text", "other");
+    assert!(fail(&[&["info", &other][..], &kept].concat()).contains("nothing of"));
+    assert!(fail(&["info", &remote, "--offline"]).contains("--cache"));
     assert!(fail(&["fetch", file.to_str().unwrap()]).contains("is a file"));
     let wrong = "00".repeat(32);
     fail(&["info", &remote, "--fingerprint", &wrong]);

@@ -32,6 +32,8 @@ struct Ledger {
     /// As given on the command line.
     target: String,
     road: &'static str,
+    /// Bytes of data-bins that the cache had.
+    cached: u64,
     /// Bytes of messages that the requests allowed.
     asked: u64,
     /// Bytes of response bodies.
@@ -54,6 +56,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Target::Remote(url) = &arguments.target else {
         return Err(format!("{} is a file: there is nothing to fetch", arguments.target.name()).into());
     };
+    if arguments.connection.offline {
+        return Err("--offline fetches nothing: `wavetile decode --offline` shows what the cache has".into());
+    }
     let request = arguments.window.request();
     let limits = Limits::default();
     let mut remote =
@@ -62,6 +67,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     remote.image().component_rects(&request)?;
     remote.fetch(&request, Space::Components)?;
     let (spent, road) = remote.spent();
+    let cached = remote.kept_bytes();
     remote.close();
     let ledger = Ledger {
         schema: SCHEMA,
@@ -72,6 +78,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             Transport::WebSocket => "WebSocket",
             Transport::Http1 | Transport::Auto => "HTTP/1.1",
         },
+        cached,
         asked: spent.asked,
         received: spent.received,
         payload: spent.new,
@@ -95,6 +102,9 @@ fn text(ledger: &Ledger) -> String {
         let _ = writeln!(text, "  {name:<12} {value}");
     };
     line("road", ledger.road.to_owned());
+    if ledger.cached > 0 {
+        line("cached", format!("{} bytes", ledger.cached));
+    }
     line("received", format!("{} bytes in {:.3} s", ledger.received, ledger.seconds));
     line("payload", format!("{} bytes", ledger.payload));
     line("duplicate", format!("{} bytes", ledger.duplicate));

@@ -43,7 +43,8 @@ impl Remote {
         limits: &Limits,
     ) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        let mut config = ClientConfig { connect: connect_options(arguments), ..ClientConfig::default() };
+        let connect = connect_options(arguments);
+        let mut config = ClientConfig { connect, store: arguments.store()?, ..ClientConfig::default() };
         if boxes == Boxes::All {
             config.jpip.metadata = Some(MetadataRequest::parse("[*]")?);
         }
@@ -74,6 +75,11 @@ impl Remote {
         };
         self.end = self.runtime.block_on(fetch(&mut self.session, Some(window)))?.reason;
         Ok(())
+    }
+
+    /// Bytes that the cache had at the start.
+    pub(crate) const fn kept_bytes(&self) -> u64 {
+        self.session.kept_bytes()
     }
 
     /// What everything so far took, and over which road.

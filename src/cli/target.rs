@@ -6,10 +6,11 @@ use super::remote::{Boxes, Remote};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use wavetile_engine::Limits;
-use wavetile_engine::data_bin::DataBins;
+use wavetile_engine::data_bin::{DataBinCache, DataBins};
 use wavetile_engine::image::{DecodeRequest, Image};
 use wavetile_engine::source::{FileSource, IndexedFile};
 use wavetile_transport::client::Address;
+use wavetile_transport::store::{Kept, Store};
 use wavetile_transport::tls::Fingerprint;
 
 /// Where a picture is.
@@ -35,6 +36,32 @@ pub(crate) struct ConnectionArguments {
     /// Believe any server: for tests
     #[arg(long, group = "trust")]
     pub(crate) insecure: bool,
+    /// Keep what is received in this folder, and do not fetch it again
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+    /// Most bytes that the cache may hold
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 30, requires = "cache")]
+    pub(crate) cache_limit: u64,
+    /// Use what the cache has, without the server
+    #[arg(long, requires = "cache")]
+    pub(crate) offline: bool,
+}
+
+impl ConnectionArguments {
+    /// The cache, if there shall be one.
+    pub(crate) fn store(&self) -> Result<Option<Store>, Failure> {
+        let Some(folder) = &self.cache else { return Ok(None) };
+        let store = Store::open(folder, self.cache_limit);
+        Ok(Some(store.map_err(|error| format!("the cache {}: {error}", folder.display()))?))
+    }
+
+    /// What the cache has of `url`.
+    fn kept(&self, url: &str) -> Result<Kept, Failure> {
+        let address: Address = url.parse()?;
+        let store = self.store()?.ok_or("--offline needs --cache")?;
+        let kept = store.load(&address.server(), &address.target)?;
+        Ok(kept.ok_or_else(|| format!("the cache has nothing of {url}"))?)
+    }
 }
 
 impl FromStr for Target {
@@ -55,6 +82,7 @@ impl FromStr for Target {
 pub(crate) enum Opened {
     File { file: Box<IndexedFile>, image: Image },
     Remote(Remote),
+    Kept { bins: DataBinCache, image: Image },
 }
 
 impl Target {
@@ -77,6 +105,12 @@ impl Target {
         match self {
             Self::File(path) => open_file(path, codestream, limits)
                 .map_err(|failure| format!("{}: {failure}", path.display()).into()),
+            Self::Remote(url) if connection.offline => {
+                let bins = connection.kept(url)?.bins;
+                let image = Image::open_codestream(&bins, codestream, limits)?;
+                let image = image.ok_or_else(|| format!("the cache has not all headers of {url}"))?;
+                Ok(Opened::Kept { bins, image })
+            }
             Self::Remote(url) => {
                 Ok(Opened::Remote(Remote::connect(url, connection, codestream, boxes, limits)?))
             }
@@ -99,7 +133,7 @@ impl Opened {
     /// The picture and, of a file, its container with the places of the boxes.
     pub(crate) fn image(&self) -> &Image {
         match self {
-            Self::File { image, .. } => image,
+            Self::File { image, .. } | Self::Kept { image, .. } => image,
             Self::Remote(remote) => remote.image(),
         }
     }
@@ -108,7 +142,7 @@ impl Opened {
     pub(crate) fn file(&self) -> Option<&IndexedFile> {
         match self {
             Self::File { file, .. } => Some(file),
-            Self::Remote(_) => None,
+            Self::Remote(_) | Self::Kept { .. } => None,
         }
     }
 
@@ -128,6 +162,7 @@ impl Opened {
     ) -> Result<(), Failure> {
         match self {
             Self::File { file, image } => work(&image, &*file),
+            Self::Kept { bins, image } => work(&image, &bins),
             Self::Remote(remote) => remote.with_data(request, space, work),
         }
     }

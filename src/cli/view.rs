@@ -20,14 +20,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err("there is no display to open a window on".into());
     }
     let name = arguments.target.name();
+    let at_rest = |bins| Source {
+        name: name.clone(),
+        bins,
+        steer: Box::new(|_, _| {}),
+        transfer: None,
+        on_start: Box::new(|_| {}),
+    };
     match arguments.target.open(&arguments.connection, 0, Boxes::Needed, &Limits::default())? {
-        Opened::File { file, .. } => Ok(viewer::run(Source {
-            name,
-            bins: Arc::new(*file),
-            steer: Box::new(|_, _| {}),
-            transfer: None,
-            on_start: Box::new(|_| {}),
-        })?),
+        Opened::File { file, .. } => Ok(viewer::run(at_rest(Arc::new(*file)))?),
+        Opened::Kept { bins, .. } => Ok(viewer::run(at_rest(Arc::new(bins)))?),
         Opened::Remote(remote) => {
             let (runtime, session) = remote.into_parts();
             let source = crate::live::source(runtime.handle(), name, session);

@@ -4,6 +4,7 @@
 //! | module | feature | what it is |
 //! |---|---|---|
 //! | [`jpip`] | | codecs of messages, requests and responses; the client and the server as sans-IO state machines |
+//! | `store` | `store` (implied by `net`) | a cache of data-bins on disk |
 //! | `road`, `tls` | `net` (implied) | what carries requests and responses, with its limits; certificates and trust |
 //! | `http3`, `http1`, `websocket` | `http3`, `http1`, `websocket` | the roads; WebSocket and, from the server, HTTP/2 share the port of HTTP/1.1 |
 //! | `webtransport` | `webtransport` | the road for browsers that has streams; on the port of HTTP/3 |
@@ -48,6 +49,8 @@ pub mod jpip;
 pub mod road;
 #[cfg(any(feature = "http1", feature = "http3"))]
 pub mod server;
+#[cfg(feature = "store")]
+pub mod store;
 #[cfg(feature = "net")]
 pub mod tls;
 #[cfg(feature = "websocket")]

@@ -1,11 +1,14 @@
-//! The client's verbs over real roads: each image decodes to what the file decodes to, at any time while it arrives.
+//! The client's verbs over real roads: each image decodes to what the file decodes to, at any time while it arrives,
+//! and what is kept on disk is not sent again.
 #![allow(clippy::unwrap_used)]
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt;
+use wavetile_engine::data_bin::DataBins;
 use wavetile_engine::image::DecodeRequest;
 use wavetile_engine::image::Image;
 use wavetile_engine::source::IndexedFile;
@@ -14,8 +17,9 @@ use wavetile_transport::client::{
     Client, ClientConfig, ClientError, ConnectOptions, ImageError, RegionRequest, StreamedImage, Transport,
     Update,
 };
-use wavetile_transport::jpip::{Catalogue, ClientError as JpipError, Picture, ServerOptions};
+use wavetile_transport::jpip::{Catalogue, ClientError as JpipError, Picture, Piece, ServerOptions};
 use wavetile_transport::server::{Monitor, RoadsConfig, Server};
+use wavetile_transport::store::Store;
 use wavetile_transport::tls::Trust;
 
 const ROADS: [Transport; 4] =
@@ -56,7 +60,15 @@ fn serve(options: ServerOptions) -> Running {
         ("precincts.j2k", Arc::new(file("precincts.j2k"))),
         ("large.jp2", Arc::new(sample)),
     ];
-    let any = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    serve_pictures(pictures, 0, options)
+}
+
+fn serve_pictures<const N: usize>(
+    pictures: [(&str, Arc<dyn Picture>); N],
+    port: u16,
+    options: ServerOptions,
+) -> Running {
+    let any = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     let roads = RoadsConfig { http3: any, http1: any, ..RoadsConfig::default() };
     let catalogue = Catalogue::memory(pictures.map(|(name, picture)| (name.to_owned(), picture)));
     let server = Server::bind(catalogue, &roads, options).unwrap();
@@ -102,7 +114,8 @@ async fn every_verb_brings_what_the_file_holds_over_every_road() {
     for road in ROADS {
         let client = server.client(road).await;
         // Two pictures, each with a session of its own, on one connection.
-        let (tiles, precincts) = (client.create_session("tiles.jp2"), client.create_session("precincts.j2k"));
+        let (tiles, precincts) =
+            (client.create_session("tiles.jp2").await, client.create_session("precincts.j2k").await);
         for (session, name) in [(&tiles, "tiles.jp2"), (&precincts, "precincts.j2k")] {
             let whole = DecodeRequest::default();
             let region = Rect::new(13, 7, 40, 39);
@@ -135,7 +148,7 @@ async fn metadata_tells_what_the_headers_say_and_brings_every_box() {
     let server = serve(ServerOptions::default());
     for road in ROADS {
         let client = server.client(road).await;
-        let session = client.create_session("tiles.jp2");
+        let session = client.create_session("tiles.jp2").await;
         let mut image = session.request_image().await.unwrap();
         assert!(!image.image().container().placeholders.is_empty(), "the box is elsewhere");
         let metadata = session.request_metadata().await.unwrap();
@@ -158,7 +171,7 @@ async fn metadata_tells_what_the_headers_say_and_brings_every_box() {
 async fn an_image_is_decoded_while_it_arrives_until_another_takes_its_place() {
     let server = serve(ServerOptions { client_bandwidth: Some(200_000), ..ServerOptions::default() });
     let client = server.client(Transport::Http3).await;
-    let session = client.create_session("large.jp2");
+    let session = client.create_session("large.jp2").await;
     let overview = RegionRequest { region: Rect::new(0, 0, 8192, 8192), resolution_level: 4, layers: None };
     let mut image = session.request_region(&overview).await.unwrap();
     let mut updates = Box::pin(image.updates());
@@ -207,7 +220,7 @@ async fn an_image_is_decoded_while_it_arrives_until_another_takes_its_place() {
 async fn what_there_is_not_is_refused_by_name() {
     let server = serve(ServerOptions::default());
     let client = server.client(Transport::Http1).await;
-    let session = client.create_session("tiles.jp2");
+    let session = client.create_session("tiles.jp2").await;
     let outside = RegionRequest { region: Rect::new(900, 900, 901, 901), resolution_level: 0, layers: None };
     let error = session.request_region(&outside).await.unwrap_err();
     assert!(matches!(error, ImageError::Image(_)), "{error}");
@@ -216,7 +229,110 @@ async fn what_there_is_not_is_refused_by_name() {
     // That changed nothing.
     session.request_image().await.unwrap().complete().await.unwrap();
     session.close().await;
-    let missing = client.create_session("missing.jp2");
+    let missing = client.create_session("missing.jp2").await;
     let error = missing.request_image().await.unwrap_err();
     assert!(matches!(error, ImageError::Client(ClientError::Jpip(JpipError::Refused(404)))), "{error}");
+}
+
+/// A folder of its own, removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("wavetile-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_is_not_sent_again_and_shown_without_the_server() {
+    let folder = Folder::new("kept");
+    let mut server = serve(ServerOptions::default());
+    let store = Store::open(&folder.0, 1 << 30).unwrap();
+    server.config.store = Some(store.clone());
+    let overview = RegionRequest { region: Rect::new(0, 0, 8192, 8192), resolution_level: 4, layers: None };
+    let closer =
+        RegionRequest { region: Rect::new(3000, 3000, 4000, 3500), resolution_level: 1, layers: None };
+    let mut all = 0;
+    for (number, road) in ROADS.into_iter().enumerate() {
+        let client = server.client(road).await;
+        let session = client.create_session("large.jp2").await;
+        assert_eq!(session.kept_bytes(), all);
+        session.request_region(&overview).await.unwrap().complete().await.unwrap();
+        if number > 0 {
+            assert_eq!(session.progress().new, 0, "{road:?}");
+        }
+        if number == 1 {
+            session.request_region(&closer).await.unwrap().complete().await.unwrap();
+            assert!(session.progress().new > 0);
+        }
+        assert_eq!(session.progress().duplicate, 0, "{road:?}");
+        all += session.progress().new;
+        session.close().await;
+    }
+    // What the server would give, without it.
+    let kept = store.load(&format!("jpip://127.0.0.1:{}", server.port), "large.jp2").unwrap().unwrap();
+    let image = Image::open(&kept.bins, &Limits::default()).unwrap().unwrap();
+    let file = IndexedFile::open(sample(), &Limits::default()).unwrap();
+    for wanted in [overview, closer] {
+        let request = DecodeRequest {
+            region: Some(wanted.region),
+            reduce: wanted.resolution_level,
+            ..DecodeRequest::default()
+        };
+        let (found, report) = Decoder::cpu().components(&image, &kept.bins, &request).unwrap();
+        assert!(report.is_complete());
+        assert!(found == Decoder::cpu().components(&image, &file, &request).unwrap().0);
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_of_a_picture_that_has_changed_is_dropped() {
+    let folder = Folder::new("changed");
+    let store = Store::open(&folder.0, 1 << 30).unwrap();
+    let of = |name: &str| [("p", Arc::new(file(name)) as Arc<dyn Picture>)];
+    let mut before = None;
+    for name in ["tiles.jp2", "precincts.j2k", "tiles.jp2"] {
+        let mut server = serve_pictures(of(name), 0, ServerOptions::default());
+        server.config.store = Some(store.clone());
+        if let Some(port) = before {
+            // It is the same server, as far as the store can tell.
+            let of_before = store.load(&format!("jpip://127.0.0.1:{port}"), "p").unwrap().unwrap();
+            let mut writer = store
+                .writer(&format!("jpip://127.0.0.1:{}", server.port), "p", &of_before.target_id)
+                .unwrap();
+            let mut pieces = Vec::new();
+            for (codestream, id) in of_before.bins.ids() {
+                let bin = of_before.bins.bin(codestream, id).unwrap().unwrap();
+                let (bytes, last) = (bin.bytes.to_vec(), bin.complete);
+                pieces.push(Piece { codestream, id, offset: 0, bytes, last });
+            }
+            assert!(writer.append(&pieces).unwrap());
+        }
+        let client = server.client(Transport::Http3).await;
+        let session = client.create_session("p").await;
+        assert_eq!(session.kept_bytes() > 0, before.is_some());
+        // The first image may still be of what was kept.
+        let mut image = session.request_image().await.unwrap();
+        while image.complete().await.is_err() {
+            image = session.request_image().await.unwrap();
+        }
+        assert_same(&mut image, name, &DecodeRequest::default()).await;
+        drop(image);
+        let held = session.bins().read().unwrap().bytes_held();
+        // Without a farewell: what has come is written all the same.
+        drop(session);
+        let key = format!("jpip://127.0.0.1:{}", server.port);
+        while store.load(&key, "p").unwrap().is_none_or(|kept| kept.bins.bytes_held() < held) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        before = Some(server.port);
+    }
 }

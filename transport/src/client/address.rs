@@ -36,6 +36,12 @@ impl Address {
         }
     }
 
+    /// The server by one name, whatever road leads to it: what was received encrypted is told from what was not.
+    pub fn server(&self) -> String {
+        let scheme = if self.secure { "jpips" } else { "jpip" };
+        format!("{scheme}://{}", self.authority().to_ascii_lowercase())
+    }
+
     /// Parses the address of a server, with or without the name of a picture.
     /// # Errors
     /// [`RoadError::Address`]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::keeper::Keeper;
+use super::saver::Saver;
 use super::shared::{End, Shared, Turn};
 use crate::jpip::{Ending, Outgoing};
 
@@ -14,18 +15,19 @@ use crate::jpip::{Ending, Outgoing};
 pub(super) struct Driver {
     shared: Arc<Shared>,
     keeper: Arc<Keeper>,
+    saver: Option<Saver>,
     running: JoinSet<u64>,
     handles: HashMap<u64, AbortHandle>,
 }
 
 impl Driver {
-    pub(super) fn new(shared: Arc<Shared>, keeper: Arc<Keeper>) -> Self {
-        Self { shared, keeper, running: JoinSet::new(), handles: HashMap::new() }
+    pub(super) fn new(shared: Arc<Shared>, keeper: Arc<Keeper>, saver: Option<Saver>) -> Self {
+        Self { shared, keeper, saver, running: JoinSet::new(), handles: HashMap::new() }
     }
 
     /// Works until the session is closed.
     pub(super) async fn run(mut self) {
-        let end = End(self.shared.clone());
+        let end = End::new(self.shared.clone(), self.saver.as_ref().map(Saver::sender));
         while let Some(next_wake) = self.turn() {
             let pause = next_wake.map(|at| at.saturating_sub(self.shared.now()));
             tokio::select! {
@@ -44,12 +46,19 @@ impl Driver {
             keeper.close().await;
         }
         drop(end);
+        if let Some(saver) = self.saver {
+            saver.finish().await;
+        }
     }
 
     /// Sends what is to be sent and takes over events. `None` at the end, else when to come again although nothing
     /// happened.
     fn turn(&mut self) -> Option<Option<Duration>> {
-        let Turn { outgoing, aborted, closed, next_wake } = self.shared.turn();
+        let Turn { outgoing, aborted, closed, next_wake, journal } = self.shared.turn();
+        if let Some(saver) = self.saver.as_ref().filter(|_| !journal.is_empty()) {
+            // If it has ended, it has said why.
+            let _ = saver.sender().send(journal);
+        }
         for handle in aborted.iter().filter_map(|id| self.handles.remove(id)) {
             handle.abort();
         }

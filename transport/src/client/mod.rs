@@ -6,7 +6,7 @@
 //! use wavetile_transport::client::{Client, ClientConfig, RegionRequest};
 //!
 //! let client = Client::connect("jpip://example.org", ClientConfig::default()).await?;
-//! let session = client.create_session("slides/7.jp2");
+//! let session = client.create_session("slides/7.jp2").await;
 //! println!("{:?}", session.request_metadata().await?);
 //! let wanted = RegionRequest { region: Rect::new(0, 0, 4096, 4096), resolution_level: 2, layers: None };
 //! let mut image = session.request_region(&wanted).await?;
@@ -23,6 +23,7 @@ mod address;
 mod connect;
 mod driver;
 mod keeper;
+mod saver;
 mod session;
 mod shared;
 mod streamed_image;
@@ -32,11 +33,13 @@ use std::time::Duration;
 
 use crate::jpip;
 use crate::road::RoadError;
+use crate::store::Store;
 
 pub use crate::jpip::{Metadata, RegionRequest};
 pub use address::{Address, DEFAULT_PORT};
 pub use connect::{ConnectOptions, ResponseBody, Road};
 use keeper::Keeper;
+use saver::Place;
 pub use session::Session;
 pub use streamed_image::{ImageError, StreamedImage, Update};
 
@@ -63,11 +66,13 @@ pub struct ClientConfig {
     pub connect: ConnectOptions,
     /// Habits of the state machine. `target` is taken from the address, and `transports` follows the road.
     pub jpip: jpip::ClientOptions,
+    /// Where what is received is kept, and found again.
+    pub store: Option<Store>,
 }
 
 impl Default for ClientConfig {
     fn default() -> Self {
-        Self { connect: ConnectOptions::default(), jpip: jpip::ClientOptions::new("") }
+        Self { connect: ConnectOptions::default(), jpip: jpip::ClientOptions::new(""), store: None }
     }
 }
 
@@ -113,6 +118,9 @@ pub struct Client {
     keeper: Arc<Keeper>,
     options: jpip::ClientOptions,
     transport: Transport,
+    store: Option<Store>,
+    /// What the server is called in the store.
+    server: String,
 }
 
 impl Client {
@@ -125,7 +133,8 @@ impl Client {
     }
 
     async fn connect_to(address: Address, config: ClientConfig) -> Result<Self, ClientError> {
-        let ClientConfig { connect, jpip: mut options } = config;
+        let ClientConfig { connect, jpip: mut options, store } = config;
+        let server = address.server();
         let road = Road::connect(&address, &connect).await?;
         let transport = road.transport();
         let names: &[&str] = match transport {
@@ -135,21 +144,25 @@ impl Client {
             Transport::Http1 | Transport::Auto => &["http"],
         };
         options.transports = names.iter().map(|&name| name.to_owned()).collect();
-        Ok(Self { keeper: Arc::new(Keeper::new(address, connect, road)), options, transport })
+        Ok(Self { keeper: Arc::new(Keeper::new(address, connect, road)), options, transport, store, server })
     }
 
     /// A session for the picture that the server calls `target`. It asks for headers and metadata at once; whether the
-    /// server has that picture is told by the first request.
-    #[must_use]
-    pub fn create_session(&self, target: &str) -> Session {
-        self.create_session_with(jpip::ClientOptions { target: target.to_owned(), ..self.options.clone() })
+    /// server has that picture is told by the first request. What the store has of it is not fetched again.
+    pub async fn create_session(&self, target: &str) -> Session {
+        let options = jpip::ClientOptions { target: target.to_owned(), ..self.options.clone() };
+        self.create_session_with(options).await
     }
 
     /// As [`create_session`](Self::create_session), with habits of its own; `transports` follows the road nevertheless.
-    #[must_use]
-    pub fn create_session_with(&self, options: jpip::ClientOptions) -> Session {
+    pub async fn create_session_with(&self, options: jpip::ClientOptions) -> Session {
         let options = jpip::ClientOptions { transports: self.options.transports.clone(), ..options };
-        Session::start(options, self.keeper.clone(), self.transport)
+        let place = self.store.clone().map(|store| Place {
+            store,
+            server: self.server.clone(),
+            target: options.target.clone(),
+        });
+        Session::start(options, self.keeper.clone(), self.transport, place).await
     }
 
     /// The road taken at first.

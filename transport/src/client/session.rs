@@ -11,6 +11,7 @@ use wavetile_engine::view_window::ViewWindow;
 
 use super::driver::Driver;
 use super::keeper::Keeper;
+use super::saver::{Place, Saver};
 use super::shared::{Opening, Shared};
 use super::streamed_image::{ImageError, StreamedImage};
 use super::{Address, Client, ClientConfig, ClientError, FetchSummary, Transport};
@@ -23,6 +24,7 @@ pub struct Session {
     bins: Arc<RwLock<DataBinCache>>,
     transport: Transport,
     start: Instant,
+    kept_bytes: u64,
     task: JoinHandle<()>,
 }
 
@@ -35,17 +37,34 @@ impl Session {
         let address: Address = url.parse()?;
         let target = address.target.clone();
         let client = Client::connect_to(address, config).await?;
-        let mut session = client.create_session(&target);
+        let mut session = client.create_session(&target).await;
         session.start = start;
         Ok(session)
     }
 
-    pub(super) fn start(options: jpip::ClientOptions, keeper: Arc<Keeper>, transport: Transport) -> Self {
-        let machine = jpip::Client::new(options);
+    pub(super) async fn start(
+        options: jpip::ClientOptions,
+        keeper: Arc<Keeper>,
+        transport: Transport,
+        place: Option<Place>,
+    ) -> Self {
+        let start = Instant::now();
+        let kept = match place.clone() {
+            Some(place) => place.load().await,
+            None => None,
+        };
+        let kept_bytes = kept.as_ref().map_or(0, |kept| kept.bins.bytes_held());
+        let mut machine = match kept {
+            Some(kept) => jpip::Client::with_bins(options, kept.target_id, kept.bins),
+            None => jpip::Client::new(options),
+        };
+        if place.is_some() {
+            machine.keep_journal();
+        }
         let bins = machine.bins();
         let shared = Arc::new(Shared::new(machine));
-        let task = tokio::spawn(Driver::new(shared.clone(), keeper).run());
-        Self { shared, bins, transport, start: Instant::now(), task }
+        let driver = Driver::new(shared.clone(), keeper, place.map(Saver::start));
+        Self { shared, bins, transport, start, kept_bytes, task: tokio::spawn(driver.run()) }
     }
 
     /// Changes what is wanted; `None` = headers and metadata only. Returns the number of the window for
@@ -68,6 +87,11 @@ impl Session {
     /// The data-bins received so far; shared, and filled while responses arrive.
     pub fn bins(&self) -> Arc<RwLock<DataBinCache>> {
         self.bins.clone()
+    }
+
+    /// Bytes of data-bins that the store had at the start.
+    pub const fn kept_bytes(&self) -> u64 {
+        self.kept_bytes
     }
 
     /// Bytes so far.

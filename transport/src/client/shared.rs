@@ -5,12 +5,13 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Notify, watch};
 use wavetile_engine::image::Image;
 use wavetile_engine::view_window::ViewWindow;
 use wavetile_engine::{Limits, Result};
 
-use crate::jpip::{self, Ending, Event, Outgoing, Progress, View};
+use crate::jpip::{self, Ending, Entry, Event, Outgoing, Progress, View};
 
 /// The machine of a session, and those who wait for it.
 pub(super) struct Shared {
@@ -250,7 +251,13 @@ impl Shared {
             state.totals.asked = state.totals.asked.saturating_add(request.length.unwrap_or(0));
         }
         let events = !state.events.is_empty();
-        let turn = Turn { outgoing, aborted, closed, next_wake: state.machine.next_wake() };
+        let turn = Turn {
+            outgoing,
+            aborted,
+            closed,
+            next_wake: state.machine.next_wake(),
+            journal: state.machine.take_journal(),
+        };
         drop(state);
         if events {
             self.tell();
@@ -318,6 +325,8 @@ pub(super) struct Turn {
     pub(super) closed: bool,
     /// When to come again although nothing happened.
     pub(super) next_wake: Option<Duration>,
+    /// What has come, to be kept.
+    pub(super) journal: Vec<Entry>,
 }
 
 /// A view that was asked for.
@@ -349,13 +358,29 @@ pub(super) enum Opening {
     Closed,
 }
 
-/// Tells the handle, also when the task is aborted or panics, that no event follows.
-pub(super) struct End(pub(super) Arc<Shared>);
+/// Tells the handle, also when the task is aborted or panics, that no event follows; and keeps what came last.
+pub(super) struct End {
+    shared: Arc<Shared>,
+    saver: Option<UnboundedSender<Vec<Entry>>>,
+}
+
+impl End {
+    pub(super) const fn new(shared: Arc<Shared>, saver: Option<UnboundedSender<Vec<Entry>>>) -> Self {
+        Self { shared, saver }
+    }
+}
 
 impl Drop for End {
     fn drop(&mut self) {
-        self.0.state().ended = true;
-        self.0.tell();
+        let journal = {
+            let mut state = self.shared.state();
+            state.ended = true;
+            state.machine.take_journal()
+        };
+        if let Some(saver) = &self.saver {
+            let _ = saver.send(journal);
+        }
+        self.shared.tell();
     }
 }
 

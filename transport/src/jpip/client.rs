@@ -5,6 +5,7 @@ use super::client_events::{ClientError, ClientOptions, Ending, Event, Outgoing, 
 use super::client_holdings;
 use super::client_requests::{ChannelOfClient, Failure, Sent, refusal};
 use super::fields::NumberRange;
+use super::journal::{Entry, Piece};
 use super::message::eor;
 use super::message_reader::{MessageEvent, MessageReader};
 use super::metareq::MetadataRequest;
@@ -36,6 +37,8 @@ pub struct Client {
     boxes: Boxes,
     /// Boxes that are wanted besides metadata-bin 0, and whether all that there are have come.
     metadata: Option<(MetadataRequest, bool)>,
+    /// What was received, for those who keep it.
+    journal: Option<Vec<Entry>>,
     /// What the window shows.
     view: DecodeRequest,
     next_id: u64,
@@ -77,6 +80,7 @@ impl Client {
     pub fn new(options: ClientOptions) -> Self {
         Self {
             codestreams: options.codestreams.clone(),
+            journal: None,
             metadata: options.metadata.clone().map(|request| (request, false)),
             options,
             bins: Arc::default(),
@@ -97,6 +101,24 @@ impl Client {
             now: Duration::ZERO,
             closing: None,
         }
+    }
+
+    /// A client that holds `bins` already: of the state `target_id` of the picture, as the server named it before. If
+    /// that has changed, they are dropped.
+    #[must_use]
+    pub fn with_bins(options: ClientOptions, target_id: String, bins: DataBinCache) -> Self {
+        Self { bins: Arc::new(RwLock::new(bins)), target_id: Some(target_id), ..Self::new(options) }
+    }
+
+    /// From now on, notes what is received, to be [taken](Self::take_journal).
+    pub fn keep_journal(&mut self) {
+        self.journal = Some(self.target_id.clone().map(Entry::Target).into_iter().collect());
+    }
+
+    /// What was received since the last call, if that is noted. What is received before the server has named the state of
+    /// the picture, or if it does not, is not in it.
+    pub fn take_journal(&mut self) -> Vec<Entry> {
+        self.journal.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// The data-bins received so far; shared, and filled by [`handle_body`](Self::handle_body).
@@ -282,11 +304,17 @@ impl Client {
         let Some(sent) = self.requests.get_mut(&id).filter(|sent| sent.accepted) else { return };
         self.progress.received += bytes.len() as u64;
         let before = self.progress;
+        let named = self.target_id.is_some();
         let mut answered = None;
         let mut bins = self.bins.write().unwrap_or_else(PoisonError::into_inner);
         let result = sent.reader.push(bytes, |event| match event {
             MessageEvent::Data { codestream, id, offset, bytes, last, .. } => {
+                let before = bins.generation();
                 let insert = bins.insert(codestream, id, offset, bytes, last);
+                if let Some(journal) = self.journal.as_mut().filter(|_| named && bins.generation() > before) {
+                    let piece = Piece { codestream, id, offset, bytes: bytes.to_vec(), last };
+                    journal.push(Entry::Piece(piece));
+                }
                 self.progress.new += insert.new_bytes;
                 self.progress.duplicate += insert.duplicate_bytes;
                 self.progress.excess += insert.excess_bytes;
@@ -619,7 +647,10 @@ impl Client {
             }
             self.events.push_back(Event::Reset);
         }
-        self.target_id = Some(found.to_owned());
+        if self.target_id.as_deref() != Some(found) {
+            self.target_id = Some(found.to_owned());
+            self.journal.iter_mut().for_each(|journal| journal.push(Entry::Target(found.to_owned())));
+        }
     }
 
     fn count_failure(&mut self, error: ClientError, pause: Option<Duration>) {
