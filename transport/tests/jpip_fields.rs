@@ -322,3 +322,48 @@ fn fields_that_have_no_effect_change_nothing() {
         assert_eq!(whole(&format!("&{more}")), plain, "{more}");
     }
 }
+
+#[test]
+fn beyond_leaves_out_what_is_held_behind_a_gap() {
+    let picture = Synthetic::new();
+    let id = DataBinId::Precinct(4);
+    let ends = picture.packet_ends(precinct(id).unwrap()).unwrap();
+    let end = *ends.last().unwrap();
+    assert!(ends.len() > 1 && end > 20);
+    let ranges = |reply: Reply| -> Vec<_> {
+        let found = messages(reply).0.into_iter().filter(|message| message.0 == id);
+        found.map(|(_, _, range, last)| (range, last)).collect()
+    };
+    for (fields, wanted) in [
+        ("beyond=P4:7-11", vec![(0..7, false), (11..end, true)]),
+        ("model=P4:3&beyond=P4:7-11,P4:15-16", vec![(3..7, false), (11..15, false), (16..end, true)]),
+        ("model=P4:9&beyond=P4:7-11", vec![(11..end, true)]),
+        // That these are all is said all the same.
+        (&format!("beyond=P4:7-{end}"), vec![(0..7, false), (end..end, true)]),
+        ("beyond=P4:11-7,P4:0-0,P4:99999999-999999999", vec![(0..end, true)]),
+        // What is taken back is forgotten, too.
+        ("beyond=P4:7-11&model=-P*", vec![(0..end, true)]),
+        ("beyond=P3-5:7-11", vec![(0..end, true)]),
+    ] {
+        // Asked for at once, and in a session layer by layer.
+        assert_eq!(ranges(ask(&mut server(), &format!("need=P4&{fields}"))), wanted, "{fields}");
+        let mut server = server();
+        let opened = ask(&mut server, &format!("cnew=http&fsiz=1,1&{fields}"));
+        let cid = channel(&opened);
+        let joined = joined(ranges(ask(&mut server, &format!("cid={cid}&fsiz=200,150"))));
+        assert_eq!(joined, wanted, "{fields}");
+    }
+    assert_eq!(server().handle_request(PEER, "/made%20up.jp2", "beyond=P4:7-x", Duration::ZERO).status, 400);
+}
+
+/// Ranges that follow each other as one.
+fn joined(ranges: Vec<(std::ops::Range<u64>, bool)>) -> Vec<(std::ops::Range<u64>, bool)> {
+    let mut joined: Vec<(std::ops::Range<u64>, bool)> = Vec::new();
+    for (range, last) in ranges {
+        match joined.last_mut().filter(|before| before.0.end == range.start && !range.is_empty()) {
+            Some(before) => *before = (before.0.start..range.end, last),
+            None => joined.push((range, last)),
+        }
+    }
+    joined
+}

@@ -1,7 +1,6 @@
 //! A thousand sessions over links that delay, reorder, lose and cut, each drawn from its seed: the client ends with
-//! exactly the picture, and no payload byte has come twice; but for one case. When an answer breaks off while the next
-//! one of the session is under way already, that one goes on beyond the gap, and `model` can only tell what is held
-//! up to it.
+//! exactly the picture, and no payload byte has come twice. Also when an answer breaks off while the next one of the session
+//! is under way already and goes on beyond the gap: `beyond` tells what is held there.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -62,7 +61,7 @@ struct Sum {
     cuts: u64,
     payload: u64,
     duplicate: u64,
-    runs_with_duplicates: u64,
+    beyond: usize,
 }
 
 fn run(seed: u64, sum: &mut Sum) {
@@ -74,7 +73,6 @@ fn run(seed: u64, sum: &mut Sum) {
         attempts: 1000,
         ..Link::session()
     };
-    let sessions = options.sessions;
     let what = format!("seed {seed}: {options:?}");
     let mut link = Link::with_server(
         server_with(Synthetic::new(), ServerOptions::default()),
@@ -98,27 +96,25 @@ fn run(seed: u64, sum: &mut Sum) {
     Synthetic::new().assert_whole(&bins.read().unwrap());
     let progress = link.client.progress();
     assert_eq!(progress.excess, 0, "{what}");
-    if !sessions || link.broken == 0 {
-        assert_eq!(progress.duplicate, 0, "{what}");
-    }
+    assert_eq!(progress.duplicate, 0, "{what}");
     sum.requests += link.requests.len();
     sum.broken += link.broken;
     sum.payload += progress.new;
     sum.duplicate += progress.duplicate;
-    sum.runs_with_duplicates += u64::from(progress.duplicate > 0);
+    sum.beyond += link.requests.iter().filter(|request| request.contains("beyond=")).count();
 }
 
 #[test]
-fn a_thousand_sessions_over_bad_links_end_with_the_picture_and_next_to_nothing_twice() {
+fn a_thousand_sessions_over_bad_links_end_with_the_picture_and_nothing_twice() {
     let mut sum = Sum::default();
     for seed in 0..RUNS {
         run(seed, &mut sum);
     }
     println!(
-        "{RUNS} runs: {} requests, {} answers lost or cut, {} connections cut; {} payload bytes, {} of them twice, in {} runs",
-        sum.requests, sum.broken, sum.cuts, sum.payload, sum.duplicate, sum.runs_with_duplicates
+        "{RUNS} runs: {} requests, {} answers lost or cut, {} connections cut; {} payload bytes, {} of them twice; {} gaps told",
+        sum.requests, sum.broken, sum.cuts, sum.payload, sum.duplicate, sum.beyond
     );
     assert!(sum.broken > 500 && sum.cuts > 300, "the links were too good");
-    assert!(sum.runs_with_duplicates <= RUNS / 50, "{} runs", sum.runs_with_duplicates);
-    assert!(sum.duplicate * 2000 < sum.payload, "{} bytes", sum.duplicate);
+    assert!(sum.beyond > 10, "no gaps: {}", sum.beyond);
+    assert_eq!(sum.duplicate, 0);
 }

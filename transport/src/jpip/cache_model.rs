@@ -51,6 +51,9 @@ pub enum Extent {
     Bytes(u64),
     /// The first quality layers (`:L2`); precincts only.
     Layers(u16),
+    /// Bytes from one number to another, not included, beside those at the beginning (`:200-300`): not of T.808, and said in a
+    /// field of its own, `beyond`.
+    Between(u64, u64),
 }
 
 impl CacheModel {
@@ -76,6 +79,14 @@ impl CacheModel {
             rest = after;
         }
         Ok(Self { statements })
+    }
+
+    /// What T.808 has words for, and what is said in `beyond`.
+    #[must_use]
+    pub fn split(&self) -> (Self, Self) {
+        let is_between = |statement: &Statement| matches!(statement.extent, Extent::Between(..));
+        let (beyond, model) = self.statements.iter().cloned().partition(is_between);
+        (Self { statements: model }, Self { statements: beyond })
     }
 
     /// No statement.
@@ -132,6 +143,19 @@ impl Statement {
 }
 
 impl BinSelector {
+    /// The data-bin, if it is one.
+    pub(super) fn one(&self) -> Option<DataBinId> {
+        let single = |range: &NumberRange| Some(range.from).filter(|from| range.to == Some(*from));
+        match self {
+            Self::MainHeader => Some(DataBinId::MainHeader),
+            Self::TileHeaders(range) => Some(DataBinId::TileHeader(single(range)?.try_into().ok()?)),
+            Self::Precincts(range) => single(range).map(DataBinId::Precinct),
+            Self::Metadata(range) => single(range).map(DataBinId::Metadata),
+            Self::Tiles(range) => Some(DataBinId::Tile(single(range)?.try_into().ok()?)),
+            Self::Implicit(_) => None,
+        }
+    }
+
     /// Whether a data-bin is among those. Implicit forms hold none.
     pub(super) fn holds(&self, id: DataBinId) -> bool {
         match (self, id) {
@@ -152,7 +176,10 @@ impl Extent {
                 let layers: u64 = number("model", layers)?;
                 Ok(Self::Layers(u16::try_from(layers).unwrap_or(u16::MAX)))
             }
-            None => Ok(Self::Bytes(number("model", text)?)),
+            None => match text.split_once('-') {
+                Some((from, to)) => Ok(Self::Between(number("model", from)?, number("model", to)?)),
+                None => Ok(Self::Bytes(number("model", text)?)),
+            },
         }
     }
 }
@@ -195,6 +222,7 @@ impl fmt::Display for Statement {
             Extent::Whole => Ok(()),
             Extent::Bytes(bytes) => write!(f, ":{bytes}"),
             Extent::Layers(layers) => write!(f, ":L{layers}"),
+            Extent::Between(from, to) => write!(f, ":{from}-{to}"),
         }
     }
 }

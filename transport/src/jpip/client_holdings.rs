@@ -2,6 +2,7 @@
 
 use super::cache_model::{BinSelector, CacheModel, Extent, Statement};
 use super::fields::NumberRange;
+use std::ops::Range;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId};
 
 /// Takes back whatever the server believes: of codestream 0 and the metadata, or of all.
@@ -26,9 +27,13 @@ pub(super) fn statements(cache: &DataBinCache, first_only: bool, room: usize) ->
     ids.sort_unstable();
     let mut runs: Vec<(u32, DataBinId, u64)> = Vec::new();
     let mut partial: Vec<(u32, DataBinId, u64)> = Vec::new();
+    let mut islands: Vec<(u32, DataBinId, Range<u64>)> = Vec::new();
     for (codestream, id) in ids {
         if !cache.is_complete(codestream, id) {
             partial.push((codestream, id, cache.contiguous_len(codestream, id)));
+            let ranges = cache.ranges(codestream, id);
+            let behind = ranges.as_slice().iter().filter(|range| range.start > 0);
+            islands.extend(behind.map(|range| (codestream, id, range.clone())));
             continue;
         }
         match runs.last_mut() {
@@ -50,9 +55,14 @@ pub(super) fn statements(cache: &DataBinCache, first_only: bool, room: usize) ->
         let extent = Extent::Bytes(bytes);
         Some((codestream, Statement { extent, ..about(codestream, select(id, 1)?) }))
     });
+    let islands = islands.into_iter().filter_map(|(codestream, id, range)| {
+        let extent = Extent::Between(range.start, range.end);
+        Some((codestream, Statement { extent, ..about(codestream, select(id, 1)?) }))
+    });
     let mut used = 0;
     let mut fitting: Vec<(u32, Statement)> = runs
         .chain(partial)
+        .chain(islands)
         .take_while(|(_, statement)| {
             used += CacheModel { statements: vec![statement.clone()] }.to_string().len() + 1;
             used <= room
@@ -109,15 +119,15 @@ mod tests {
     #[test]
     fn other_codestreams_are_named_in_brackets() {
         let all = CacheModel { statements: statements(&cache(), false, 100) }.to_string();
-        assert_eq!(all, "[0]P7-9,Hm,P20,M0,P10:4,[1]P12");
+        assert_eq!(all, "[0]P7-9,Hm,P20,M0,P10:4,P11:3-14,[1]P12");
         assert!(statements(&cache(), false, 5).is_empty());
         let nothing = CacheModel { statements: nothing(false) }.to_string();
         assert_eq!(nothing, "[0-]-Hm,-H*,-P*,-M*");
     }
 
     #[test]
-    fn whole_bins_go_in_runs_and_partial_ones_by_their_bytes() {
-        assert_eq!(text(100), "P7-9,Hm,P20,M0,P10:4");
+    fn whole_bins_go_in_runs_and_partial_ones_by_their_bytes_and_gaps() {
+        assert_eq!(text(100), "P7-9,Hm,P20,M0,P10:4,P11:3-14");
     }
 
     #[test]

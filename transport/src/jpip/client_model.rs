@@ -3,6 +3,8 @@
 use super::cache_model::{BinSelector, CacheModel, Extent};
 use super::fields::NumberRange;
 use super::held::{Held, HeldMap};
+use super::islands::Islands;
+use std::ops::Range;
 use wavetile_engine::data_bin::DataBinId;
 
 /// The state of all data-bins of one codestream, and of the metadata if it is the first.
@@ -13,6 +15,7 @@ pub(super) struct ClientModel {
     precincts: HeldMap,
     metadata: HeldMap,
     tiles: HeldMap,
+    islands: Islands,
 }
 
 impl ClientModel {
@@ -26,6 +29,12 @@ impl ClientModel {
             DataBinId::Metadata(id) => self.metadata.held(id),
             DataBinId::Tile(tile) => self.tiles.held(tile.into()),
         }
+    }
+
+    /// Bytes behind a gap that the client holds, the first of them that reach beyond `at`.
+    #[must_use]
+    pub(super) fn island(&self, id: DataBinId, at: u64) -> Option<Range<u64>> {
+        self.islands.next(id, at)
     }
 
     /// Notes that bytes of a data-bin were handed out. `follow`: as many identifiers of precincts after
@@ -54,6 +63,11 @@ impl ClientModel {
                 continue;
             }
             let (extent, subtract) = (statement.extent, statement.subtract);
+            match (extent, statement.bins.one()) {
+                _ if subtract => self.islands.remove(&statement.bins),
+                (Extent::Between(from, to), Some(id)) => self.islands.insert(id, from..to),
+                _ => (),
+            }
             match &statement.bins {
                 BinSelector::MainHeader => {
                     self.main_header = change(self.main_header, extent, subtract, false)
@@ -80,7 +94,7 @@ impl ClientModel {
     #[must_use]
     pub(super) fn memory(&self) -> usize {
         let maps = [&self.tile_headers, &self.precincts, &self.metadata, &self.tiles];
-        maps.map(HeldMap::memory).iter().sum()
+        maps.map(HeldMap::memory).iter().sum::<usize>() + self.islands.memory()
     }
 }
 
@@ -94,7 +108,7 @@ fn change(held: Held, extent: Extent, subtract: bool, has_layers: bool) -> Held 
         Extent::Whole => Held::All,
         Extent::Bytes(bytes) => Held::Bytes(bytes),
         Extent::Layers(layers) if has_layers => Held::Layers(layers),
-        Extent::Layers(_) => Held::Nothing,
+        Extent::Layers(_) | Extent::Between(..) => Held::Nothing,
     };
     if subtract { held.at_most(said) } else { held.at_least(said) }
 }

@@ -14,6 +14,7 @@ pub mod context;
 pub mod fields;
 mod held;
 pub mod implicit;
+mod islands;
 mod journal;
 pub mod message;
 pub mod message_reader;

@@ -8,6 +8,7 @@ use super::metareq::MetadataRequest;
 use super::picture::{BinLength, Picture};
 use super::selection::{Item, Selection};
 use super::session::{Name, SessionState, Turn};
+use std::ops::Range;
 use std::sync::Arc;
 use wavetile_engine::codestream::header::MainHeader;
 use wavetile_engine::data_bin::{DataBinId, PrecinctId};
@@ -114,6 +115,7 @@ impl Wanted {
             skipped: 0,
             layer: 0,
             more_layers: false,
+            behind: None,
         }
     }
 }
@@ -147,9 +149,12 @@ pub(super) struct Part {
     layer: u16,
     /// Some precinct has packets beyond `layer` that the client may lack.
     more_layers: bool,
+    /// What is left of a piece behind bytes that the client holds.
+    behind: Option<Piece>,
 }
 
 /// Bytes of one data-bin that are to be sent.
+#[derive(Clone)]
 pub(super) struct Piece {
     pub(super) id: DataBinId,
     pub(super) at: u64,
@@ -175,6 +180,9 @@ const MOST_SKIPPED: u64 = 1 << 21;
 impl Part {
     /// The next bytes that the client lacks.
     pub(super) fn next_piece(&mut self) -> Result<Found> {
+        if let Some(piece) = self.behind.take().and_then(|piece| self.up_to_island(piece)) {
+            return Ok(Found::Piece(piece));
+        }
         while let Some(item) = self.selection.next() {
             self.skipped += 1;
             if self.skipped > MOST_SKIPPED {
@@ -191,8 +199,10 @@ impl Part {
             };
             match piece {
                 Ok(Some(piece)) => {
-                    self.skipped = 0;
-                    return Ok(Found::Piece(piece));
+                    if let Some(piece) = self.up_to_island(piece) {
+                        self.skipped = 0;
+                        return Ok(Found::Piece(piece));
+                    }
                 }
                 Ok(None) => (),
                 // A damaged part must not keep the client from the rest.
@@ -201,6 +211,33 @@ impl Part {
             }
         }
         Ok(Found::Nothing)
+    }
+
+    /// The beginning of `piece`, up to bytes that the client holds behind a gap; what follows them is next. `None` if nothing
+    /// is left of it.
+    fn up_to_island(&mut self, mut piece: Piece) -> Option<Piece> {
+        let start = piece.at;
+        while let Some(island) = self.island(&piece) {
+            if island.start > piece.at {
+                let end = island.start;
+                self.behind = Some(Piece { at: end, ..piece.clone() });
+                return Some(Piece { end, last: false, ..piece });
+            }
+            piece.at = island.end.min(piece.end);
+            if piece.at == piece.end {
+                break;
+            }
+        }
+        // That these are all is still to be said.
+        (piece.at == start || piece.at < piece.end || piece.last).then_some(piece)
+    }
+
+    fn island(&self, piece: &Piece) -> Option<Range<u64>> {
+        let next = match &self.knowledge {
+            Knowledge::Request(model) => model.island(piece.id, piece.at),
+            Knowledge::Session { session, name } => session.island(name, piece.id, piece.at),
+        };
+        next.filter(|island| island.start < piece.end)
     }
 
     fn held(&self, id: DataBinId) -> Held {

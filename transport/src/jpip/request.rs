@@ -32,7 +32,7 @@ pub struct Request {
     pub length: Option<u64>,
     /// Types of stream that the client takes ("type"); empty = any.
     pub types: Vec<String>,
-    /// What the client holds ("model").
+    /// What the client holds ("model", and "beyond" of ours).
     pub model: CacheModel,
     /// Data-bins that the client needs ("need"): no other is sent. Without a window, these are sent.
     pub need: Option<CacheModel>,
@@ -180,8 +180,10 @@ impl Request {
         if !self.required_preferences.is_empty() {
             put("pref", &self.required_preferences.join(","));
         }
-        if !self.model.is_empty() {
-            put("model", &self.model.to_string());
+        for (name, model) in ["model", "beyond"].into_iter().zip(<[_; 2]>::from(self.model.split())) {
+            if !model.is_empty() {
+                put(name, &model.to_string());
+            }
         }
         if let Some(window) = &self.window {
             fields.push(view_window_fields::to_query(window));
@@ -250,7 +252,9 @@ impl Request {
             "type" => self.types = list(&decoded("type")?),
             "context" => self.contexts = Context::parse_all(&decoded("context")?)?,
             "stream" => self.streams = view_window_fields::streams(&decoded("stream")?)?,
-            "model" => self.model.statements.extend(CacheModel::parse(&decoded("model")?)?.statements),
+            "model" | "beyond" => {
+                self.model.statements.extend(CacheModel::parse(&decoded("model")?)?.statements);
+            }
             "metareq" => self.metadata = Some(MetadataRequest::parse(&decoded("metareq")?)?),
             "align" => self.align = decoded("align")? == "yes",
             "wait" => self.wait = decoded("wait")? == "yes",

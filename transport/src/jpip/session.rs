@@ -3,6 +3,7 @@
 use super::client_model::ClientModel;
 use super::held::Held;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -110,6 +111,12 @@ impl SessionState {
         let models = self.lock();
         let model = models.iter().find(|(known, _)| known == name);
         model.map_or(Held::Nothing, |(_, model)| model.held(id))
+    }
+
+    /// Bytes behind a gap that the client holds, the first of them that reach beyond `at`.
+    pub(super) fn island(&self, name: &Name, id: DataBinId, at: u64) -> Option<Range<u64>> {
+        let models = self.lock();
+        models.iter().find(|(known, _)| known == name)?.1.island(id, at)
     }
 
     /// Notes what was handed out of `id`, and of the `follow` identifiers after it, unless a newer request
