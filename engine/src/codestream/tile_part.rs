@@ -1,9 +1,10 @@
 //! Tile-parts (T.800 A.3, A.4.2): where they lie in a codestream, and what stands in their headers.
 
+use std::collections::HashMap;
 use std::io;
 use std::ops::Range;
 
-use super::header::concatenate_by_index;
+use super::header::{TilePartLength, concatenate_by_index};
 use super::marker::{self, MarkerError, MarkerSegments};
 use crate::source::ByteSource;
 
@@ -104,6 +105,56 @@ impl TileParts {
         };
         parts.sort_by_key(|part| (part.tile, part.part));
         Ok(Self { parts, ending })
+    }
+
+    /// Takes the word of TLM (T.800 A.7.1) for where they lie: nothing is read. `None` if the lengths do not add up to the
+    /// codestream exactly. Each tile-part is to be compared with its SOT ([`Self::agrees`]) when its header is read.
+    #[must_use]
+    pub fn from_lengths(lengths: &[TilePartLength], range: Range<u64>, tiles: u32) -> Option<Self> {
+        let mut parts: Vec<TilePart> = Vec::with_capacity(lengths.len());
+        let mut counts: HashMap<u32, u8> = HashMap::new();
+        let mut at = range.start;
+        for (ordinal, entry) in (0u32..).zip(lengths) {
+            let tile = entry.tile.map_or(ordinal, u32::from);
+            let end = at.checked_add(entry.length.into())?;
+            if tile >= tiles || u64::from(entry.length) < SOT_LENGTH || end > range.end {
+                return None;
+            }
+            let count = counts.entry(tile).or_default();
+            parts.push(TilePart { tile, part: *count, parts: 0, ordinal, range: at..end, missing: 0 });
+            *count = count.checked_add(1)?;
+            at = end;
+        }
+        if counts.len() as u64 != u64::from(tiles) {
+            return None;
+        }
+        for part in &mut parts {
+            part.parts = counts[&part.tile];
+        }
+        parts.sort_by_key(|part| (part.tile, part.part));
+        let ending = match range.end - at {
+            0 => Ending::NoEndOfCodestream,
+            2 => Ending::EndOfCodestream,
+            _ => return None,
+        };
+        Some(Self { parts, ending })
+    }
+
+    /// Whether the SOT marker segment of `part`, which was taken from TLM, says the same.
+    ///
+    /// # Errors
+    /// `source` cannot be read.
+    pub fn agrees(source: &dyn ByteSource, part: &TilePart) -> io::Result<bool> {
+        let mut sot = [0; SOT_LENGTH as usize];
+        source.read_at(part.range.start, &mut sot)?;
+        let length = part.range.end - part.range.start;
+        let tile = u16::try_from(part.tile).unwrap_or(u16::MAX).to_be_bytes();
+        let told = u32::from_be_bytes([sot[6], sot[7], sot[8], sot[9]]);
+        Ok(sot[..4] == [0xFF, 0x90, 0, 10]
+            && sot[4..6] == tile
+            && u64::from(told) == length
+            && sot[10] == part.part
+            && (sot[11] == 0 || sot[11] == part.parts))
     }
 
     /// The tile-parts of a tile in their order.

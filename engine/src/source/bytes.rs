@@ -22,6 +22,11 @@ pub trait ByteSource: Send + Sync {
         None
     }
 
+    /// Reading what was not read before is costly, as over a network.
+    fn is_sparse(&self) -> bool {
+        false
+    }
+
     /// Whether there is no byte.
     fn is_empty(&self) -> bool {
         self.len() == 0
@@ -57,6 +62,10 @@ macro_rules! forward {
 
             fn as_slice(&self) -> Option<&[u8]> {
                 ByteSource::as_slice(&**self)
+            }
+
+            fn is_sparse(&self) -> bool {
+                ByteSource::is_sparse(&**self)
             }
         }
     };

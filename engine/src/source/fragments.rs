@@ -30,6 +30,10 @@ impl ByteSource for Fragments {
         self.len
     }
 
+    fn is_sparse(&self) -> bool {
+        self.source.is_sparse()
+    }
+
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
         if offset.checked_add(buffer.len() as u64).is_none_or(|end| end > self.len) {
             return Err(io::ErrorKind::UnexpectedEof.into());

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::ByteSource;
 use super::composition::Composition;
@@ -23,9 +23,13 @@ pub struct IndexedCodestream {
     source: Arc<dyn ByteSource>,
     limits: Limits,
     header: MainHeader,
+    /// From the first SOT on.
+    range: Range<u64>,
     /// The main-header data-bin.
     main_header_bin: Vec<u8>,
-    parts: TileParts,
+    parts: RwLock<Arc<TileParts>>,
+    /// They are where TLM says, and were not compared with SOT yet.
+    by_tlm: AtomicBool,
     /// Contents of PLM and PPM for each tile-part.
     packet_lengths: Option<Vec<Range<usize>>>,
     packed_headers: Option<Vec<Range<usize>>>,
@@ -34,8 +38,9 @@ pub struct IndexedCodestream {
     resolutions: AtomicU64,
 }
 
-#[derive(Default)]
 struct TileEntry {
+    /// Tile-parts whose headers are read, at most.
+    parts: usize,
     head: Slot<TileHead>,
     packets: Mutex<Option<PacketFinder>>,
 }
@@ -68,9 +73,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+impl TileEntry {
+    fn new(parts: usize) -> Self {
+        Self { parts, head: Slot::default(), packets: Mutex::default() }
+    }
+}
+
 /// The headers of a tile's tile-parts.
 struct TileHead {
-    /// The tile-header data-bin.
+    /// There are more tile-parts than were read.
+    more: bool,
+    /// The tile-header data-bin. Of a sparse source, what the first tile-part has for it: that suffices to decode.
     bin: Vec<u8>,
     complete: bool,
     tile: Result<Arc<Tile>>,
@@ -89,13 +102,21 @@ impl IndexedCodestream {
         let bytes = read_main_header(&*source, range.clone())?;
         let header = MainHeader::parse(&bytes, limits)?;
         let first = range.start.saturating_add(header.length).min(range.end);
-        let parts = TileParts::scan(&*source, first..range.end, header.tile_count())?;
+        let told = header.tile_part_lengths.as_deref().filter(|_| source.is_sparse());
+        let told = told.and_then(|told| TileParts::from_lengths(told, first..range.end, header.tile_count()));
+        let by_tlm = AtomicBool::new(told.is_some());
+        let parts = match told {
+            Some(parts) => parts,
+            None => TileParts::scan(&*source, first..range.end, header.tile_count())?,
+        };
         Ok(Self {
             main_header_bin: without_pointers(&bytes[..bytes.len().min(header.length as usize)])?,
             packet_lengths: header.packet_lengths.as_deref().map(split::<1>),
             packed_headers: header.packed_headers.as_deref().map(split::<4>),
             header,
-            parts,
+            range: first..range.end,
+            parts: RwLock::new(Arc::new(parts)),
+            by_tlm,
             limits: limits.clone(),
             source,
             tiles: Mutex::default(),
@@ -111,8 +132,36 @@ impl IndexedCodestream {
 
     /// The tile-parts found.
     #[must_use]
-    pub fn tile_parts(&self) -> &TileParts {
-        &self.parts
+    pub fn tile_parts(&self) -> Arc<TileParts> {
+        self.parts.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The tile-parts found; if by TLM, the first `most` of `tile` compared with their SOT. Where they differ, the chain of
+    /// SOT counts.
+    fn tile_parts_of(&self, tile: u32, most: usize) -> Result<Arc<TileParts>> {
+        let parts = self.tile_parts();
+        if !self.by_tlm.load(Ordering::Acquire) {
+            return Ok(parts);
+        }
+        // All are looked at before the first failure is told: what they lack is fetched at once.
+        let looks: Vec<_> = parts
+            .of_tile(tile)
+            .iter()
+            .take(most)
+            .map(|part| TileParts::agrees(&*self.source, part))
+            .collect();
+        for look in looks {
+            if !look? {
+                let scanned = TileParts::scan(&*self.source, self.range.clone(), self.header.tile_count())?;
+                let scanned = Arc::new(scanned);
+                *self.parts.write().unwrap_or_else(PoisonError::into_inner) = scanned.clone();
+                self.by_tlm.store(false, Ordering::Release);
+                // What was read of other tiles is where TLM said, too.
+                lock(&self.tiles).clear();
+                return Ok(scanned);
+            }
+        }
+        Ok(parts)
     }
 
     /// The geometry of a tile.
@@ -129,7 +178,7 @@ impl IndexedCodestream {
     /// As for [`tile`](Self::tile); or packet headers must be read, but use a block coder that is not
     /// supported or exceed the limits.
     pub fn packet_index(&self, tile: u32) -> Result<PacketIndex> {
-        let head = self.head(tile)?;
+        let head = self.read_head(tile, usize::MAX)?;
         let geometry = head.tile.clone()?;
         PacketIndex::build(&self.input(&head, &geometry))
     }
@@ -151,20 +200,30 @@ impl IndexedCodestream {
             components: &self.header.size.components,
             parts: &head.parts,
             packed: head.packed.as_deref(),
+            more: head.more,
             limits: &self.limits,
         }
     }
 
     /// Shows the packets found so far, those of a precinct among them, to `look`; and PPM or PPT.
     fn with_packets<T>(&self, id: PrecinctId, look: impl FnOnce(&PacketFinder, &[u8]) -> T) -> Result<T> {
-        let entry = self.entry(id.tile)?;
-        let head = self.head(id.tile)?;
-        let tile = head.tile.clone()?;
-        let input = self.input(&head, &tile);
-        let mut packets = lock(&entry.packets);
-        let finder = packets.get_or_insert_with(|| PacketFinder::new(&input));
-        finder.find(&input, id.component, id.precinct)?;
-        Ok(look(finder, head.packed.as_deref().unwrap_or_default()))
+        loop {
+            let entry = self.entry(id.tile)?;
+            let head = self.head_of(id.tile, &entry)?;
+            let tile = head.tile.clone()?;
+            let input = self.input(&head, &tile);
+            let mut packets = lock(&entry.packets);
+            let finder = packets.get_or_insert_with(|| PacketFinder::new(&input));
+            finder.find(&input, id.component, id.precinct)?;
+            if !head.more || finder.is_complete(id.component, id.precinct) {
+                return Ok(look(finder, head.packed.as_deref().unwrap_or_default()));
+            }
+            drop(packets);
+            let mut tiles = lock(&self.tiles);
+            if tiles.get(&id.tile).is_some_and(|known| Arc::ptr_eq(known, &entry)) {
+                tiles.insert(id.tile, Arc::new(TileEntry::new(entry.parts + 1)));
+            }
+        }
     }
 
     /// Why packets of a tile are missing, if it is not for want of bytes, as far as they were looked for.
@@ -277,11 +336,12 @@ impl IndexedCodestream {
                 if tile >= self.header.tile_count() {
                     return Ok(None);
                 }
-                let parts = self.parts.of_tile(tile);
+                let found = self.tile_parts_of(tile, usize::MAX)?;
+                let parts = found.of_tile(tile);
                 for part in parts {
                     bin.push_file(part.range.clone());
                 }
-                let whole = self.parts.is_tile_whole(tile) && parts.iter().all(|part| part.missing == 0);
+                let whole = found.is_tile_whole(tile) && parts.iter().all(|part| part.missing == 0);
                 look(&bin, whole).map(Some)
             }
             DataBinId::Metadata(_) => Ok(None),
@@ -304,25 +364,43 @@ impl IndexedCodestream {
             let reason = format!("there are only {count} tiles");
             return Err(CodestreamError::BadTilePart { offset: 0, tile, part: 0, reason }.into());
         }
-        Ok(lock(&self.tiles).entry(tile).or_default().clone())
+        // What is costly to read is read when it is needed.
+        let parts = if self.source.is_sparse() { 1 } else { usize::MAX };
+        let new = || Arc::new(TileEntry::new(parts));
+        Ok(lock(&self.tiles).entry(tile).or_insert_with(new).clone())
     }
 
     fn head(&self, tile: u32) -> Result<Arc<TileHead>> {
-        self.entry(tile)?.head.get(|| self.read_head(tile))
+        let entry = self.entry(tile)?;
+        self.head_of(tile, &entry)
     }
 
-    fn read_head(&self, tile: u32) -> Result<TileHead> {
-        let (mut bin, mut parts, mut packed) = (Vec::new(), Vec::new(), None::<Vec<u8>>);
-        let all = self.parts.of_tile(tile);
+    fn head_of(&self, tile: u32, entry: &TileEntry) -> Result<Arc<TileHead>> {
+        entry.head.get(|| self.read_head(tile, entry.parts))
+    }
+
+    /// Reads the headers of the first `most` tile-parts.
+    fn read_head(&self, tile: u32, most: usize) -> Result<TileHead> {
+        let (mut bin, mut segments, mut parts) = (Vec::new(), Vec::new(), Vec::new());
+        let mut packed = None::<Vec<u8>>;
+        let found = self.tile_parts_of(tile, most)?;
+        let all = found.of_tile(tile);
+        let sparse = self.source.is_sparse();
+        let (all, more) = (&all[..most.min(all.len())], most < all.len());
         // The first header has all parameters. What a later one that is cut off or missing would add (POC)
         // concerns the order of packets that are missing too.
         let mut complete = match all.first() {
             Some(first) => first.part == 0,
-            None => self.parts.is_tile_whole(tile),
+            None => found.is_tile_whole(tile),
         };
-        for part in all {
-            let header = TilePartHeader::read(&*self.source, part)?;
-            bin.extend_from_slice(&header.segments);
+        // As above: all, before the first failure.
+        let headers: Vec<_> = all.iter().map(|part| TilePartHeader::read(&*self.source, part)).collect();
+        for (part, header) in all.iter().zip(headers) {
+            let header = header?;
+            if !sparse || part.part == 0 {
+                bin.extend_from_slice(&header.segments);
+            }
+            segments.extend_from_slice(&header.segments);
             complete &= !header.damaged || part.part > 0;
             let of_main = |all: &Option<Vec<u8>>, ranges: &Option<Vec<Range<usize>>>| {
                 let range = ranges.as_ref()?.get(part.ordinal as usize)?.clone();
@@ -339,13 +417,13 @@ impl IndexedCodestream {
                 lengths: header.packet_lengths.or_else(from_plm),
             });
         }
-        let parameters = self.header.tile_parameters(tile, &bin);
+        let parameters = self.header.tile_parameters(tile, &segments);
         let geometry = parameters.and_then(|parameters| {
             parameters.check_limits(&self.limits)?;
             Tile::new(&self.header, tile, parameters)
         });
         self.make_room(tile, geometry.as_ref().map_or(0, Tile::resolution_count));
-        Ok(TileHead { bin, complete, tile: geometry.map(Arc::new), parts, packed })
+        Ok(TileHead { more, bin, complete, tile: geometry.map(Arc::new), parts, packed })
     }
 }
 

@@ -6,12 +6,14 @@ mod fragments;
 mod indexed_codestream;
 mod indexed_file;
 mod metadata_bins;
+mod partial;
 mod tile_bins;
 
 pub use bytes::{ByteSource, FileSource};
 pub use indexed_codestream::IndexedCodestream;
 pub use indexed_file::IndexedFile;
 pub use metadata_bins::MetadataBin;
+pub use partial::{PartialFile, PartialSource};
 pub use tile_bins::TileBins;
 
 #[cfg(test)]

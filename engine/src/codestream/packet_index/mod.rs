@@ -82,6 +82,8 @@ pub(crate) struct IndexInput<'a> {
     pub(crate) parts: &'a [PartData],
     /// PPM or PPT of all tile-parts.
     pub(crate) packed: Option<&'a [u8]>,
+    /// There are tile-parts behind those of `parts`, which are not known yet.
+    pub(crate) more: bool,
     pub(crate) limits: &'a Limits,
 }
 

@@ -142,7 +142,8 @@ fn lengths_add_up(input: &IndexInput<'_>) -> bool {
     }
     // Fewer lengths than packets: either the lengths are wrong or tile-parts are missing. Reading the
     // headers tells.
-    count == packets(input, count)
+    let all = packets(input, count);
+    count == all || (input.more && count < all)
 }
 
 /// Packets of the whole tile; if they are more than `enough`, some number larger than that.
