@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use wavetile_engine::image::{DecodeRequest, Image};
 use wavetile_engine::view_window::ViewWindow;
-use wavetile_transport::client::{Session, Transport};
+use wavetile_transport::client::{RemoteFile, Session, Transport};
 use wavetile_transport::jpip::Event;
 
 /// Hands a session over to a window; it is driven on `runtime` until the window closes.
@@ -39,6 +39,67 @@ pub(crate) fn source(runtime: &Handle, name: String, session: Session) -> Source
         on_start: Box::new(move |wake| {
             runtime.spawn(drive(session, wanted, shared, wake));
         }),
+    }
+}
+
+/// Hands a file on a web server over to a window; what it shows is fetched on `runtime` until the window closes.
+pub(crate) fn file_source(runtime: &Handle, name: String, file: RemoteFile) -> Source {
+    let from = format!("{name} in ranges of bytes");
+    let transfer = Arc::new(Mutex::new(Transfer { from, ..Transfer::default() }));
+    let bins = file.bins().clone();
+    let (views, wanted) = mpsc::unbounded_channel();
+    let (runtime, shared) = (runtime.clone(), Arc::clone(&transfer));
+    Source {
+        name,
+        bins,
+        steer: Box::new(move |image: &Image, wanted: Wanted| {
+            let request = DecodeRequest {
+                reduce: wanted.reduce,
+                region: Some(wanted.region),
+                ..DecodeRequest::default()
+            };
+            let _ = views.send((image.clone(), request));
+        }),
+        transfer: Some(transfer),
+        on_start: Box::new(move |wake| {
+            runtime.spawn(drive_file(file, wanted, shared, wake));
+        }),
+    }
+}
+
+/// Fetches what the newest view needs, and wakes the window when it is there.
+async fn drive_file(
+    mut file: RemoteFile,
+    mut views: UnboundedReceiver<(Image, DecodeRequest)>,
+    transfer: Arc<Mutex<Transfer>>,
+    wake: Sender<Wake>,
+) {
+    let mut next = views.recv().await;
+    while let Some((image, request)) = next.take() {
+        let mut newer = None;
+        let outcome = tokio::select! {
+            outcome = file.fetch(&image, &request, true) => outcome,
+            view = views.recv() => {
+                let Some(view) = view else { return };
+                newer = Some(view);
+                Ok(())
+            }
+        };
+        {
+            let mut transfer = transfer.lock().unwrap_or_else(PoisonError::into_inner);
+            transfer.bytes = file.spent().received;
+            transfer.failure = outcome.err().map(|error| error.to_string());
+        }
+        if wake.send(Wake::Data).is_err() {
+            return;
+        }
+        next = match newer {
+            Some(view) => Some(view),
+            None => views.recv().await,
+        };
+        while let Ok(view) = views.try_recv() {
+            next = Some(view);
+        }
     }
 }
 

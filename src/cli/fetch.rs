@@ -1,17 +1,17 @@
 //! `wavetile fetch`: what a window of a picture costs on the wire.
 
 use super::arguments::{Space, WindowArguments};
-use super::remote::{Boxes, Remote};
-use super::target::{ConnectionArguments, Target};
+use super::remote::Boxes;
+use super::target::{ConnectionArguments, Opened, Target};
 use super::{Failure, say};
 use serde::Serialize;
 use std::fmt::Write as _;
 use wavetile_engine::Limits;
-use wavetile_transport::client::Transport;
+use wavetile_transport::client::{FetchSummary, Transport};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// jpip://HOST:PORT/NAME, or http, ws, and, always encrypted, jpips, https, wss
+    /// jpip://HOST:PORT/NAME, or http, ws, and, always encrypted, jpips, https, wss; http(s) also of files on web servers
     target: Target,
     #[command(flatten)]
     window: WindowArguments,
@@ -61,23 +61,27 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let request = arguments.window.request();
     let limits = Limits::default();
-    let mut remote =
-        Remote::connect(url, &arguments.connection, arguments.window.codestream, Boxes::Needed, &limits)?;
+    let codestream = arguments.window.codestream;
+    let mut opened = arguments.target.open(&arguments.connection, codestream, Boxes::Needed, &limits)?;
     // Refuse what cannot be decoded before it is fetched.
-    remote.image().component_rects(&request)?;
-    remote.fetch(&request, Space::Components)?;
-    let (spent, road) = remote.spent();
-    let cached = remote.kept_bytes();
-    remote.close();
+    opened.image().component_rects(&request)?;
+    let (spent, road, cached) = match &mut opened {
+        Opened::Remote(remote) => {
+            remote.fetch(&request, Space::Components)?;
+            let (spent, road) = remote.spent();
+            (spent, name(road), remote.kept_bytes())
+        }
+        Opened::Ranges(ranges) => {
+            ranges.fetch(&request, Space::Components)?;
+            (ranges.spent(), "ranges over HTTP/1.1", 0)
+        }
+        Opened::File { .. } | Opened::Kept { .. } => (FetchSummary::default(), "none", 0),
+    };
+    opened.close();
     let ledger = Ledger {
         schema: SCHEMA,
         target: url.clone(),
-        road: match road {
-            Transport::Http3 => "HTTP/3",
-            Transport::WebTransport => "WebTransport",
-            Transport::WebSocket => "WebSocket",
-            Transport::Http1 | Transport::Auto => "HTTP/1.1",
-        },
+        road,
         cached,
         asked: spent.asked,
         received: spent.received,
@@ -93,6 +97,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         say(&format!("{}\n", serde_json::to_string_pretty(&ledger)?))
     } else {
         say(&text(&ledger))
+    }
+}
+
+fn name(road: Transport) -> &'static str {
+    match road {
+        Transport::Http3 => "HTTP/3",
+        Transport::WebTransport => "WebTransport",
+        Transport::WebSocket => "WebSocket",
+        Transport::Http1 | Transport::Auto => "HTTP/1.1",
     }
 }
 

@@ -9,6 +9,7 @@ mod fetch;
 mod info;
 mod output;
 mod progress;
+mod ranges;
 mod remote;
 mod serve;
 mod target;

@@ -1,7 +1,7 @@
 //! A picture on a JPIP server.
 
 use super::Failure;
-use super::arguments::{Space, TransportArgument};
+use super::arguments::Space;
 use super::progress::Progress;
 use super::target::ConnectionArguments;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
@@ -11,10 +11,9 @@ use wavetile_engine::Limits;
 use wavetile_engine::data_bin::{DataBinCache, DataBins};
 use wavetile_engine::image::{DecodeRequest, Image};
 use wavetile_engine::view_window::ViewWindow;
-use wavetile_transport::client::{ClientConfig, ConnectOptions, FetchSummary, Session, Transport};
+use wavetile_transport::client::{ClientConfig, FetchSummary, Session, Transport};
 use wavetile_transport::jpip::fields::NumberRange;
 use wavetile_transport::jpip::metareq::MetadataRequest;
-use wavetile_transport::tls::Trust;
 
 /// Which boxes of a file are fetched along with its headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +41,8 @@ impl Remote {
         boxes: Boxes,
         limits: &Limits,
     ) -> Result<Self, Failure> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        let connect = connect_options(arguments);
+        let runtime = runtime()?;
+        let connect = arguments.options()?;
         let mut config = ClientConfig { connect, store: arguments.store()?, ..ClientConfig::default() };
         if boxes == Boxes::All {
             config.jpip.metadata = Some(MetadataRequest::parse("[*]")?);
@@ -112,21 +111,9 @@ impl Remote {
     }
 }
 
-fn connect_options(arguments: &ConnectionArguments) -> ConnectOptions {
-    let trust = match (&arguments.ca, arguments.fingerprint, arguments.insecure) {
-        (Some(file), _, _) => Trust::Authorities(file.clone()),
-        (None, Some(fingerprint), _) => Trust::Fingerprint(fingerprint),
-        (None, None, true) => Trust::Insecure,
-        (None, None, false) => Trust::WebPki,
-    };
-    let transport = match arguments.transport {
-        None => Transport::Auto,
-        Some(TransportArgument::H3) => Transport::Http3,
-        Some(TransportArgument::Http) => Transport::Http1,
-        Some(TransportArgument::Ws) => Transport::WebSocket,
-        Some(TransportArgument::Wt) => Transport::WebTransport,
-    };
-    ConnectOptions { transport, trust, ..ConnectOptions::default() }
+/// What drives a client.
+pub(super) fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
 }
 
 /// Fetches a window (`None`: headers) with a progress bar.

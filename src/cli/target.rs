@@ -2,6 +2,7 @@
 
 use super::Failure;
 use super::arguments::{Space, TransportArgument};
+use super::ranges::Ranges;
 use super::remote::{Boxes, Remote};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -9,9 +10,10 @@ use wavetile_engine::Limits;
 use wavetile_engine::data_bin::{DataBinCache, DataBins};
 use wavetile_engine::image::{DecodeRequest, Image};
 use wavetile_engine::source::{FileSource, IndexedFile};
-use wavetile_transport::client::Address;
+use wavetile_transport::client::{Address, ConnectOptions, RemoteFile, Transport};
+use wavetile_transport::road::RequestFields;
 use wavetile_transport::store::{Kept, Store};
-use wavetile_transport::tls::Fingerprint;
+use wavetile_transport::tls::{Fingerprint, Trust};
 
 /// Where a picture is.
 #[derive(Clone, Debug)]
@@ -24,7 +26,7 @@ pub(crate) enum Target {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "JPIP targets")]
 pub(crate) struct ConnectionArguments {
-    /// How to reach the server [default: h3, then http]
+    /// How to reach the server [default: h3, then http; for http(s):// files of web servers, too]
     #[arg(long, value_enum)]
     pub(crate) transport: Option<TransportArgument>,
     /// Believe servers whose certificate chains to one in this PEM file
@@ -36,6 +38,15 @@ pub(crate) struct ConnectionArguments {
     /// Believe any server: for tests
     #[arg(long, group = "trust")]
     pub(crate) insecure: bool,
+    /// Send the token in this file along (`Authorization: Bearer`), encrypted only
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bearer_file: Option<PathBuf>,
+    /// Send this header field along, as 'Name: value', encrypted only; can be given several times
+    #[arg(long = "header", value_name = "FIELD")]
+    pub(crate) headers: Vec<String>,
+    /// Send both also where nothing is encrypted
+    #[arg(long)]
+    pub(crate) credentials_in_clear: bool,
     /// Keep what is received in this folder, and do not fetch it again
     #[arg(long, value_name = "DIR")]
     pub(crate) cache: Option<PathBuf>,
@@ -48,6 +59,36 @@ pub(crate) struct ConnectionArguments {
 }
 
 impl ConnectionArguments {
+    /// How to connect.
+    pub(crate) fn options(&self) -> Result<ConnectOptions, Failure> {
+        let trust = match (&self.ca, self.fingerprint, self.insecure) {
+            (Some(file), _, _) => Trust::Authorities(file.clone()),
+            (None, Some(fingerprint), _) => Trust::Fingerprint(fingerprint),
+            (None, None, true) => Trust::Insecure,
+            (None, None, false) => Trust::WebPki,
+        };
+        let transport = match self.transport {
+            None => Transport::Auto,
+            Some(TransportArgument::H3) => Transport::Http3,
+            Some(TransportArgument::Http) => Transport::Http1,
+            Some(TransportArgument::Ws) => Transport::WebSocket,
+            Some(TransportArgument::Wt) => Transport::WebTransport,
+        };
+        let mut fields = RequestFields::default();
+        if let Some(file) = &self.bearer_file {
+            let token = std::fs::read_to_string(file);
+            fields.bearer(&token.map_err(|error| format!("{}: {error}", file.display()))?)?;
+        }
+        for field in &self.headers {
+            let (name, value) = field.split_once(':').ok_or("--header is 'Name: value'")?;
+            fields.add(name.trim(), value)?;
+        }
+        if self.credentials_in_clear {
+            fields.allow_in_clear();
+        }
+        Ok(ConnectOptions { transport, trust, fields, ..ConnectOptions::default() })
+    }
+
     /// The cache, if there shall be one.
     pub(crate) fn store(&self) -> Result<Option<Store>, Failure> {
         let Some(folder) = &self.cache else { return Ok(None) };
@@ -72,8 +113,10 @@ impl FromStr for Target {
         if !text.contains("://") {
             return Ok(Self::File(text.into()));
         }
-        let address: Result<Address, _> = text.parse();
-        address.map_err(|error| error.to_string())?;
+        // A name with a query is not one of JPIP's.
+        let plain = text.contains('?').then(|| RemoteFile::check_address(text));
+        let checked = plain.unwrap_or_else(|| text.parse::<Address>().map(drop));
+        checked.map_err(|error| error.to_string())?;
         Ok(Self::Remote(text.to_owned()))
     }
 }
@@ -82,6 +125,7 @@ impl FromStr for Target {
 pub(crate) enum Opened {
     File { file: Box<IndexedFile>, image: Image },
     Remote(Remote),
+    Ranges(Ranges),
     Kept { bins: DataBinCache, image: Image },
 }
 
@@ -112,6 +156,11 @@ impl Target {
                 Ok(Opened::Kept { bins, image })
             }
             Self::Remote(url) => {
+                // Who says how to reach it has a JPIP server.
+                let plain = connection.transport.is_none() && url.to_ascii_lowercase().starts_with("http");
+                if plain && let Some(ranges) = Ranges::open(url, connection, codestream, limits)? {
+                    return Ok(Opened::Ranges(ranges));
+                }
                 Ok(Opened::Remote(Remote::connect(url, connection, codestream, boxes, limits)?))
             }
         }
@@ -135,6 +184,7 @@ impl Opened {
         match self {
             Self::File { image, .. } | Self::Kept { image, .. } => image,
             Self::Remote(remote) => remote.image(),
+            Self::Ranges(ranges) => ranges.image(),
         }
     }
 
@@ -142,7 +192,7 @@ impl Opened {
     pub(crate) fn file(&self) -> Option<&IndexedFile> {
         match self {
             Self::File { file, .. } => Some(file),
-            Self::Remote(_) | Self::Kept { .. } => None,
+            Self::Remote(_) | Self::Ranges(_) | Self::Kept { .. } => None,
         }
     }
 
@@ -164,6 +214,7 @@ impl Opened {
             Self::File { file, image } => work(&image, &*file),
             Self::Kept { bins, image } => work(&image, &bins),
             Self::Remote(remote) => remote.with_data(request, space, work),
+            Self::Ranges(ranges) => ranges.with_data(request, space, work),
         }
     }
 }

@@ -30,6 +30,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match arguments.target.open(&arguments.connection, 0, Boxes::Needed, &Limits::default())? {
         Opened::File { file, .. } => Ok(viewer::run(at_rest(Arc::new(*file)))?),
         Opened::Kept { bins, .. } => Ok(viewer::run(at_rest(Arc::new(bins)))?),
+        Opened::Ranges(ranges) => {
+            let (runtime, file) = ranges.into_parts();
+            Ok(viewer::run(crate::live::file_source(runtime.handle(), name, file))?)
+        }
         Opened::Remote(remote) => {
             let (runtime, session) = remote.into_parts();
             let source = crate::live::source(runtime.handle(), name, session);

@@ -58,6 +58,12 @@ impl PartialSource {
         self.state().held.total()
     }
 
+    /// What of `range` is not here.
+    #[must_use]
+    pub fn lacks(&self, range: Range<u64>) -> Vec<Range<u64>> {
+        self.state().held.missing(range)
+    }
+
     /// The ranges to fetch so that what was read in vain since the last call can be read; each is worth a request of its own.
     /// More than was read, where little more saves a request: what lies close together is one range, and who follows a
     /// chain of boxes, tile-parts or packets is given more each time.

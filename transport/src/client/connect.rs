@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::task::JoinSet;
 
 use super::{Address, Transport};
-use crate::road::{ResponseHead, RoadError};
+use crate::road::{RequestFields, ResponseHead, RoadError};
 use crate::tls::Trust;
 
 #[cfg(feature = "http1")]
@@ -35,6 +35,8 @@ pub struct ConnectOptions {
     pub timeout: Duration,
     /// Longest silence within a response before it counts as lost.
     pub stall: Duration,
+    /// Header fields that go along: credentials.
+    pub fields: RequestFields,
 }
 
 impl Default for ConnectOptions {
@@ -46,6 +48,7 @@ impl Default for ConnectOptions {
             head_start: Duration::from_millis(300),
             timeout: Duration::from_secs(10),
             stall: Duration::from_secs(30),
+            fields: RequestFields::default(),
         }
     }
 }
@@ -75,7 +78,7 @@ impl Road {
     /// [`Transport::Auto`] tries HTTP/3, and after [`ConnectOptions::head_start`] HTTP/1.1 beside it; the first that
     /// answers is taken. A server that answers over HTTP/3 with the wrong certificate ends the attempt. HTTP/1.1 is in TLS
     /// if the address says so; if not, and the caller has named the certificate or its authority, there is no falling
-    /// back to it: it would prove nothing.
+    /// back to it: it would prove nothing. Nor is there with [credentials](ConnectOptions::fields).
     /// # Errors
     /// [`RoadError`]
     pub async fn connect(address: &Address, options: &ConnectOptions) -> Result<Self, RoadError> {
@@ -85,10 +88,10 @@ impl Road {
         };
         let connecting = async {
             match transport {
-                Transport::Http3 => http3_road(address, &options.trust).await,
+                Transport::Http3 => http3_road(address, options).await,
                 Transport::Http1 => http1_road(address, options).await,
                 Transport::WebSocket => websocket_road(address, options).await,
-                Transport::WebTransport => webtransport_road(address, &options.trust).await,
+                Transport::WebTransport => webtransport_road(address, options).await,
                 Transport::Auto => either_road(address, options).await,
             }
         };
@@ -222,11 +225,13 @@ async fn either_road(address: &Address, options: &ConnectOptions) -> Result<Conn
     }
     // What is not encrypted proves nothing.
     let may_fall_back = cfg!(feature = "http1")
-        && (address.secure || matches!(options.trust, Trust::WebPki | Trust::Insecure));
+        && (address.secure
+            || (matches!(options.trust, Trust::WebPki | Trust::Insecure)
+                && options.fields.may_go_in_clear()));
     if !may_fall_back {
-        return http3_road(address, &options.trust).await;
+        return http3_road(address, options).await;
     }
-    let mut http3 = std::pin::pin!(http3_road(address, &options.trust));
+    let mut http3 = std::pin::pin!(http3_road(address, options));
     let failed = match tokio::time::timeout(options.head_start, http3.as_mut()).await {
         Ok(Ok(road)) => return Ok(road),
         Ok(Err(untrusted @ RoadError::Untrusted { .. })) => return Err(untrusted),
@@ -260,18 +265,18 @@ fn both(address: &Address, http3: &RoadError, http1: &RoadError) -> RoadError {
 }
 
 #[cfg(feature = "http3")]
-async fn http3_road(address: &Address, trust: &Trust) -> Result<Connection, RoadError> {
+async fn http3_road(address: &Address, options: &ConnectOptions) -> Result<Connection, RoadError> {
     let addresses = look_up(address, address.port).await?;
     let authority = address.authority();
     let road = first_of(addresses, |at| {
-        let (host, authority, trust) = (address.host.clone(), authority.clone(), trust.clone());
+        let (host, authority, trust) = (address.host.clone(), authority.clone(), options.trust.clone());
         async move { http3::client::Connection::connect(at, &host, &authority, &trust).await }
     });
-    road.await.map(Connection::Http3)
+    Ok(Connection::Http3(road.await?.with_fields(options.fields.clone())))
 }
 
 #[cfg(not(feature = "http3"))]
-async fn http3_road(_: &Address, _: &Trust) -> Result<Connection, RoadError> {
+async fn http3_road(_: &Address, _: &ConnectOptions) -> Result<Connection, RoadError> {
     Err(RoadError::Address("this build has no HTTP/3".to_owned()))
 }
 
@@ -282,7 +287,7 @@ async fn http1_road(address: &Address, options: &ConnectOptions) -> Result<Conne
 
 /// Tries `connect` at each of the server's addresses, in TLS if the user's address says so.
 #[cfg(feature = "http1")]
-async fn over_tcp<T, F>(
+pub(super) async fn over_tcp<T, F>(
     address: &Address,
     options: &ConnectOptions,
     connect: impl Fn(http1::Opener) -> F + Copy + Send + 'static,
@@ -299,6 +304,7 @@ where
             true => http1::Opener::secure(at, &address.host, &authority, &options.trust),
             false => Ok(http1::Opener::plain(at, &authority)),
         };
+        let server = server.and_then(|server| server.with_fields(options.fields.clone()));
         async move { connect(server?).await }
     };
     first_of(addresses, attempt).await
@@ -320,18 +326,18 @@ async fn websocket_road(_: &Address, _: &ConnectOptions) -> Result<Connection, R
 }
 
 #[cfg(feature = "webtransport")]
-async fn webtransport_road(address: &Address, trust: &Trust) -> Result<Connection, RoadError> {
+async fn webtransport_road(address: &Address, options: &ConnectOptions) -> Result<Connection, RoadError> {
     let addresses = look_up(address, address.port).await?;
     let authority = address.authority();
     let road = first_of(addresses, |at| {
-        let (authority, trust) = (authority.clone(), trust.clone());
-        async move { webtransport::client::Connection::connect(at, &authority, &trust).await }
+        let (authority, trust, fields) = (authority.clone(), options.trust.clone(), options.fields.clone());
+        async move { webtransport::client::Connection::connect(at, &authority, &trust, &fields).await }
     });
     road.await.map(Connection::WebTransport)
 }
 
 #[cfg(not(feature = "webtransport"))]
-async fn webtransport_road(_: &Address, _: &Trust) -> Result<Connection, RoadError> {
+async fn webtransport_road(_: &Address, _: &ConnectOptions) -> Result<Connection, RoadError> {
     Err(RoadError::Address("this build has no WebTransport".to_owned()))
 }
 

@@ -20,7 +20,11 @@
 //! ```
 
 mod address;
+#[cfg(feature = "http1")]
+mod byte_range;
 mod connect;
+#[cfg(feature = "http1")]
+mod content_range;
 mod driver;
 mod keeper;
 mod saver;
@@ -37,6 +41,8 @@ use crate::store::Store;
 
 pub use crate::jpip::{Metadata, RegionRequest};
 pub use address::{Address, DEFAULT_PORT};
+#[cfg(feature = "http1")]
+pub use byte_range::{ByteRangeError, Found, MOST_WHOLE, RemoteFile};
 pub use connect::{ConnectOptions, ResponseBody, Road};
 use keeper::Keeper;
 use saver::Place;

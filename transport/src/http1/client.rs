@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use http::{Method, header};
+use http::{HeaderMap, Method, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{Builder, SendRequest};
@@ -35,7 +35,18 @@ impl Connection {
     /// # Errors
     /// [`RoadError::Unreachable`] if no connection could be had, [`RoadError::Lost`] if it broke.
     pub async fn request(&self, path_and_query: &str) -> Result<(ResponseHead, ResponseBody), RoadError> {
-        let mut request = build(self.server.authority(), path_and_query)?;
+        self.request_with(path_and_query, &HeaderMap::new()).await
+    }
+
+    /// As [`request`](Self::request), with more header fields.
+    /// # Errors
+    /// As for [`request`](Self::request).
+    pub async fn request_with(
+        &self,
+        path_and_query: &str,
+        fields: &HeaderMap,
+    ) -> Result<(ResponseHead, ResponseBody), RoadError> {
+        let mut request = build(&self.server, path_and_query, fields)?;
         while let Some(mut sender) = self.take_idle() {
             match sender.try_send_request(request).await {
                 Ok(response) => return Ok(self.received(sender, response)),
@@ -107,18 +118,27 @@ async fn open(server: &Opener) -> Result<Sender, RoadError> {
     Ok(sender)
 }
 
-fn build(authority: &str, path_and_query: &str) -> Result<http::Request<Full<Bytes>>, RoadError> {
+fn build(
+    server: &Opener,
+    path_and_query: &str,
+    fields: &HeaderMap,
+) -> Result<http::Request<Full<Bytes>>, RoadError> {
     let (target, form) = outgoing(path_and_query);
     let mut request = http::Request::builder()
         .uri(target)
-        .header(header::HOST, authority)
+        .header(header::HOST, server.authority())
         .header(header::USER_AGENT, USER_AGENT);
     if form.is_some() {
         request =
             request.method(Method::POST).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
     }
     let body = Full::new(Bytes::copy_from_slice(form.unwrap_or_default().as_bytes()));
-    request.body(body).map_err(|error| RoadError::Address(format!("request target {target:?}: {error}")))
+    let request = request.body(body);
+    let mut request =
+        request.map_err(|error| RoadError::Address(format!("request target {target:?}: {error}")))?;
+    server.fields().put_into(request.headers_mut());
+    request.headers_mut().extend(fields.clone());
+    Ok(request)
 }
 
 fn lost(error: &hyper::Error) -> RoadError {

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::road::RoadError;
+use crate::road::{RequestFields, RoadError};
 use crate::tls::{Trust, client_config};
 
 /// Either kind.
@@ -24,12 +24,14 @@ pub struct Opener {
     authority: String,
     /// With the name that the certificate must have.
     tls: Option<(TlsConnector, ServerName<'static>)>,
+    /// What goes with each request, or with the handshake.
+    fields: RequestFields,
 }
 
 impl Opener {
     /// In the clear, to `address`; `authority` is the `host:port` that the user named.
     pub fn plain(address: SocketAddr, authority: &str) -> Self {
-        Self { address, authority: authority.to_owned(), tls: None }
+        Self { address, authority: authority.to_owned(), tls: None, fields: RequestFields::default() }
     }
 
     /// In TLS, to the server called `host` (a name, or an address without brackets) at `address`.
@@ -46,6 +48,18 @@ impl Opener {
         let name = ServerName::try_from(host.to_owned()).map_err(|error| wrong(error.to_string()))?;
         let tls = Some((TlsConnector::from(Arc::new(config)), name));
         Ok(Self { tls, ..Self::plain(address, authority) })
+    }
+
+    /// Sends `fields` with each request, or with the handshake.
+    /// # Errors
+    /// [`RoadError::Address`] if they may not go in the clear, as this would.
+    pub fn with_fields(self, fields: RequestFields) -> Result<Self, RoadError> {
+        fields.check(self.tls.is_some())?;
+        Ok(Self { fields, ..self })
+    }
+
+    pub(crate) const fn fields(&self) -> &RequestFields {
+        &self.fields
     }
 
     pub(crate) fn authority(&self) -> &str {

@@ -13,7 +13,7 @@ use tokio::task::AbortHandle;
 
 use super::{ALPN, H3_NO_ERROR, UNIDIRECTIONAL_STREAMS};
 use crate::road::wire::{USER_AGENT, outgoing, text_fields};
-use crate::road::{ResponseHead, RoadError};
+use crate::road::{RequestFields, ResponseHead, RoadError};
 use crate::tls::{Trust, client_config};
 
 type SendRequest = h3::client::SendRequest<h3_quinn::OpenStreams, Bytes>;
@@ -24,6 +24,8 @@ type Stream = h3::client::RequestStream<h3_quinn::BidiStream<Bytes>, Bytes>;
 pub struct Connection {
     requests: SendRequest,
     shared: Arc<Shared>,
+    /// What goes with each request.
+    fields: RequestFields,
 }
 
 struct Shared {
@@ -76,7 +78,13 @@ impl Connection {
         });
         let driver = driver.abort_handle();
         let shared = Shared { endpoint, connection, driver, origin: format!("https://{authority}") };
-        Ok(Self { requests, shared: Arc::new(shared) })
+        Ok(Self { requests, shared: Arc::new(shared), fields: RequestFields::default() })
+    }
+
+    /// Sends `fields` with each request.
+    #[must_use]
+    pub fn with_fields(self, fields: RequestFields) -> Self {
+        Self { fields, ..self }
     }
 
     /// Sends one request; others may be under way. Long targets go out as a POST.
@@ -94,8 +102,9 @@ impl Connection {
                 .header(header::CONTENT_LENGTH, form.len());
         }
         let request = request.body(());
-        let request =
+        let mut request =
             request.map_err(|error| RoadError::Address(format!("request target {target:?}: {error}")))?;
+        self.fields.put_into(request.headers_mut());
         let mut stream = self.requests.clone().send_request(request).await.map_err(|error| lost(&error))?;
         // A server may refuse a body before it has read it. Then its response says more than the error here.
         let sent = match form {

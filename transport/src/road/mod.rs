@@ -3,6 +3,7 @@
 //! A *road* carries JPIP requests and responses: HTTP/3 ([`crate::http3`]) or HTTP/1.1 ([`crate::http1`]). It gives the
 //! bytes no meaning. Servers ask a [`Handler`]; clients get a [`ResponseHead`] and a stream of body chunks.
 
+mod request_fields;
 #[cfg(any(feature = "http1", feature = "http3"))]
 pub(crate) mod wire;
 
@@ -131,6 +132,8 @@ impl Default for RoadLimits {
         }
     }
 }
+
+pub use request_fields::RequestFields;
 
 /// Status and header fields of a response, as a client sees them.
 #[derive(Debug, Clone, PartialEq, Eq)]

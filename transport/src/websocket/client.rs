@@ -51,6 +51,7 @@ impl Connection {
         let fields = request.headers_mut();
         fields.insert(http::header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(PROTOCOL));
         fields.insert(http::header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        server.fields().put_into(fields);
         let handshake =
             tokio_tungstenite::client_async_with_config(request, stream, Some(config(MOST_MESSAGE)));
         let (socket, _) = handshake.await.map_err(|error| unreachable(error.to_string()))?;

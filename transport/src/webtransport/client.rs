@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use wtransport::config::{DnsLookupFuture, DnsResolver};
-use wtransport::endpoint::ConnectOptions;
 use wtransport::endpoint::endpoint_side::Client;
+use wtransport::endpoint::{ConnectOptions, ConnectRequestBuilder};
 use wtransport::error::{ConnectingError, ConnectionError};
 use wtransport::{ClientConfig, Endpoint, RecvStream, VarInt};
 
 use super::{END_OF_HEAD, parse_head};
 use crate::http3;
 use crate::road::wire::USER_AGENT;
-use crate::road::{ResponseHead, RoadError};
+use crate::road::{RequestFields, ResponseHead, RoadError};
 use crate::tls::{Trust, client_config};
 
 /// Longest head of an answer.
@@ -48,11 +48,16 @@ impl fmt::Debug for Connection {
 
 impl Connection {
     /// Connects to `address` and checks the server's certificate for the host in `authority`, the `host:port` that the
-    /// user named.
+    /// user named. `fields` go with the request for the session.
     /// # Errors
     /// [`RoadError::Unreachable`] if nobody answers, or nobody who knows WebTransport; [`RoadError::Untrusted`] if the
     /// wrong one does.
-    pub async fn connect(address: SocketAddr, authority: &str, trust: &Trust) -> Result<Self, RoadError> {
+    pub async fn connect(
+        address: SocketAddr,
+        authority: &str,
+        trust: &Trust,
+        fields: &RequestFields,
+    ) -> Result<Self, RoadError> {
         let unreachable = |reason: String| RoadError::Unreachable { address: authority.to_owned(), reason };
         let tls = client_config(trust, &[wtransport::tls::WEBTRANSPORT_ALPN]);
         let tls = tls.map_err(|error| RoadError::Address(error.to_string()))?;
@@ -70,7 +75,9 @@ impl Connection {
             .build();
         let endpoint = Endpoint::client(config).map_err(|error| unreachable(error.to_string()))?;
         let options = ConnectOptions::builder(format!("https://{authority}/jpip"));
-        let options = options.add_header("user-agent", USER_AGENT).build();
+        let options = options.add_header("user-agent", USER_AGENT);
+        let add = |options: ConnectRequestBuilder, (name, value)| options.add_header(name, value);
+        let options = fields.as_text().fold(options, add).build();
         let session = endpoint.connect(options).await.map_err(|error| match &error {
             ConnectingError::ConnectionError(refused) if is_tls_alert(refused) => {
                 RoadError::Untrusted { address: authority.to_owned(), reason: error.to_string() }

@@ -1,0 +1,84 @@
+//! A picture file on a web server, fetched in ranges of bytes.
+
+use super::Failure;
+use super::arguments::Space;
+use super::progress::Progress;
+use super::remote::runtime;
+use super::target::ConnectionArguments;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use wavetile_engine::Limits;
+use wavetile_engine::data_bin::DataBins;
+use wavetile_engine::image::{DecodeRequest, Image};
+use wavetile_transport::client::{FetchSummary, Found, RemoteFile};
+
+/// A file whose headers are there.
+pub(crate) struct Ranges {
+    runtime: Runtime,
+    file: RemoteFile,
+    image: Image,
+}
+
+impl Ranges {
+    /// `None` if a JPIP server answers.
+    pub(crate) fn open(
+        url: &str,
+        arguments: &ConnectionArguments,
+        codestream: u32,
+        limits: &Limits,
+    ) -> Result<Option<Self>, Failure> {
+        let runtime = runtime()?;
+        let options = arguments.options()?;
+        let opened = runtime.block_on(async {
+            let Found::File(mut file) = RemoteFile::open(url, &options, limits).await? else {
+                return Ok::<_, Failure>(None);
+            };
+            let image = file.image(codestream, limits).await?;
+            Ok(Some((file, image.ok_or_else(|| format!("the file has no codestream {codestream}"))?)))
+        })?;
+        Ok(opened.map(|(file, image)| Self { runtime, file, image }))
+    }
+
+    pub(crate) const fn image(&self) -> &Image {
+        &self.image
+    }
+
+    /// Fetches what `request` needs.
+    pub(crate) fn fetch(&mut self, request: &DecodeRequest, space: Space) -> Result<(), Failure> {
+        let Self { runtime, file, image } = self;
+        runtime.block_on(async {
+            let progress = Progress::bytes("receiving");
+            let source = file.bins().source().clone();
+            let mut ticks = tokio::time::interval(Duration::from_millis(100));
+            let mut fetching = std::pin::pin!(file.fetch(image, request, space == Space::Rendered));
+            loop {
+                tokio::select! {
+                    result = &mut fetching => return Ok(result?),
+                    _ = ticks.tick() => progress.reach(source.held()),
+                }
+            }
+        })
+    }
+
+    /// What everything so far took.
+    pub(crate) fn spent(&self) -> FetchSummary {
+        self.file.spent()
+    }
+
+    /// Fetches what `request` needs and calls `work` with it.
+    pub(crate) fn with_data(
+        mut self,
+        request: &DecodeRequest,
+        space: Space,
+        work: impl FnOnce(&Image, &dyn DataBins) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        self.fetch(request, space)?;
+        work(&self.image, &**self.file.bins())
+    }
+
+    /// The runtime that carries the requests, and the file.
+    #[cfg(feature = "viewer")]
+    pub(crate) fn into_parts(self) -> (Runtime, RemoteFile) {
+        (self.runtime, self.file)
+    }
+}

@@ -1,0 +1,477 @@
+//! A picture file on a plain web server or object store, fetched in ranges of bytes (RFC 9110 section 14).
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::stream::{self, StreamExt};
+use http::header::{self, HeaderMap, HeaderValue};
+use wavetile_engine::image::{DecodeRequest, Image};
+use wavetile_engine::plan::{CellSize, Target};
+use wavetile_engine::source::{PartialFile, PartialSource};
+use wavetile_engine::{Limits, TexelFormat};
+
+use super::connect::{ConnectOptions, over_tcp};
+use super::content_range::{ContentRange, Multipart, boundary};
+use super::{Address, FetchSummary};
+use crate::http1::client::{Connection, ResponseBody};
+use crate::jpip::response;
+use crate::road::{RequestFields, ResponseHead, RoadError};
+
+/// Why a file could not be had.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ByteRangeError {
+    /// No road to the server, or it was lost again and again.
+    #[error(transparent)]
+    Road(#[from] RoadError),
+    /// The server refuses.
+    #[error("the server refuses: status {0}")]
+    Refused(u16),
+    /// The answer is not what was asked for.
+    #[error("the server's answer cannot be used: {0}")]
+    Answer(String),
+    /// The file has become another one since it was opened.
+    #[error("the file has changed on the server: open it anew")]
+    Changed,
+    /// The server gives whole files only, and this one is longer than that is allowed for.
+    #[error(
+        "the server gives no ranges, and the file has {len} bytes: more than the {most} to be fetched whole"
+    )]
+    TooLong {
+        /// Bytes of the file.
+        len: u64,
+        /// Most bytes of a file that is fetched whole.
+        most: u64,
+    },
+    /// It is no picture, or one that cannot be read.
+    #[error(transparent)]
+    Picture(#[from] wavetile_engine::Error),
+}
+
+/// What is at an address.
+pub enum Found {
+    /// A file.
+    File(RemoteFile),
+    /// A JPIP server, which [`Session`](super::Session) can talk with.
+    Jpip,
+}
+
+/// A file on a web server. What was fetched stays; nothing is fetched twice.
+pub struct RemoteFile {
+    connection: Connection,
+    path: String,
+    /// Holds while the file is the one that was opened: its ETag, or when it was last changed.
+    validator: Option<HeaderValue>,
+    file: Arc<PartialFile>,
+    /// The server gives several ranges in one answer, as far as is known.
+    several: bool,
+    summary: FetchSummary,
+    start: Instant,
+    stall: Duration,
+}
+
+impl RemoteFile {
+    /// Opens `http://host/path` or `https://host/path`, which may have a query. A server without ranges gives the whole file,
+    /// of up to [`MOST_WHOLE`] bytes. `limits` are those of the picture.
+    ///
+    /// # Errors
+    /// [`ByteRangeError`]
+    pub async fn open(url: &str, options: &ConnectOptions, limits: &Limits) -> Result<Found, ByteRangeError> {
+        let start = Instant::now();
+        let mut url = url.to_owned();
+        let mut fields = options.fields.clone();
+        for _ in 0..=MOST_REDIRECTS {
+            let place = Place::parse(&url)?;
+            let options = ConnectOptions { fields: fields.clone(), ..options.clone() };
+            let connecting = over_tcp(&place.address, &options, Connection::connect);
+            let connection = tokio::time::timeout(options.timeout, connecting).await;
+            let connection = connection.map_err(|_| RoadError::Unreachable {
+                address: place.address.authority(),
+                reason: "no answer".to_owned(),
+            })??;
+            let mut ask = ranges_fields(std::slice::from_ref(&(0..FIRST)))?;
+            ask.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+            let (head, body) = in_time(options.stall, connection.request_with(&place.path, &ask)).await?;
+            if let (300..=399, Some(location)) = (head.status, response::header(&head.headers, "Location")) {
+                let next = place.join(location)?;
+                if Place::parse(&next)?.address.authority() != place.address.authority() {
+                    // They are for the server that the user named.
+                    fields = RequestFields::default();
+                }
+                url = next;
+                continue;
+            }
+            return Self::from_first(place, connection, head, body, start, options.stall, limits).await;
+        }
+        Err(ByteRangeError::Answer(format!("more than {MOST_REDIRECTS} redirections")))
+    }
+
+    /// Whether [`open`](Self::open) understands an address.
+    ///
+    /// # Errors
+    /// [`RoadError::Address`]
+    pub fn check_address(url: &str) -> Result<(), RoadError> {
+        Place::parse(url).map(drop)
+    }
+
+    async fn from_first(
+        place: Place,
+        connection: Connection,
+        head: ResponseHead,
+        body: ResponseBody,
+        start: Instant,
+        stall: Duration,
+        limits: &Limits,
+    ) -> Result<Found, ByteRangeError> {
+        let field = |name| response::header(&head.headers, name);
+        if field("Content-Type").is_some_and(|kind| kind.starts_with(response::CONTENT_TYPE)) {
+            return Ok(Found::Jpip);
+        }
+        if !place.path.contains('?') && matches!(head.status, 400 | 404 | 405 | 501) {
+            // A JPIP server may miss its fields. If it is none, it will refuse once more.
+            return Ok(Found::Jpip);
+        }
+        let told = field("Content-Length").and_then(|length| length.parse::<u64>().ok());
+        let len = match head.status {
+            200 => told,
+            206 => {
+                let range = field("Content-Range").and_then(ContentRange::parse);
+                let range = range.filter(|range| range.range.start == 0);
+                let range = range.ok_or_else(|| answer("it does not say which bytes it has"))?;
+                Some(range.len.ok_or_else(|| answer("it does not say how long the file is"))?)
+            }
+            416 => return Err(answer("the file is empty")),
+            status => return Err(ByteRangeError::Refused(status)),
+        };
+        if field("Content-Encoding").is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
+            return Err(answer("it is compressed, though that was not asked for"));
+        }
+        let validator = validator(&head);
+        let mut summary = FetchSummary { requests: 1, rounds: 1, asked: FIRST, ..FetchSummary::default() };
+        let mut body = Body { body, stall };
+        let source = match len.filter(|_| head.status == 206) {
+            Some(len) => {
+                let source = PartialSource::new(len);
+                let mut at = 0;
+                while let Some(chunk) = body.chunk().await? {
+                    summary.received += chunk.len() as u64;
+                    summary.new += source.insert(at, &chunk);
+                    at += chunk.len() as u64;
+                }
+                source
+            }
+            None => {
+                let too_long = |len| ByteRangeError::TooLong { len, most: MOST_WHOLE };
+                if let Some(len) = len.filter(|&len| len > MOST_WHOLE) {
+                    return Err(too_long(len));
+                }
+                let mut whole = Vec::new();
+                while let Some(chunk) = body.chunk().await? {
+                    whole.extend_from_slice(&chunk);
+                    if whole.len() as u64 > MOST_WHOLE {
+                        return Err(too_long(whole.len() as u64));
+                    }
+                }
+                let source = PartialSource::new(whole.len() as u64);
+                (summary.received, summary.new) = (whole.len() as u64, source.insert(0, &whole));
+                summary.asked = summary.received;
+                source
+            }
+        };
+        let file = Arc::new(PartialFile::new(Arc::new(source), limits));
+        let path = place.path;
+        Ok(Found::File(Self { connection, path, validator, file, several: true, summary, start, stall }))
+    }
+
+    /// What has arrived, as data-bins: shared, and growing.
+    #[must_use]
+    pub const fn bins(&self) -> &Arc<PartialFile> {
+        &self.file
+    }
+
+    /// What everything took since the file was opened. `requests` and `rounds` count as over JPIP; several ranges in one
+    /// request are one.
+    #[must_use]
+    pub fn spent(&self) -> FetchSummary {
+        FetchSummary { time: self.start.elapsed(), ..self.summary }
+    }
+
+    /// The picture of codestream `codestream`, once its headers are fetched; `None` if there is no such.
+    ///
+    /// # Errors
+    /// [`ByteRangeError`]
+    pub async fn image(&mut self, codestream: u32, limits: &Limits) -> Result<Option<Image>, ByteRangeError> {
+        loop {
+            let image = Image::open_codestream(&*self.file, codestream, limits)?;
+            if !self.fetch_missing().await? {
+                return Ok(image);
+            }
+        }
+    }
+
+    /// Fetches what decoding `request` needs: as a picture, if `rendered`, else as components.
+    ///
+    /// # Errors
+    /// [`ByteRangeError`]
+    pub async fn fetch(
+        &mut self,
+        image: &Image,
+        request: &DecodeRequest,
+        rendered: bool,
+    ) -> Result<(), ByteRangeError> {
+        let target = match rendered && image.rendering().is_ok() {
+            true => Target::Rendered(TexelFormat::Rgba8.pack_format()),
+            false => Target::Components,
+        };
+        loop {
+            let (file, image, request) = (self.file.clone(), image.clone(), request.clone());
+            // Reads headers of packets, and so may take its time.
+            let plan = move || image.plan(&*file, &request, target, CellSize::CPU).map(drop);
+            tokio::task::spawn_blocking(plan).await.map_err(|error| answer(error.to_string()))??;
+            if !self.fetch_missing().await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Fetches what was read in vain; `false` if nothing was.
+    async fn fetch_missing(&mut self) -> Result<bool, ByteRangeError> {
+        let source = self.file.source().clone();
+        let mut ranges = source.take_missing();
+        if ranges.is_empty() {
+            return Ok(false);
+        }
+        let mut failures = 0;
+        self.summary.rounds += 1;
+        while !ranges.is_empty() {
+            let held = source.held();
+            if let Err(error) = self.fetch_ranges(&ranges).await {
+                failures = if source.held() > held { 1 } else { failures + 1 };
+                if failures >= ATTEMPTS || !matches!(error, ByteRangeError::Road(RoadError::Lost(_))) {
+                    return Err(error);
+                }
+                tokio::time::sleep(PAUSE * failures).await;
+                self.summary.rounds += 1;
+            }
+            // What has arrived before something broke is kept.
+            ranges = ranges.iter().flat_map(|range| source.lacks(range.clone())).collect();
+        }
+        Ok(true)
+    }
+
+    /// Asks for `ranges` once. Not all of them may come.
+    async fn fetch_ranges(&mut self, ranges: &[Range<u64>]) -> Result<(), ByteRangeError> {
+        let single: Vec<&[Range<u64>]> = ranges.chunks(1).collect();
+        let groups = if self.several { ranges.chunks(MOST_RANGES).collect() } else { single };
+        self.summary.requests += groups.len() as u64;
+        self.summary.asked += ranges.iter().map(|range| range.end - range.start).sum::<u64>();
+        let this = &*self;
+        let asking = groups.into_iter().map(|group| this.ask(group.to_vec()));
+        let answers: Vec<_> = stream::iter(asking).buffer_unordered(MOST_AT_ONCE).collect().await;
+        let mut failure = None;
+        for answer in answers {
+            match answer {
+                Ok(answer) => {
+                    self.several &= answer.several;
+                    self.summary.received += answer.received;
+                    self.summary.new += answer.new;
+                    self.summary.duplicate += answer.payload - answer.new;
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// One request for `ranges`, and its answer.
+    async fn ask(&self, ranges: Vec<Range<u64>>) -> Result<Answer, ByteRangeError> {
+        let mut ask = ranges_fields(&ranges)?;
+        if let Some(validator) = &self.validator {
+            ask.insert(header::IF_RANGE, validator.clone());
+        }
+        let asking = self.connection.request_with(&self.path, &ask);
+        let (head, body) = in_time(self.stall, asking).await?;
+        let field = |name| response::header(&head.headers, name);
+        let source = self.file.source();
+        let mut answered = Answer { several: true, received: 0, payload: 0, new: 0 };
+        if self.validator.is_some() && validator(&head) != self.validator && matches!(head.status, 200 | 206)
+        {
+            return Err(ByteRangeError::Changed);
+        }
+        match head.status {
+            206 => {}
+            // Some give the whole file where they are asked for several ranges.
+            200 if ranges.len() > 1 => return Ok(Answer { several: false, ..answered }),
+            200 | 412 => return Err(ByteRangeError::Changed),
+            416 => return Err(ByteRangeError::Changed),
+            status => return Err(ByteRangeError::Refused(status)),
+        }
+        let mut body = Body { body, stall: self.stall };
+        if let Some(boundary) = field("Content-Type").and_then(boundary) {
+            let mut parts = Multipart::new(&boundary);
+            while let Some(chunk) = body.chunk().await? {
+                answered.received += chunk.len() as u64;
+                parts.push(&chunk, |at, bytes| answered.take(source, at, bytes)).map_err(answer)?;
+            }
+            if !parts.is_whole() {
+                return Err(RoadError::Lost("the answer ends inside a part".to_owned()).into());
+            }
+            return Ok(answered);
+        }
+        let place = field("Content-Range").and_then(ContentRange::parse);
+        let place = place.ok_or_else(|| answer("it does not say which bytes it has"))?;
+        if place.len.is_some_and(|len| len != wavetile_engine::source::ByteSource::len(&**source)) {
+            return Err(ByteRangeError::Changed);
+        }
+        if !ranges.iter().any(|range| range.start < place.range.end && place.range.start < range.end) {
+            return Err(answer("it has other bytes than were asked for"));
+        }
+        let mut at = place.range.start;
+        while let Some(chunk) = body.chunk().await? {
+            let length = (place.range.end - at).min(chunk.len() as u64);
+            answered.received += chunk.len() as u64;
+            answered.take(source, at, &chunk[..length as usize]);
+            at += length;
+        }
+        answered.several =
+            ranges.len() == 1 || ranges.iter().all(|range| source.lacks(range.clone()).is_empty());
+        Ok(answered)
+    }
+}
+
+/// What an answer brought.
+struct Answer {
+    /// All ranges that were asked for.
+    several: bool,
+    /// Bytes of its body, those of them that are of the file, and those that were not here.
+    received: u64,
+    payload: u64,
+    new: u64,
+}
+
+impl Answer {
+    fn take(&mut self, source: &PartialSource, at: u64, bytes: &[u8]) {
+        self.payload += bytes.len() as u64;
+        self.new += source.insert(at, bytes);
+    }
+}
+
+/// A body whose silence is bounded.
+struct Body {
+    body: ResponseBody,
+    stall: Duration,
+}
+
+impl Body {
+    async fn chunk(&mut self) -> Result<Option<bytes::Bytes>, RoadError> {
+        in_time(self.stall, self.body.chunk()).await
+    }
+}
+
+async fn in_time<T>(
+    stall: Duration,
+    step: impl Future<Output = Result<T, RoadError>>,
+) -> Result<T, RoadError> {
+    let done = tokio::time::timeout(stall, step).await;
+    done.unwrap_or_else(|_| Err(RoadError::Lost(format!("nothing came for {} s", stall.as_secs_f32()))))
+}
+
+/// What `If-Range` may name: a strong ETag, or else a date (RFC 9110 section 13.1.5).
+fn validator(head: &ResponseHead) -> Option<HeaderValue> {
+    let field = |name| response::header(&head.headers, name);
+    let strong = field("ETag").filter(|tag| !tag.starts_with("W/"));
+    HeaderValue::from_str(strong.or_else(|| field("Last-Modified"))?).ok()
+}
+
+fn ranges_fields(ranges: &[Range<u64>]) -> Result<HeaderMap, ByteRangeError> {
+    let list: Vec<String> = ranges.iter().map(|range| format!("{}-{}", range.start, range.end - 1)).collect();
+    let value = HeaderValue::from_str(&format!("bytes={}", list.join(",")));
+    let mut fields = HeaderMap::new();
+    fields.insert(header::RANGE, value.map_err(|error| answer(error.to_string()))?);
+    fields.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    Ok(fields)
+}
+
+fn answer(reason: impl Into<String>) -> ByteRangeError {
+    ByteRangeError::Answer(reason.into())
+}
+
+/// An address, taken apart.
+struct Place {
+    address: Address,
+    /// With the query.
+    path: String,
+}
+
+impl Place {
+    fn parse(url: &str) -> Result<Self, RoadError> {
+        let wrong = |reason: &str| RoadError::Address(format!("{url:?}: {reason}"));
+        let uri: http::Uri = url.parse().map_err(|_| wrong("this is no address; encode spaces as %20"))?;
+        if !matches!(uri.scheme_str(), Some("http" | "https")) {
+            return Err(wrong("expected http or https"));
+        }
+        let authority = uri.authority().ok_or_else(|| wrong("the host is missing"))?;
+        let scheme = uri.scheme_str().unwrap_or_default();
+        let address = Address::of_server(&format!("{scheme}://{authority}"))?;
+        let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        Ok(Self { address, path: path.to_owned() })
+    }
+
+    /// The address that `location` means, as seen from here. From https it does not lead to http.
+    fn join(&self, location: &str) -> Result<String, ByteRangeError> {
+        let scheme = if self.address.secure { "https" } else { "http" };
+        let next = if location.contains("://") {
+            location.to_owned()
+        } else if let Some(rest) = location.strip_prefix("//") {
+            format!("{scheme}://{rest}")
+        } else if location.starts_with('/') {
+            format!("{scheme}://{}{location}", self.address.authority())
+        } else {
+            let path = self.path.split('?').next().unwrap_or_default();
+            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            format!("{scheme}://{}{folder}/{location}", self.address.authority())
+        };
+        if self.address.secure && !next.starts_with("https://") {
+            return Err(answer("it leads from https to an address that is not encrypted"));
+        }
+        Ok(next)
+    }
+}
+
+/// Bytes that are asked for at first.
+const FIRST: u64 = 64 << 10;
+/// Most bytes of a file that is fetched whole, where a server gives no ranges.
+pub const MOST_WHOLE: u64 = 256 << 20;
+const MOST_REDIRECTS: usize = 5;
+/// Ranges in one request: some servers refuse more than 200, and fields of more than 4 kB.
+const MOST_RANGES: usize = 100;
+/// Requests that are under way at a time.
+const MOST_AT_ONCE: usize = 6;
+/// Failures in a row, with no new byte between them, after which there is no further attempt.
+const ATTEMPTS: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(250);
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn addresses_lead_on() {
+        let from = Place::parse("https://h:8/a/b.jp2?x=1").unwrap();
+        assert_eq!((from.path.as_str(), from.address.port), ("/a/b.jp2?x=1", 8));
+        for (location, next) in [
+            ("c.jp2", "https://h:8/a/c.jp2"),
+            ("/c.jp2?y", "https://h:8/c.jp2?y"),
+            ("//other/c", "https://other/c"),
+            ("https://other/c", "https://other/c"),
+        ] {
+            assert_eq!(from.join(location).unwrap(), next);
+        }
+        assert!(from.join("http://h:8/a").is_err());
+        assert_eq!(Place::parse("http://h").unwrap().path, "/");
+        for wrong in ["ftp://h/x", "http:///x", "h/x", "http://h/a b"] {
+            assert!(Place::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}
