@@ -1,13 +1,14 @@
 //! The JPIP client: says what to request, takes in what is answered. No socket and no clock of its own.
 
 use super::cache_model::CacheModel;
+use super::client_boxes::{Boxes, Naming};
 use super::client_events::{ClientError, ClientOptions, Ending, Event, Outgoing, Progress};
 use super::client_holdings;
-use super::client_requests::{ChannelOfClient, Failure, Sent, refusal};
+use super::client_requests::{ChannelOfClient, Failure, Outcome, Sent, refusal};
 use super::fields::NumberRange;
 use super::journal::{Entry, Piece};
 use super::message::eor;
-use super::message_reader::{MessageEvent, MessageReader};
+use super::message_reader::MessageEvent;
 use super::metareq::MetadataRequest;
 use super::request::{CloseChannels, Request, SERVICE_PATH};
 use super::response::{self, NewChannel};
@@ -15,7 +16,7 @@ use super::view_window_fields::StreamRange;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use wavetile_engine::data_bin::{DataBinCache, DataBinId};
+use wavetile_engine::data_bin::DataBinCache;
 use wavetile_engine::image::DecodeRequest;
 use wavetile_engine::view_window::ViewWindow;
 
@@ -35,8 +36,6 @@ pub struct Client {
     /// Offer no session any more: the server refused one.
     refused_session: bool,
     boxes: Boxes,
-    /// Boxes that are wanted besides metadata-bin 0, and whether all that there are have come.
-    metadata: Option<(MetadataRequest, bool)>,
     /// What was received, for those who keep it.
     journal: Option<Vec<Entry>>,
     /// What the window shows.
@@ -63,17 +62,6 @@ enum Want {
     Nothing,
 }
 
-/// What is done about metadata-bin 0 where a server does not send it of its own accord.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Boxes {
-    /// Nothing yet.
-    Unnamed,
-    /// Requests name the boxes that show the picture, until they are there.
-    Named,
-    /// The server has none, or does not know how to name them.
-    GivenUp,
-}
-
 impl Client {
     /// A client that at first asks for headers and metadata, until [`set_window`](Self::set_window).
     #[must_use]
@@ -81,7 +69,7 @@ impl Client {
         Self {
             codestreams: options.codestreams.clone(),
             journal: None,
-            metadata: options.metadata.clone().map(|request| (request, false)),
+            boxes: Boxes::new(options.metadata.clone()),
             options,
             bins: Arc::default(),
             window: None,
@@ -90,7 +78,6 @@ impl Client {
             target_id: None,
             channel: None,
             refused_session: false,
-            boxes: Boxes::Unnamed,
             view: DecodeRequest::default(),
             next_id: 0,
             requests: BTreeMap::new(),
@@ -157,10 +144,9 @@ impl Client {
         self.number
     }
 
-    /// Asks for boxes along with the window, unless all are asked for already.
+    /// Asks for boxes along with the window, unless they are asked for already.
     pub(super) fn want_metadata(&mut self, request: MetadataRequest) {
-        if self.metadata.as_ref().is_none_or(|(before, _)| *before != request) {
-            self.metadata = Some((request, false));
+        if self.boxes.want(request) {
             self.want = Want::Window;
         }
     }
@@ -168,7 +154,7 @@ impl Client {
     /// Whether the boxes that were asked for have come, or there are none.
     #[must_use]
     pub fn has_all_boxes(&self) -> bool {
-        self.metadata.as_ref().is_some_and(|(_, done)| *done)
+        self.boxes.are_there()
     }
 
     /// Number of the window.
@@ -250,7 +236,7 @@ impl Client {
         }
         if matches!(status, 400 | 501) && sent.names_boxes {
             sent.failure = Some(Failure::AskAgain);
-            self.give_up_boxes();
+            self.boxes.give_up(&self.bins);
             return;
         }
         if status != 200 {
@@ -340,8 +326,8 @@ impl Client {
             self.events.push_back(Event::Abort { id });
         }
         let names_metadata = sent.names_metadata;
-        if answered.is_some() && names_metadata {
-            self.metadata_done();
+        if answered.is_some() && names_metadata && self.boxes.have_come() {
+            self.events.push_back(Event::MetadataComplete);
         }
         if answered.is_some() && self.want == Want::Answer(id) {
             self.want = Want::Settling(answered);
@@ -357,10 +343,13 @@ impl Client {
             self.events.push_back(Event::Closed);
             return;
         }
-        let outcome = self.outcome(&sent, ending);
+        if sent.failure.is_none() && sent.end == Some(eor::SESSION_LIMIT) {
+            self.channel = None;
+        }
+        let outcome = sent.outcome(ending);
         self.note_lost_bytes(&sent, &outcome);
-        if sent.names_metadata && matches!(outcome, Outcome::Done(_)) {
-            self.metadata_done();
+        if sent.names_metadata && matches!(outcome, Outcome::Done(_)) && self.boxes.have_come() {
+            self.events.push_back(Event::MetadataComplete);
         }
         if sent.answered.is_some() {
             self.end_of_standing(&sent, &outcome);
@@ -426,7 +415,7 @@ impl Client {
         if self.requests.values().any(|sent| sent.answered.is_none()) {
             return;
         }
-        if self.owes_correction() || self.lacks_boxes() {
+        if self.owes_correction() || self.boxes.are_owed(&self.bins) {
             self.want = Want::Window;
         } else {
             self.want = Want::Nothing;
@@ -434,73 +423,8 @@ impl Client {
         }
     }
 
-    /// Whether the server is to be asked for boxes that it does not send of its own accord.
-    fn lacks_boxes(&mut self) -> bool {
-        if self.has_metadata() {
-            return false;
-        }
-        match self.boxes {
-            Boxes::Unnamed => self.boxes = Boxes::Named,
-            Boxes::Named => self.give_up_boxes(),
-            Boxes::GivenUp => (),
-        }
-        self.boxes == Boxes::Named
-    }
-
-    /// Whether all of metadata-bin 0 is there.
-    fn has_metadata(&self) -> bool {
-        let bins = self.bins.read().unwrap_or_else(PoisonError::into_inner);
-        bins.is_complete(0, DataBinId::Metadata(0))
-    }
-
-    /// Takes what there is of metadata-bin 0, nothing most likely, for all of it.
-    fn give_up_boxes(&mut self) {
-        self.boxes = Boxes::GivenUp;
-        let mut bins = self.bins.write().unwrap_or_else(PoisonError::into_inner);
-        let held = bins.contiguous_len(0, DataBinId::Metadata(0));
-        bins.insert(0, DataBinId::Metadata(0), held, &[], true);
-    }
-
-    fn metadata_done(&mut self) {
-        if let Some((_, done @ false)) = &mut self.metadata {
-            *done = true;
-            self.events.push_back(Event::MetadataComplete);
-        }
-    }
-
     fn owes_correction(&self) -> bool {
         self.channel.as_ref().is_some_and(ChannelOfClient::owes_correction)
-    }
-
-    fn outcome(&mut self, sent: &Sent, ending: Ending) -> Outcome {
-        match (&sent.failure, sent.end, ending) {
-            (Some(failure), ..) => Outcome::Failed(failure.clone()),
-            (None, Some(eor::WINDOW_CHANGE | eor::BYTE_LIMIT | eor::RESPONSE_LIMIT), _) => Outcome::More,
-            (None, Some(eor::SESSION_LIMIT), _) => {
-                self.channel = None;
-                Outcome::More
-            }
-            (None, Some(reason), _) => Outcome::Done(Some(reason)),
-            (None, None, Ending::Complete)
-                if sent.answered.is_some() && sent.reader.is_between_messages() =>
-            {
-                Outcome::Done(sent.answered)
-            }
-            (None, None, Ending::Broken(why)) => {
-                Outcome::Failed(Failure::Later(ClientError::Broken(why), None))
-            }
-            (None, None, Ending::Complete) if !sent.accepted => Outcome::Failed(Failure::Later(
-                ClientError::Broken("an answer without a head".to_owned()),
-                None,
-            )),
-            (None, None, Ending::Complete) if !sent.reader.is_between_messages() => {
-                let why = "the answer ends inside a message".to_owned();
-                Outcome::Failed(Failure::Later(ClientError::Broken(why), None))
-            }
-            // Some servers send no end-of-response: ask until nothing new comes.
-            (None, None, Ending::Complete) if sent.new_bytes > 0 => Outcome::More,
-            (None, None, Ending::Complete) => Outcome::Done(None),
-        }
     }
 
     /// Within a session, the server takes what it sent for received.
@@ -515,7 +439,8 @@ impl Client {
     }
 
     fn send_window(&mut self) -> Outgoing {
-        let names_boxes = self.boxes == Boxes::Named && !self.has_metadata();
+        let metadata = self.boxes.request(&self.bins);
+        let names_boxes = metadata == Some(Naming::Needed);
         let opens_channel = self.options.sessions && !self.refused_session && self.channel.is_none();
         // What older answers still bring would be sent again, if the server were told now that it is missing.
         let correction = self.requests.is_empty() && self.owes_correction();
@@ -531,10 +456,7 @@ impl Client {
             length: self.options.length,
             window: self.window.clone(),
             model: CacheModel { statements },
-            metadata: match names_boxes {
-                true => Some(MetadataRequest::parse("[jp2h]").expect("a box type in brackets")),
-                false => self.metadata.clone().filter(|(_, done)| !done).map(|(request, _)| request),
-            },
+            metadata: metadata.map(Naming::into_request),
             ..Request::default()
         };
         let mut path = SERVICE_PATH.to_owned();
@@ -568,18 +490,10 @@ impl Client {
             opens_channel,
             corrects,
             has_model,
-            accepted: false,
-            reader: MessageReader::new(),
-            new_bytes: 0,
-            old_bytes: 0,
-            end: None,
             stands: request.push.is_some(),
-            answered: None,
-            window: self.number,
-            closes: false,
             names_boxes,
             names_metadata,
-            failure: None,
+            ..Sent::new(self.number)
         });
         self.want = Want::Answer(id);
         Outgoing { id, path_and_query: request.to_path_and_query(&path), length: request.length }
@@ -592,24 +506,7 @@ impl Client {
             length: Some(0),
             ..Request::default()
         };
-        let id = self.add(Sent {
-            channel: None,
-            opens_channel: false,
-            corrects: None,
-            has_model: false,
-            accepted: false,
-            reader: MessageReader::new(),
-            new_bytes: 0,
-            old_bytes: 0,
-            end: None,
-            stands: false,
-            answered: None,
-            window: self.number,
-            closes: true,
-            names_boxes: false,
-            names_metadata: false,
-            failure: None,
-        });
+        let id = self.add(Sent { closes: true, ..Sent::new(self.number) });
         Outgoing { id, path_and_query: request.to_path_and_query(SERVICE_PATH), length: request.length }
     }
 
@@ -641,10 +538,7 @@ impl Client {
                 }
             }
             self.bins.write().unwrap_or_else(PoisonError::into_inner).clear();
-            self.boxes = Boxes::Unnamed;
-            if let Some((_, done)) = &mut self.metadata {
-                *done = false;
-            }
+            self.boxes = self.boxes.anew();
             self.events.push_back(Event::Reset);
         }
         if self.target_id.as_deref() != Some(found) {
@@ -667,12 +561,6 @@ impl Client {
         self.want = Want::Nothing;
         self.events.push_back(Event::Failed(error));
     }
-}
-
-enum Outcome {
-    Done(Option<u8>),
-    More,
-    Failed(Failure),
 }
 
 /// Up to here the length of responses is doubled when they bring nothing new.

@@ -1,6 +1,7 @@
 //! What a client keeps of its channel and of each request under way.
 
-use super::client_events::ClientError;
+use super::client_events::{ClientError, Ending};
+use super::message::eor;
 use super::message_reader::MessageReader;
 use super::response;
 use std::time::Duration;
@@ -53,11 +54,72 @@ pub(super) struct Sent {
 }
 
 impl Sent {
+    /// A request without a channel, for window `window`, as it is sent.
+    pub(super) fn new(window: u64) -> Self {
+        Self {
+            channel: None,
+            opens_channel: false,
+            corrects: None,
+            has_model: false,
+            accepted: false,
+            reader: MessageReader::new(),
+            new_bytes: 0,
+            old_bytes: 0,
+            end: None,
+            stands: false,
+            answered: None,
+            window,
+            closes: false,
+            names_boxes: false,
+            names_metadata: false,
+            failure: None,
+        }
+    }
+
+    /// What an answer that ended came to.
+    pub(super) fn outcome(&self, ending: Ending) -> Outcome {
+        match (&self.failure, self.end, ending) {
+            (Some(failure), ..) => Outcome::Failed(failure.clone()),
+            (
+                None,
+                Some(eor::WINDOW_CHANGE | eor::BYTE_LIMIT | eor::RESPONSE_LIMIT | eor::SESSION_LIMIT),
+                _,
+            ) => Outcome::More,
+            (None, Some(reason), _) => Outcome::Done(Some(reason)),
+            (None, None, Ending::Complete)
+                if self.answered.is_some() && self.reader.is_between_messages() =>
+            {
+                Outcome::Done(self.answered)
+            }
+            (None, None, Ending::Broken(why)) => {
+                Outcome::Failed(Failure::Later(ClientError::Broken(why), None))
+            }
+            (None, None, Ending::Complete) if !self.accepted => Outcome::Failed(Failure::Later(
+                ClientError::Broken("an answer without a head".to_owned()),
+                None,
+            )),
+            (None, None, Ending::Complete) if !self.reader.is_between_messages() => {
+                let why = "the answer ends inside a message".to_owned();
+                Outcome::Failed(Failure::Later(ClientError::Broken(why), None))
+            }
+            // Some servers send no end-of-response: ask until nothing new comes.
+            (None, None, Ending::Complete) if self.new_bytes > 0 => Outcome::More,
+            (None, None, Ending::Complete) => Outcome::Done(None),
+        }
+    }
+
     /// Whether what follows must wait for the head of the answer: it names the channel, or the server has to learn
     /// what was lost before it chooses anything else, in whatever order requests reach it.
     pub(super) const fn goes_alone(&self) -> bool {
         self.opens_channel || self.corrects.is_some()
     }
+}
+
+/// What an answer came to.
+pub(super) enum Outcome {
+    Done(Option<u8>),
+    More,
+    Failed(Failure),
 }
 
 /// Why an answer is of no use, and what helps.

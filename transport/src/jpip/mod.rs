@@ -5,6 +5,7 @@ mod body;
 pub mod cache_model;
 pub mod catalogue;
 pub mod client;
+mod client_boxes;
 mod client_events;
 mod client_holdings;
 mod client_model;
