@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
-use super::{Address, Transport};
+use super::{Address, RoadMemory, Transport};
 use crate::road::{RequestFields, ResponseHead, RoadError};
 use crate::tls::Trust;
 
@@ -37,6 +37,8 @@ pub struct ConnectOptions {
     pub stall: Duration,
     /// Header fields that go along: credentials.
     pub fields: RequestFields,
+    /// What was learnt of servers: with [`Transport::Auto`], the road that worked last is tried first.
+    pub memory: RoadMemory,
 }
 
 impl Default for ConnectOptions {
@@ -49,6 +51,7 @@ impl Default for ConnectOptions {
             timeout: Duration::from_secs(10),
             stall: Duration::from_secs(30),
             fields: RequestFields::default(),
+            memory: RoadMemory::default(),
         }
     }
 }
@@ -58,6 +61,9 @@ impl Default for ConnectOptions {
 pub struct Road {
     connection: Connection,
     stall: Duration,
+    /// Where the server's word on its other roads is kept, if it comes encrypted.
+    #[cfg(feature = "http1")]
+    memory: Option<(RoadMemory, Address)>,
 }
 
 #[derive(Clone)]
@@ -76,7 +82,7 @@ impl Road {
     /// Connects to the server of `address`.
     ///
     /// [`Transport::Auto`] tries HTTP/3, and after [`ConnectOptions::head_start`] HTTP/1.1 beside it; the first that
-    /// answers is taken. A server that answers over HTTP/3 with the wrong certificate ends the attempt. HTTP/1.1 is in TLS
+    /// answers is taken, and tried first the next time ([`ConnectOptions::memory`]). A server that answers over HTTP/3 with the wrong certificate ends the attempt. HTTP/1.1 is in TLS
     /// if the address says so; if not, and the caller has named the certificate or its authority, there is no falling
     /// back to it: it would prove nothing. Nor is there with [credentials](ConnectOptions::fields).
     /// # Errors
@@ -97,7 +103,16 @@ impl Road {
         };
         let connection = tokio::time::timeout(options.timeout, connecting).await;
         let connection = connection.map_err(|_| unreachable(address, "no answer".to_owned()))??;
-        Ok(Self { connection, stall: options.stall })
+        let road = Self {
+            connection,
+            stall: options.stall,
+            #[cfg(feature = "http1")]
+            memory: address.secure.then(|| (options.memory.clone(), address.clone())),
+        };
+        if transport == Transport::Auto {
+            options.memory.note(address, road.transport());
+        }
+        Ok(road)
     }
 
     /// Sends one request; others may be under way.
@@ -114,6 +129,11 @@ impl Road {
             #[cfg(feature = "http1")]
             Connection::Http1(connection) => {
                 let (head, body) = in_time(stall, connection.request(path_and_query)).await?;
+                if let Some((memory, address)) = &self.memory
+                    && let Some(alternatives) = crate::jpip::response::header(&head.headers, "Alt-Svc")
+                {
+                    memory.note_alternatives(address, alternatives);
+                }
                 Ok((head, ResponseBody { body: Body::Http1(body), stall }))
             }
             #[cfg(feature = "websocket")]
@@ -231,6 +251,12 @@ async fn either_road(address: &Address, options: &ConnectOptions) -> Result<Conn
     if !may_fall_back {
         return http3_road(address, options).await;
     }
+    if options.memory.worked(address) == Some(Transport::Http1) {
+        // HTTP/3 did not answer the last time: it is not waited for, unless this road is gone, too.
+        if let Ok(Ok(road)) = tokio::time::timeout(options.head_start, http1_road(address, options)).await {
+            return Ok(road);
+        }
+    }
     let mut http3 = std::pin::pin!(http3_road(address, options));
     let failed = match tokio::time::timeout(options.head_start, http3.as_mut()).await {
         Ok(Ok(road)) => return Ok(road),
@@ -266,7 +292,8 @@ fn both(address: &Address, http3: &RoadError, http1: &RoadError) -> RoadError {
 
 #[cfg(feature = "http3")]
 async fn http3_road(address: &Address, options: &ConnectOptions) -> Result<Connection, RoadError> {
-    let addresses = look_up(address, address.port).await?;
+    let port = options.memory.http3_port(address).unwrap_or(address.port);
+    let addresses = look_up(address, port).await?;
     let authority = address.authority();
     let road = first_of(addresses, |at| {
         let (host, authority, trust) = (address.host.clone(), authority.clone(), options.trust.clone());

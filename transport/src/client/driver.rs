@@ -1,6 +1,7 @@
 //! Drives the client's state machine over a road: sends what it asks for, hands in what arrives, connects again.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ impl Driver {
     pub(super) async fn run(mut self) {
         let end = End::new(self.shared.clone(), self.saver.as_ref().map(Saver::sender));
         while let Some(next_wake) = self.turn() {
-            let pause = next_wake.map(|at| at.saturating_sub(self.shared.now()));
+            let pause = next_wake.map(|at| longer(at.saturating_sub(self.shared.now())));
             tokio::select! {
                 () = self.shared.woken() => {}
                 () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => {}
@@ -73,6 +74,12 @@ impl Driver {
         }
         Some(next_wake)
     }
+}
+
+/// A pause longer by up to a quarter, at random: clients that lost a server at one time do not come back at one time.
+fn longer(pause: Duration) -> Duration {
+    let random = RandomState::new().hash_one(()) % 256;
+    pause + pause.mul_f64(random as f64 / 1024.0)
 }
 
 /// One request and its answer.

@@ -27,6 +27,11 @@ mod connect;
 mod content_range;
 mod driver;
 mod keeper;
+#[cfg_attr(
+    not(all(feature = "http1", feature = "http3")),
+    allow(dead_code, reason = "with one of the two there is little to remember")
+)]
+mod road_memory;
 mod saver;
 mod session;
 mod shared;
@@ -45,6 +50,7 @@ pub use address::{Address, DEFAULT_PORT};
 pub use byte_range::{ByteRangeError, Found, MOST_WHOLE, RemoteFile};
 pub use connect::{ConnectOptions, ResponseBody, Road};
 use keeper::Keeper;
+pub use road_memory::RoadMemory;
 use saver::Place;
 pub use session::Session;
 pub use streamed_image::{ImageError, StreamedImage, Update};

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Extensions;
+use http::HeaderValue;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -38,6 +39,7 @@ pub struct Server {
     limits: RoadLimits,
     framing: Framing,
     tls: Option<TlsAcceptor>,
+    alternative: Option<HeaderValue>,
 }
 
 impl Server {
@@ -55,7 +57,19 @@ impl Server {
         // Accepted connections inherit it. What the system has taken can no longer be pre-empted.
         socket.set_send_buffer_size(limits.send_window)?;
         socket.bind(address)?;
-        Ok(Self { listener: socket.listen(1024)?, limits, framing, tls: tls.map(TlsAcceptor::from) })
+        Ok(Self {
+            listener: socket.listen(1024)?,
+            limits,
+            framing,
+            tls: tls.map(TlsAcceptor::from),
+            alternative: None,
+        })
+    }
+
+    /// Says in each response over TLS that HTTP/3 is to be had at UDP port `port` of this host (`Alt-Svc`, RFC 7838).
+    #[must_use]
+    pub fn with_alternative(self, port: u16) -> Self {
+        Self { alternative: HeaderValue::from_str(&format!("h3=\":{port}\"; ma=86400")).ok(), ..self }
     }
 
     /// The address listened on, with the real port.
@@ -100,12 +114,14 @@ impl Server {
                 case: case.clone(),
                 turns: Turns::default(),
                 peer: peer.ip(),
+                alternative: None,
                 #[cfg(feature = "websocket")]
                 upgraded: Arc::default(),
             };
             let (tls, stop) = (self.tls.clone(), stop.clone());
+            let alternative = self.alternative.clone();
             connections.spawn(async move {
-                site.serve(stream, tls, stop).await;
+                site.serve(stream, tls, alternative, stop).await;
                 drop(permit);
             });
         }
@@ -123,6 +139,8 @@ struct Site {
     case: Extensions,
     turns: Turns,
     peer: IpAddr,
+    /// `Alt-Svc`.
+    alternative: Option<HeaderValue>,
     /// What the connection became.
     #[cfg(feature = "websocket")]
     upgraded: Arc<std::sync::Mutex<Option<hyper::upgrade::OnUpgrade>>>,
@@ -130,7 +148,13 @@ struct Site {
 
 impl Site {
     /// Finds out from the first bytes what the connection is.
-    async fn serve(self, stream: TcpStream, tls: Option<TlsAcceptor>, mut stop: watch::Receiver<bool>) {
+    async fn serve(
+        mut self,
+        stream: TcpStream,
+        tls: Option<TlsAcceptor>,
+        alternative: Option<HeaderValue>,
+        mut stop: watch::Receiver<bool>,
+    ) {
         let (peer, limits) = (self.peer, self.limits.clone());
         let _ = stream.set_nodelay(true);
         let mut first = [0; HTTP2_PREFACE.len()];
@@ -147,6 +171,8 @@ impl Site {
                     accepted = tls.accept(io) => accepted,
                     () = wire::stopped(&mut stop) => return,
                 };
+                // What is said in the clear may be anybody's word.
+                self.alternative = alternative;
                 match accepted {
                     Ok(io) if io.get_ref().1.alpn_protocol() == Some(b"h2") => self.http2(io, stop).await,
                     Ok(io) => self.http1(io, stop).await,
@@ -281,6 +307,9 @@ impl Site {
         let body = PumpBody { left: reply.body.exact_len(), pump: Pump::new(reply.body), turns: self.turns };
         let mut response = head.body(body).expect("a status and valid fields make a response");
         *response.extensions_mut() = self.case;
+        if let Some(alternative) = self.alternative {
+            response.headers_mut().insert(http::header::ALT_SVC, alternative);
+        }
         response
     }
 

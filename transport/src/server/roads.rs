@@ -131,6 +131,10 @@ impl Roads {
             Some(Ok(server)) => server,
             _ => bind(address).map_err(refused)?,
         };
+        let server = match self.http3_addr() {
+            Some(http3) => server.with_alternative(http3.port()),
+            None => server,
+        };
         let address = server.local_addr().map_err(refused)?;
         self.http1 = Some((server, address));
         Ok(())

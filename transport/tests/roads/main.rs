@@ -4,6 +4,7 @@
 mod floods;
 mod http1;
 mod http3;
+mod memory;
 mod stop;
 mod support;
 mod tls;
