@@ -7,6 +7,7 @@ use super::picture::Picture;
 use super::push::{Standing, TARGET_CHANGED, Watch};
 use super::schedule::{Class, Grant, Place};
 use super::session::Turn;
+use std::iter::Peekable;
 use std::ops::Range;
 use std::sync::Arc;
 use std::task::Waker;
@@ -88,7 +89,8 @@ impl Body {
             place.set_class(Class::Push);
         }
         let turn = self.stream.as_ref().and_then(|stream| stream.turn.as_ref());
-        if let Some(turn) = turn.filter(|_| standing.is_some() || self.place.is_some()) {
+        let paced = self.stream.as_ref().is_some_and(|stream| stream.pace.is_some());
+        if let Some(turn) = turn.filter(|_| standing.is_some() || paced || self.place.is_some()) {
             // Before anything is looked at, or a request that comes in between would not be heard of.
             turn.listen(waker);
         }
@@ -173,7 +175,7 @@ pub(super) struct Stream {
     /// The codestream that is sent.
     pub(super) part: Part,
     /// Numbers of those after it.
-    pub(super) rest: Box<dyn Iterator<Item = u32> + Send>,
+    pub(super) rest: Peekable<Box<dyn Iterator<Item = u32> + Send>>,
     /// Every codestream of the file is sent, and so far all of each.
     pub(super) whole: bool,
     pub(super) turn: Option<Turn>,
@@ -189,7 +191,43 @@ pub(super) struct Stream {
     pub(super) piece: Option<Piece>,
     /// The response goes on after the window.
     pub(super) standing: Option<Standing>,
+    /// Codestreams follow one another no faster than this.
+    pub(super) pace: Option<Pace>,
 }
+
+/// How fast codestreams may follow one another (`drate`, T.808 C.7).
+pub(super) struct Pace {
+    interval: Duration,
+    /// When the next may begin.
+    next: Option<Duration>,
+    /// None has begun.
+    before_all: bool,
+}
+
+impl Pace {
+    /// So many a second; `before_all`: the response begins with something else.
+    pub(super) fn new(rate: f64, before_all: bool) -> Self {
+        let interval = Duration::try_from_secs_f64(1.0 / rate).unwrap_or(LONGEST_INTERVAL);
+        Self { interval: interval.min(LONGEST_INTERVAL), next: None, before_all }
+    }
+
+    /// How long to wait for the next codestream; if not at all, it begins now.
+    fn begin(&mut self, now: Duration) -> Option<Duration> {
+        if std::mem::take(&mut self.before_all) {
+            return None;
+        }
+        // This is at the end of the first, which began not long ago.
+        let next = *self.next.get_or_insert(now.saturating_add(self.interval));
+        let pause = next.checked_sub(now).filter(|pause| !pause.is_zero());
+        if pause.is_none() {
+            self.next = Some(now.saturating_add(self.interval));
+        }
+        pause
+    }
+}
+
+/// Nobody waits longer for a codestream, however low a rate is asked for.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What became of an attempt to write a message.
 enum Step {
@@ -260,7 +298,7 @@ impl Stream {
         self.budget = standing.budget;
         match standing.windows.pop_front() {
             Some(window) => {
-                self.rest = (standing.codestreams)();
+                self.rest = (standing.codestreams)().peekable();
                 self.wanted.window = Some(window);
                 // Headers and metadata have been sent with the window: this is at once at its end.
                 self.part = self.wanted.metadata();
@@ -305,7 +343,7 @@ impl Stream {
             Some(piece) => piece,
             None => match self.part.next_piece()? {
                 Found::Piece(piece) => piece,
-                Found::Nothing => return Ok(self.next_part()),
+                Found::Nothing => return Ok(self.next_part(now)),
                 Found::TooFar => return Ok(Step::End(eor::RESPONSE_LIMIT, String::new())),
             },
         };
@@ -362,7 +400,13 @@ impl Stream {
     }
 
     /// Goes on to the next codestream that can be served.
-    fn next_part(&mut self) -> Step {
+    fn next_part(&mut self, now: Duration) -> Step {
+        if let Some(pace) = &mut self.pace
+            && self.rest.peek().is_some()
+            && let Some(pause) = pace.begin(now)
+        {
+            return Step::Wait(pause);
+        }
         self.whole &= self.part.whole;
         for number in self.rest.by_ref() {
             match self.wanted.part(number) {

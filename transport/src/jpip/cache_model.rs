@@ -40,6 +40,8 @@ pub enum BinSelector {
     Tiles(NumberRange),
     /// Precincts by tile, component, resolution and position (`t0c1r2p3`).
     Implicit(ImplicitForm),
+    /// Tile-parts by tile and number in the tile (`4.0-2`, JPT-streams), in fields of their own: `tpmodel` and `tpneed`.
+    TileParts(NumberRange, NumberRange),
 }
 
 /// How much of a data-bin.
@@ -81,12 +83,36 @@ impl CacheModel {
         Ok(Self { statements })
     }
 
-    /// What T.808 has words for, and what is said in `beyond`.
+    /// Parses the decoded value of `tpmodel` or `tpneed`: tile-parts, each as tile and number with a point between them.
+    ///
+    /// # Errors
+    /// [`FieldError`] if it has another form.
+    pub fn parse_tile_parts(field: &'static str, value: &str) -> Result<Self, FieldError> {
+        let mut statements = Vec::new();
+        for one in value.split(',').filter(|one| !one.is_empty()) {
+            let rest = one.strip_prefix('-');
+            let error = || FieldError::new(field, one, "not a tile, a point and a tile-part");
+            let (tiles, parts) = rest.unwrap_or(one).split_once('.').ok_or_else(error)?;
+            let (tiles, parts) = (NumberRange::parse(field, tiles)?, NumberRange::parse(field, parts)?);
+            let bins = BinSelector::TileParts(tiles, parts);
+            statements.push(Statement { subtract: rest.is_some(), ..Statement::has(bins) });
+        }
+        Ok(Self { statements })
+    }
+
+    /// What is said of data-bins, of tile-parts (`tpmodel`, `tpneed`), and of bytes behind gaps (`beyond`).
     #[must_use]
-    pub fn split(&self) -> (Self, Self) {
-        let is_between = |statement: &Statement| matches!(statement.extent, Extent::Between(..));
-        let (beyond, model) = self.statements.iter().cloned().partition(is_between);
-        (Self { statements: model }, Self { statements: beyond })
+    pub fn split(&self) -> [Self; 3] {
+        let mut split = [const { Self { statements: Vec::new() } }; 3];
+        for statement in &self.statements {
+            let kind = match (&statement.bins, statement.extent) {
+                (BinSelector::TileParts(..), _) => 1,
+                (_, Extent::Between(..)) => 2,
+                _ => 0,
+            };
+            split[kind].statements.push(statement.clone());
+        }
+        split
     }
 
     /// No statement.
@@ -152,7 +178,7 @@ impl BinSelector {
             Self::Precincts(range) => single(range).map(DataBinId::Precinct),
             Self::Metadata(range) => single(range).map(DataBinId::Metadata),
             Self::Tiles(range) => Some(DataBinId::Tile(single(range)?.try_into().ok()?)),
-            Self::Implicit(_) => None,
+            Self::Implicit(_) | Self::TileParts(..) => None,
         }
     }
 
@@ -217,6 +243,7 @@ impl fmt::Display for Statement {
             BinSelector::Metadata(range) => write!(f, "M{range}")?,
             BinSelector::Tiles(range) => write!(f, "T{range}")?,
             BinSelector::Implicit(form) => write!(f, "{form}")?,
+            BinSelector::TileParts(tiles, parts) => write!(f, "{tiles}.{parts}")?,
         }
         match self.extent {
             Extent::Whole => Ok(()),

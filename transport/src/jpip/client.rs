@@ -2,7 +2,7 @@
 
 use super::cache_model::CacheModel;
 use super::client_boxes::{Boxes, Naming};
-use super::client_events::{ClientError, ClientOptions, Ending, Event, Outgoing, Progress};
+use super::client_events::{ClientError, ClientOptions, Ending, Event, Outgoing, Progress, Stream};
 use super::client_holdings;
 use super::client_requests::{ChannelOfClient, Failure, Outcome, Sent, refusal};
 use super::fields::NumberRange;
@@ -254,7 +254,7 @@ impl Client {
             && !kind
                 .split(';')
                 .next()
-                .is_some_and(|kind| kind.trim().eq_ignore_ascii_case(response::CONTENT_TYPE))
+                .is_some_and(|kind| kind.trim().eq_ignore_ascii_case(self.options.stream.media_type()))
         {
             sent.failure = Some(Failure::Final(ClientError::NotJpp(kind.to_owned())));
             return;
@@ -445,13 +445,16 @@ impl Client {
         // What older answers still bring would be sent again, if the server were told now that it is missing.
         let correction = self.requests.is_empty() && self.owes_correction();
         let first_only = self.codestreams == [NumberRange::one(0)];
-        let mut statements = if correction { client_holdings::nothing(first_only) } else { Vec::new() };
+        let mut statements = match correction {
+            true => client_holdings::nothing(first_only, self.options.stream == Stream::Tiles),
+            false => Vec::new(),
+        };
         if correction || self.channel.is_none() {
             let bins = self.bins.read().unwrap_or_else(PoisonError::into_inner);
             statements.extend(client_holdings::statements(&bins, first_only, self.options.model_length));
         }
         let mut request = Request {
-            types: vec!["jpp-stream".to_owned()],
+            types: vec![self.options.stream.name().to_owned()],
             streams: self.codestreams.iter().map(|&range| StreamRange { range, step: 1 }).collect(),
             length: self.options.length,
             window: self.window.clone(),

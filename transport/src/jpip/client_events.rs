@@ -3,6 +3,8 @@
 use super::fields::NumberRange;
 use super::message::MessageError;
 use super::metareq::MetadataRequest;
+use super::request::StreamType;
+use super::response::media_type;
 use std::time::Duration;
 
 /// Habits of a client.
@@ -12,6 +14,8 @@ pub struct ClientOptions {
     pub target: String,
     /// Codestreams of the file that are wanted at first; see [`Client::set_codestreams`](super::Client::set_codestreams).
     pub codestreams: Vec<NumberRange>,
+    /// What the picture is to come as.
+    pub stream: Stream,
     /// Boxes that are asked for along with the first window, where the server does not send their contents with the others.
     pub metadata: Option<MetadataRequest>,
     /// Open a session: the server keeps track of what was sent. Otherwise each request tells it.
@@ -40,6 +44,7 @@ impl ClientOptions {
         Self {
             target: target.into(),
             codestreams: vec![NumberRange::one(0)],
+            stream: Stream::Precincts,
             metadata: None,
             sessions: true,
             transports: vec!["http".to_owned()],
@@ -49,6 +54,40 @@ impl ClientOptions {
             requests: 4,
             attempts: 6,
             pause: Duration::from_millis(250),
+        }
+    }
+}
+
+/// What a picture comes as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Stream {
+    /// Packets, precinct by precinct (JPP-stream).
+    #[default]
+    Precincts,
+    /// The same, and each message tells the layers that it completes (`ptype=ext`).
+    ExtendedPrecincts,
+    /// Tiles as they are in the file (JPT-stream). They are decoded through
+    /// [`TileBins`](wavetile_engine::source::TileBins), and a window brings each of its tiles whole.
+    Tiles,
+}
+
+impl Stream {
+    /// As `type` names it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Precincts => "jpp-stream",
+            Self::ExtendedPrecincts => "jpp-stream;ptype=ext",
+            Self::Tiles => "jpt-stream",
+        }
+    }
+
+    /// Its media type.
+    pub(super) const fn media_type(self) -> &'static str {
+        match self {
+            Self::Precincts | Self::ExtendedPrecincts => {
+                media_type(StreamType::Precincts { extended: false })
+            }
+            Self::Tiles => media_type(StreamType::Tiles),
         }
     }
 }
@@ -126,8 +165,8 @@ pub enum ClientError {
     /// The server refused.
     #[error("the server refuses the request: status {0}")]
     Refused(u16),
-    /// The server answers with something else than a JPP-stream.
-    #[error("the server answers with {0} instead of a JPP-stream")]
+    /// The server answers with something else than the stream that was asked for.
+    #[error("the server answers with {0} instead of a JPIP stream")]
     NotJpp(String),
     /// The messages cannot be followed.
     #[error("the server's messages are broken: {0}")]

@@ -5,17 +5,18 @@ use super::fields::NumberRange;
 use std::ops::Range;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId};
 
-/// Takes back whatever the server believes: of codestream 0 and the metadata, or of all.
-pub(super) fn nothing(first_only: bool) -> Vec<Statement> {
+/// Takes back whatever the server believes: of codestream 0 and the metadata, or of all. `tiles`: it sends tiles.
+pub(super) fn nothing(first_only: bool, tiles: bool) -> Vec<Statement> {
     let all = NumberRange::ALL;
-    let bins = [
-        BinSelector::MainHeader,
-        BinSelector::TileHeaders(all),
-        BinSelector::Precincts(all),
-        BinSelector::Metadata(all),
-    ];
+    let mut bins = vec![BinSelector::MainHeader];
+    match tiles {
+        true => bins.push(BinSelector::Tiles(all)),
+        false => bins.extend([BinSelector::TileHeaders(all), BinSelector::Precincts(all)]),
+    }
+    bins.push(BinSelector::Metadata(all));
     let codestreams = (!first_only).then(|| vec![NumberRange { from: 0, to: None }]);
-    bins.map(|bins| Statement { codestreams: codestreams.clone(), ..Statement::lacks(bins) }).into()
+    let lacks = |bins| Statement { codestreams: codestreams.clone(), ..Statement::lacks(bins) };
+    bins.into_iter().map(lacks).collect()
 }
 
 /// Statements for what `cache` holds, at most `room` bytes of text: of codestream 0 and the metadata alone, as many
@@ -48,16 +49,16 @@ pub(super) fn statements(cache: &DataBinCache, first_only: bool, room: usize) ->
         codestreams: (!first_only).then(|| vec![NumberRange::one(codestream.into())]),
         ..Statement::has(bins)
     };
-    let runs = runs.into_iter().filter_map(|(codestream, first, count)| {
-        Some((codestream, about(codestream, select(first, count)?)))
-    });
-    let partial = partial.into_iter().filter_map(|(codestream, id, bytes)| {
+    let runs = runs
+        .into_iter()
+        .map(|(codestream, first, count)| (codestream, about(codestream, select(first, count))));
+    let partial = partial.into_iter().map(|(codestream, id, bytes)| {
         let extent = Extent::Bytes(bytes);
-        Some((codestream, Statement { extent, ..about(codestream, select(id, 1)?) }))
+        (codestream, Statement { extent, ..about(codestream, select(id, 1)) })
     });
-    let islands = islands.into_iter().filter_map(|(codestream, id, range)| {
+    let islands = islands.into_iter().map(|(codestream, id, range)| {
         let extent = Extent::Between(range.start, range.end);
-        Some((codestream, Statement { extent, ..about(codestream, select(id, 1)?) }))
+        (codestream, Statement { extent, ..about(codestream, select(id, 1)) })
     });
     let mut used = 0;
     let mut fitting: Vec<(u32, Statement)> = runs
@@ -78,19 +79,20 @@ fn follows(first: DataBinId, count: u64, id: DataBinId) -> bool {
     match (first, id) {
         (DataBinId::Precinct(first), DataBinId::Precinct(id))
         | (DataBinId::Metadata(first), DataBinId::Metadata(id)) => id - first == count,
-        (DataBinId::TileHeader(first), DataBinId::TileHeader(id)) => u64::from(id - first) == count,
+        (DataBinId::TileHeader(first), DataBinId::TileHeader(id))
+        | (DataBinId::Tile(first), DataBinId::Tile(id)) => u64::from(id - first) == count,
         _ => false,
     }
 }
 
-fn select(first: DataBinId, count: u64) -> Option<BinSelector> {
+fn select(first: DataBinId, count: u64) -> BinSelector {
     let range = |first: u64| NumberRange { from: first, to: Some(first + (count - 1)) };
     match first {
-        DataBinId::MainHeader => Some(BinSelector::MainHeader),
-        DataBinId::TileHeader(tile) => Some(BinSelector::TileHeaders(range(tile.into()))),
-        DataBinId::Precinct(id) => Some(BinSelector::Precincts(range(id))),
-        DataBinId::Metadata(id) => Some(BinSelector::Metadata(range(id))),
-        DataBinId::Tile(_) => None,
+        DataBinId::MainHeader => BinSelector::MainHeader,
+        DataBinId::TileHeader(tile) => BinSelector::TileHeaders(range(tile.into())),
+        DataBinId::Precinct(id) => BinSelector::Precincts(range(id)),
+        DataBinId::Metadata(id) => BinSelector::Metadata(range(id)),
+        DataBinId::Tile(tile) => BinSelector::Tiles(range(tile.into())),
     }
 }
 
@@ -121,8 +123,9 @@ mod tests {
         let all = CacheModel { statements: statements(&cache(), false, 100) }.to_string();
         assert_eq!(all, "[0]P7-9,Hm,P20,M0,P10:4,P11:3-14,[1]P12");
         assert!(statements(&cache(), false, 5).is_empty());
-        let nothing = CacheModel { statements: nothing(false) }.to_string();
+        let nothing = CacheModel { statements: nothing(false, false) }.to_string();
         assert_eq!(nothing, "[0-]-Hm,-H*,-P*,-M*");
+        assert_eq!(CacheModel { statements: super::nothing(true, true) }.to_string(), "-Hm,-T*,-M*");
     }
 
     #[test]

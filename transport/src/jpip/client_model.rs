@@ -82,7 +82,7 @@ impl ClientModel {
                     update(&mut self.precincts, *range, |held| change(held, extent, subtract, true));
                 }
                 // They were made explicit before: `CacheModel::explicit`.
-                BinSelector::Implicit(_) => (),
+                BinSelector::Implicit(_) | BinSelector::TileParts(..) => (),
                 BinSelector::Tiles(range) => {
                     update(&mut self.tiles, *range, |held| change(held, extent, subtract, false));
                 }

@@ -89,6 +89,16 @@ pub(super) fn number<N: TryFrom<u64>>(field: &'static str, text: &str) -> Result
         .ok_or_else(|| FieldError::new(field, text, "the number is too large"))
 }
 
+/// A decimal number above 0, with a fraction or without.
+pub(super) fn rate(field: &'static str, text: &str) -> Result<f64, FieldError> {
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let is_number = digits(whole) && digits(fraction) && !(whole.is_empty() && fraction.is_empty());
+    let value: Option<f64> =
+        text.parse().ok().filter(|&value: &f64| is_number && value > 0.0 && value.is_finite());
+    value.ok_or_else(|| FieldError::new(field, text, "not a number above 0"))
+}
+
 /// Undoes percent-encoding; what is not UTF-8 afterwards is an error.
 pub(super) fn decode(field: &'static str, text: &str) -> Result<String, FieldError> {
     match percent_decode_str(text).decode_utf8() {

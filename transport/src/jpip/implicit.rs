@@ -1,7 +1,7 @@
 //! Implicit forms of cache-model statements (`t0c1r2p3`, T.808 C.8): precincts by tile, component, resolution and
 //! position.
 
-use super::cache_model::{BinSelector, CacheModel, Statement};
+use super::cache_model::{BinSelector, CacheModel, Extent, Statement};
 use super::fields::{FieldError, NumberRange};
 use super::picture::Picture;
 use std::fmt;
@@ -153,13 +153,19 @@ impl CacheModel {
     ) -> Self {
         let mut statements = Vec::with_capacity(self.statements.len());
         for statement in &self.statements {
-            let BinSelector::Implicit(form) = statement.bins else {
-                statements.push(statement.clone());
-                continue;
+            let about = statement.is_about(number.into(), asked);
+            let form = match statement.bins {
+                BinSelector::Implicit(form) if about => form,
+                BinSelector::TileParts(tiles, parts) if about => {
+                    statements.extend(tile_parts(picture, statement, tiles, parts, allowance));
+                    continue;
+                }
+                BinSelector::Implicit(_) | BinSelector::TileParts(..) => continue,
+                _ => {
+                    statements.push(statement.clone());
+                    continue;
+                }
             };
-            if !statement.is_about(number.into(), asked) {
-                continue;
-            }
             let runs = match form.runs(picture, statement.subtract, allowance) {
                 Some(runs) => runs,
                 None if statement.subtract => vec![NumberRange::ALL],
@@ -173,10 +179,75 @@ impl CacheModel {
         Self { statements }
     }
 
-    /// Whether any statement has an implicit form.
-    pub(super) fn has_implicit(&self) -> bool {
-        self.statements.iter().any(|statement| matches!(statement.bins, BinSelector::Implicit(_)))
+    /// As [`explicit`](Self::explicit), for what is needed: of tile-parts the whole tiles, and all precincts where a form
+    /// comes to too many.
+    pub(super) fn explicit_need(
+        &self,
+        picture: &dyn Picture,
+        number: u32,
+        allowance: &mut Allowance,
+    ) -> Self {
+        let mut statements = Vec::with_capacity(self.statements.len());
+        for statement in self.statements.iter().filter(|one| one.is_about(number.into(), true)) {
+            let runs = match statement.bins {
+                BinSelector::Implicit(form) => {
+                    let runs = form.runs(picture, false, allowance);
+                    runs.unwrap_or_else(|| vec![NumberRange::ALL])
+                        .into_iter()
+                        .map(BinSelector::Precincts)
+                        .collect()
+                }
+                BinSelector::TileParts(tiles, _) => vec![BinSelector::Tiles(tiles)],
+                ref bins => vec![bins.clone()],
+            };
+            statements.extend(runs.into_iter().map(|bins| Statement { bins, ..statement.clone() }));
+        }
+        Self { statements }
     }
+
+    /// Whether it takes the picture to know what any statement is about.
+    pub(super) fn has_implicit(&self) -> bool {
+        let implicit =
+            |bins: &BinSelector| matches!(bins, BinSelector::Implicit(_) | BinSelector::TileParts(..));
+        self.statements.iter().any(|statement| implicit(&statement.bins))
+    }
+}
+
+/// What a statement about tile-parts says of the bytes of tile data-bins. Tiles beyond the allowance are passed over if it
+/// adds, and all of them are taken if it subtracts.
+fn tile_parts(
+    picture: &dyn Picture,
+    statement: &Statement,
+    tiles: NumberRange,
+    parts: NumberRange,
+    allowance: &mut Allowance,
+) -> Vec<Statement> {
+    let mut statements = Vec::new();
+    let count = u64::from(picture.header().tile_count());
+    for tile in numbers(Some(tiles), count, 1, true) {
+        let Some(left) = allowance.0.checked_sub(1) else {
+            let bins = BinSelector::Tiles(NumberRange { from: tile, to: None });
+            statements.extend(statement.subtract.then(|| Statement { bins, ..statement.clone() }));
+            break;
+        };
+        allowance.0 = left;
+        let ends = picture.tile_part_ends(tile as u32);
+        let end_of = |part: u64| ends.get(usize::try_from(part).unwrap_or(usize::MAX)).copied();
+        let start = parts.from.checked_sub(1).map_or(Some(0), end_of);
+        let last = parts.to.unwrap_or(u64::MAX).min((ends.len() as u64).saturating_sub(1));
+        let (Some(start), Some(end)) = (start, end_of(last)) else { continue };
+        let extent = match (statement.subtract, start) {
+            (true, 0) => Extent::Whole,
+            // No more than what is before them.
+            (true, start) => Extent::Bytes(start),
+            (false, 0) if ends.last() == Some(&end) => Extent::Whole,
+            (false, 0) => Extent::Bytes(end),
+            (false, start) => Extent::Between(start, end),
+        };
+        let bins = BinSelector::Tiles(NumberRange::one(tile));
+        statements.push(Statement { bins, extent, ..statement.clone() });
+    }
+    statements
 }
 
 #[cfg(test)]

@@ -101,14 +101,18 @@ impl Wanted {
                 Knowledge::Session { session: session.clone(), name: (target_id.clone(), number) }
             }
         };
-        let selection = match &self.need {
+        let need = self.need.as_ref().map(|need| match need.has_implicit() {
+            true => need.explicit_need(picture.as_ref(), number, &mut self.allowance),
+            false => need.clone(),
+        });
+        let selection = match &need {
             Some(need) if self.window.is_none() => Selection::listed(picture.clone(), need, number, true),
             _ => Selection::new(picture.clone(), selected, (number == 0).then(|| self.boxes())),
         };
         Part {
             codestream: number,
             selection: if self.tiles { selection.of_whole_tiles() } else { selection },
-            need: self.need.clone(),
+            need,
             picture,
             whole,
             knowledge,

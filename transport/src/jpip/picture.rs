@@ -39,6 +39,13 @@ pub trait Picture: Send + Sync {
     /// The codestream is damaged, or the file cannot be read.
     fn packet_ends(&self, precinct: PrecinctId) -> Result<Vec<u64>>;
 
+    /// Where the tile-parts of a tile end, counted in bytes from the start of its tile data-bin. Empty if that is not
+    /// known.
+    fn tile_part_ends(&self, tile: u32) -> Vec<u64> {
+        let _ = tile;
+        Vec::new()
+    }
+
     /// The boxes of the file whose contents are metadata-bins 1, 2 and so on, by type.
     fn metadata_kinds(&self) -> Vec<[u8; 4]> {
         Vec::new()
@@ -119,6 +126,11 @@ impl Picture for IndexedFile {
         self.packet_ends(precinct)
     }
 
+    fn tile_part_ends(&self, tile: u32) -> Vec<u64> {
+        let first = self.codestream(0).ok().flatten();
+        first.map(|first| first.tile_part_ends(tile)).unwrap_or_default()
+    }
+
     fn metadata_kinds(&self) -> Vec<[u8; 4]> {
         self.metadata_bins().iter().map(|bin| bin.kind).collect()
     }
@@ -173,6 +185,16 @@ impl Picture for IndexedCodestream {
 
     fn read_bin(&self, id: DataBinId, range: Range<u64>) -> Result<Vec<u8>> {
         self.read_bin(id, range)
+    }
+
+    fn tile_part_ends(&self, tile: u32) -> Vec<u64> {
+        let parts = self.tile_parts();
+        let lengths = parts.of_tile(tile).iter().map(|part| part.range.end - part.range.start);
+        let sums = lengths.scan(0, |end, length| {
+            *end += length;
+            Some(*end)
+        });
+        sums.collect()
     }
 
     fn packet_ends(&self, precinct: PrecinctId) -> Result<Vec<u64>> {

@@ -2,13 +2,14 @@
 
 use super::cache_model::{BinSelector, CacheModel, Statement};
 use super::context::Context;
-use super::fields::{FieldError, NumberRange, decode, encode, encode_path, number};
+use super::fields::{FieldError, NumberRange, decode, encode, encode_path, number, rate};
 use super::metareq::MetadataRequest;
+use super::preference::Preference;
 use super::view_window_fields::{self, StreamRange, ViewWindowFields};
 use wavetile_engine::view_window::ViewWindow;
 
 /// A request. Fields that are not known here were ignored.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Request {
     /// Name of the picture, from `target` or the path.
     pub target: Option<String>,
@@ -52,8 +53,14 @@ pub struct Request {
     pub upload: bool,
     /// Bytes that the server may send beyond the window without being asked ("push", docs/jpip-push.md).
     pub push: Option<u64>,
-    /// Preferences ("pref") that must be met: those that end in `/r`.
-    pub required_preferences: Vec<String>,
+    /// Preferences ("pref").
+    pub preferences: Vec<Preference>,
+    /// Name of a region of interest ("roi").
+    pub region_of_interest: Option<String>,
+    /// Codestreams a second that are wanted of those that have times ("srate").
+    pub sampling_rate: Option<f64>,
+    /// Codestreams a second that are to be sent ("drate").
+    pub delivery_rate: Option<f64>,
 }
 
 /// Channels that a request closes.
@@ -175,12 +182,25 @@ impl Request {
             put("upload", "");
         }
         if let Some(need) = &self.need {
-            put("need", &need.to_string());
+            for (name, need) in ["need", "tpneed"].into_iter().zip(need.split()) {
+                if !need.is_empty() {
+                    put(name, &need.to_string());
+                }
+            }
         }
-        if !self.required_preferences.is_empty() {
-            put("pref", &self.required_preferences.join(","));
+        if !self.preferences.is_empty() {
+            let preferences: Vec<&str> = self.preferences.iter().map(Preference::text).collect();
+            put("pref", &preferences.join(","));
         }
-        for (name, model) in ["model", "beyond"].into_iter().zip(<[_; 2]>::from(self.model.split())) {
+        if let Some(name) = &self.region_of_interest {
+            put("roi", name);
+        }
+        for (name, rate) in [("srate", self.sampling_rate), ("drate", self.delivery_rate)] {
+            if let Some(rate) = rate {
+                put(name, &rate.to_string());
+            }
+        }
+        for (name, model) in ["model", "tpmodel", "beyond"].into_iter().zip(self.model.split()) {
             if !model.is_empty() {
                 put(name, &model.to_string());
             }
@@ -255,6 +275,13 @@ impl Request {
             "model" | "beyond" => {
                 self.model.statements.extend(CacheModel::parse(&decoded("model")?)?.statements);
             }
+            "tpmodel" => {
+                let said = CacheModel::parse_tile_parts("tpmodel", &decoded("tpmodel")?)?;
+                self.model.statements.extend(said.statements);
+            }
+            "roi" => self.region_of_interest = Some(token("roi", decoded("roi")?)?),
+            "srate" => self.sampling_rate = Some(rate("srate", &decoded("srate")?)?),
+            "drate" => self.delivery_rate = Some(rate("drate", &decoded("drate")?)?),
             "metareq" => self.metadata = Some(MetadataRequest::parse(&decoded("metareq")?)?),
             "align" => self.align = decoded("align")? == "yes",
             "wait" => self.wait = decoded("wait")? == "yes",
@@ -263,17 +290,17 @@ impl Request {
             "subtarget" => self.sub_target = Some(NumberRange::parse("subtarget", &decoded("subtarget")?)?),
             "upload" => self.upload = true,
             "push" => self.push = Some(number("push", &decoded("push")?)?),
-            "need" => {
-                let need = CacheModel::parse(&decoded("need")?)?;
+            "need" | "tpneed" => {
+                let need = match name {
+                    "need" => CacheModel::parse(&decoded("need")?)?,
+                    _ => CacheModel::parse_tile_parts("tpneed", &decoded("tpneed")?)?,
+                };
                 if need.statements.iter().any(|statement| statement.subtract) {
                     return Err(FieldError::new("need", value, "nothing can be subtracted"));
                 }
                 self.need.get_or_insert_default().statements.extend(need.statements);
             }
-            "pref" => {
-                self.required_preferences = list(&decoded("pref")?);
-                self.required_preferences.retain(|preference| preference.ends_with("/r"));
-            }
+            "pref" => self.preferences = Preference::parse_all(&decoded("pref")?),
             "fsiz" | "roff" | "rsiz" | "layers" | "comps" => {
                 window.take(name, &decoded("view-window")?)?;
             }
@@ -333,7 +360,10 @@ mod tests {
             sub_target: Some(NumberRange { from: 5, to: Some(9) }),
             upload: true,
             push: Some(1 << 20),
-            required_preferences: vec!["fullwindow/r".into()],
+            preferences: Preference::parse_all("fullwindow/r,concise"),
+            region_of_interest: Some("face".into()),
+            sampling_rate: Some(12.5),
+            delivery_rate: Some(25.0),
         }
     }
 

@@ -105,7 +105,8 @@ impl Selection {
                         PrecinctId::from_in_class_id(id, components, tiles).map(Item::Precinct)
                     }))
                 }
-                BinSelector::Implicit(_) => Box::new(std::iter::empty()),
+                // They were made explicit before.
+                BinSelector::Implicit(_) | BinSelector::TileParts(..) => Box::new(std::iter::empty()),
             }
         });
         Self::at(picture, Stage::Listed(Box::new(items)))

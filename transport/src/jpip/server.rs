@@ -3,7 +3,7 @@
 
 mod channels;
 
-use super::body::{Body, Stream};
+use super::body::{Body, Pace, Stream};
 use super::cache_model::CacheModel;
 use super::catalogue::{Catalogue, Offered, TargetError};
 use super::client_model::ClientModel;
@@ -13,6 +13,7 @@ use super::implicit::Allowance;
 use super::message::{MessageWriter, eor};
 use super::part::{Source, Wanted};
 use super::picture::Picture;
+use super::preference::Preference;
 use super::push::Standing;
 use super::request::{Request, StreamType};
 use super::response::{ResponseHead, media_type};
@@ -102,23 +103,33 @@ pub struct Server {
 }
 
 /// A refusal, with an optional `Retry-After` in seconds.
-struct Refusal(u16, String, Option<u64>);
+struct Refusal {
+    status: u16,
+    reason: String,
+    field: Option<(&'static str, String)>,
+}
 
 impl Refusal {
     fn new(status: u16, reason: impl Into<String>) -> Self {
-        Self(status, reason.into(), None)
+        Self { status, reason: reason.into(), field: None }
     }
 
     fn busy(reason: &str) -> Self {
-        Self(503, reason.to_owned(), Some(10))
+        Self { field: Some(("Retry-After", "10".to_owned())), ..Self::new(503, reason) }
+    }
+
+    /// Preferences that the client insists on.
+    fn unmet(preferences: &str) -> Self {
+        let field = Some(("JPIP-pref", preferences.to_owned()));
+        Self { field, ..Self::new(501, format!("these preferences cannot be met: {preferences}")) }
     }
 }
 
 impl From<Refusal> for Reply {
-    fn from(Refusal(status, reason, retry): Refusal) -> Self {
+    fn from(Refusal { status, reason, field }: Refusal) -> Self {
         let mut head = ResponseHead::refusal(status, reason);
-        if let Some(seconds) = retry {
-            head.put("Retry-After", seconds.to_string());
+        if let Some((name, value)) = field {
+            head.put(name, value);
         }
         let body = Body::text(&format!("{}\n", head.reason));
         Self::new(head, body)
@@ -184,8 +195,10 @@ impl Server {
         if request.upload {
             return Err(Refusal::new(501, "targets cannot be changed"));
         }
-        if let Some(preference) = request.required_preferences.first() {
-            return Err(Refusal::new(501, format!("the preference {preference} cannot be met")));
+        let unmet = request.preferences.iter().filter(|one| one.is_required() && !one.is_met());
+        let unmet: Vec<&str> = unmet.map(Preference::text).collect();
+        if !unmet.is_empty() {
+            return Err(Refusal::unmet(&unmet.join(",")));
         }
         let mut channel = request.channel.clone();
         if let Some(channel) = &channel {
@@ -208,6 +221,11 @@ impl Server {
         if request.sub_target.is_some() {
             return Err(Refusal::new(501, "a part of the target is served as raw only"));
         }
+        if kind == StreamType::Tiles && offered.picture.header().packed_headers.is_some() {
+            // PPM is in no data-bin, and would go by an order of tile-parts that these do not tell.
+            let reason = "the packet headers of the target are in its main header: ask for a jpp-stream";
+            return Err(Refusal::new(501, reason));
+        }
         if let Some(new) = self.open_channel(&request, &offered, peer, now)? {
             head.put("JPIP-cnew", new.to_string());
             channel = Some(new.channel);
@@ -217,6 +235,10 @@ impl Server {
         if request.quality.is_some() {
             // What share of the full quality a layer is cannot be told.
             head.put("JPIP-quality", "-1");
+        }
+        if request.region_of_interest.is_some() {
+            // No file here names any.
+            head.put("JPIP-roi", "roi=no-roi");
         }
         if let Some(set) = &request.model_set {
             head.put("JPIP-mset", model_set(set, offered.picture.codestream_count()));
@@ -302,14 +324,17 @@ impl Server {
             tiles: kind == StreamType::Tiles,
             allowance: Allowance::default(),
         };
-        let mut rest = Box::new(request.codestreams(count).peekable());
+        let rest: Box<dyn Iterator<Item = u32> + Send> = Box::new(request.codestreams(count));
+        let mut rest = rest.peekable();
         // A broken codestream must not keep the client from those after it.
         let first = rest.peek().and_then(|&number| wanted.part(number).ok().flatten());
         if let (Some(first), Some(asked)) = (&first, &request.window) {
             let header = first.header();
             head.put_window(asked, &asked.resolve(header), header.tile_parameters.style.layers);
         }
-        let part = match rest.next_if_eq(&0).and(first) {
+        let first = rest.next_if_eq(&0).and(first);
+        let pace = request.delivery_rate.map(|rate| Pace::new(rate, first.is_none()));
+        let part = match first {
             Some(part) => part,
             None => wanted.metadata(),
         };
@@ -330,6 +355,7 @@ impl Server {
             writer: MessageWriter::new(),
             piece: None,
             standing,
+            pace,
         })
     }
 
