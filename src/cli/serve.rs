@@ -3,8 +3,9 @@
 use super::{Failure, say};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 use wavetile_transport::jpip::ServerOptions;
-use wavetile_transport::server::{RoadsConfig, Server, ServerConfig};
+use wavetile_transport::server::{Monitor, RoadsConfig, Server, ServerConfig};
 use wavetile_transport::tls::Certificate;
 
 #[derive(Debug, clap::Args)]
@@ -17,7 +18,7 @@ pub(crate) struct Arguments {
     /// Address for HTTP/1.1 and HTTP/2 (TCP) as well, in the clear and over TLS
     #[arg(long, value_name = "ADDR")]
     http: Option<SocketAddr>,
-    /// Certificate chain, PEM [default: a self-signed one is made]
+    /// Certificate chain, PEM; read again when it changes [default: a self-signed one, renewed before its 13 days end]
     #[arg(long, value_name = "FILE", requires = "key")]
     cert: Option<PathBuf>,
     /// Private key of the certificate, PEM
@@ -54,10 +55,28 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let stop = stop_signal()?;
         let server = Server::open(&config)?;
         say(&announcement(&server))?;
-        server.run(stop).await;
-        Ok(())
+        let monitor = server.monitor();
+        tokio::select! {
+            () = server.run(stop) => Ok(()),
+            failure = tell_new_certificates(&monitor) => failure,
+        }
     })
 }
+
+/// A line for each certificate that takes the place of the one before.
+async fn tell_new_certificates(monitor: &Monitor) -> Result<(), Failure> {
+    let mut shown = monitor.fingerprint();
+    loop {
+        tokio::time::sleep(CERTIFICATE_TELLING).await;
+        let now = monitor.fingerprint();
+        if let Some(fingerprint) = now.filter(|_| now != shown) {
+            say(&format!("certificate: a new one is shown now  fingerprint: {fingerprint}\n"))?;
+            shown = now;
+        }
+    }
+}
+
+const CERTIFICATE_TELLING: Duration = Duration::from_secs(10);
 
 /// Where the server listens, a line for each road.
 fn announcement(server: &Server) -> String {

@@ -261,12 +261,14 @@ impl RemoteFile {
 
     /// Asks for `ranges` once. Not all of them may come.
     async fn fetch_ranges(&mut self, ranges: &[Range<u64>]) -> Result<(), ByteRangeError> {
-        let single: Vec<&[Range<u64>]> = ranges.chunks(1).collect();
-        let groups = if self.several { ranges.chunks(MOST_RANGES).collect() } else { single };
-        self.summary.requests += groups.len() as u64;
+        let most = if self.several { MOST_RANGES } else { 1 };
+        self.summary.requests += ranges.len().div_ceil(most) as u64;
         self.summary.asked += ranges.iter().map(|range| range.end - range.start).sum::<u64>();
         let this = &*self;
-        let asking = groups.into_iter().map(|group| this.ask(group.to_vec()));
+        let mut asking = Vec::new();
+        for group in ranges.chunks(most) {
+            asking.push(this.ask(group.to_vec()));
+        }
         let answers: Vec<_> = stream::iter(asking).buffer_unordered(MOST_AT_ONCE).collect().await;
         let mut failure = None;
         for answer in answers {
@@ -455,6 +457,14 @@ const PAUSE: Duration = Duration::from_millis(250);
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    /// Tasks of a runtime can fetch.
+    #[test]
+    fn fetching_can_be_spawned() {
+        fn is_send<T: Send>(_: fn(RemoteFile, Image, DecodeRequest) -> T) {}
+        is_send(|mut file, image, request| async move { file.fetch(&image, &request, true).await });
+        is_send(|mut file, _, _| async move { file.image(0, &Limits::default()).await });
+    }
 
     #[test]
     fn addresses_lead_on() {

@@ -18,7 +18,7 @@ use super::bounded::{Bounded, Connection};
 use super::{ALPN, H3_NO_ERROR, UNIDIRECTIONAL_STREAMS};
 use crate::road::wire::{self, Pump, RequestHead};
 use crate::road::{Handler, Reply, Request, RoadLimits};
-use crate::tls::Identity;
+use crate::tls::LiveIdentity;
 #[cfg(feature = "webtransport")]
 use crate::webtransport::server::{self as webtransport, Answerer, MOST_SESSIONS, Received, Sessions};
 
@@ -37,7 +37,7 @@ impl Server {
     /// Listens on `address` (UDP). Must be called within a tokio runtime.
     /// # Errors
     /// Whatever the system says against the address, and certificates that do not fit their key.
-    pub fn bind(address: SocketAddr, identity: &Identity, limits: RoadLimits) -> io::Result<Self> {
+    pub fn bind(address: SocketAddr, identity: &Arc<LiveIdentity>, limits: RoadLimits) -> io::Result<Self> {
         let tls = identity.server_config(&[ALPN]).map_err(io::Error::other)?;
         let crypto = QuicServerConfig::try_from(tls).map_err(io::Error::other)?;
         let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));

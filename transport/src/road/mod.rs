@@ -112,6 +112,8 @@ pub struct RoadLimits {
     pub connections: usize,
     /// How long responses may go on after the server was asked to stop.
     pub grace: Duration,
+    /// How often the certificate is looked after: files that have changed, one of its own making that ends.
+    pub certificate_refresh: Duration,
 }
 
 impl Default for RoadLimits {
@@ -129,6 +131,7 @@ impl Default for RoadLimits {
             send_window: 256 << 10,
             connections: 4096,
             grace: Duration::from_secs(2),
+            certificate_refresh: Duration::from_secs(60),
         }
     }
 }

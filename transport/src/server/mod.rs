@@ -31,7 +31,7 @@ use wavetile_engine::Limits;
 
 use crate::jpip::{self, Catalogue};
 use crate::road::{Chunk, Handler, Reply, ReplyBody, Request};
-use crate::tls::{Fingerprint, random_u128};
+use crate::tls::{Fingerprint, LiveIdentity, random_u128};
 
 pub use roads::{Roads, RoadsConfig, ServerError};
 
@@ -87,7 +87,7 @@ impl Server {
         self.roads.http1_addr()
     }
 
-    /// Fingerprint of the certificate.
+    /// Fingerprint of the certificate that is shown now; a running server's [`Monitor`] tells it, too.
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         self.roads.fingerprint()
     }
@@ -99,7 +99,7 @@ impl Server {
 
     /// Counts to look at while the server runs.
     pub fn monitor(&self) -> Monitor {
-        Monitor(self.site.clone())
+        Monitor { site: self.site.clone(), identity: self.roads.identity() }
     }
 
     /// Serves until `shutdown` is done; then takes no more requests, lets responses finish for a while
@@ -123,22 +123,30 @@ impl Server {
 
 /// Counts of a running server.
 #[derive(Clone)]
-pub struct Monitor(Arc<Site>);
+pub struct Monitor {
+    site: Arc<Site>,
+    identity: Option<Arc<LiveIdentity>>,
+}
 
 impl Monitor {
+    /// Fingerprint of the certificate that is shown now.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        self.identity.as_ref().map(|identity| identity.fingerprint())
+    }
+
     /// Sessions that are open.
     pub fn sessions(&self) -> usize {
-        self.0.server().sessions()
+        self.site.server().sessions()
     }
 
     /// Channels that are open.
     pub fn channels(&self) -> usize {
-        self.0.server().channels()
+        self.site.server().channels()
     }
 
     /// Bytes of memory for what is believed of clients.
     pub fn model_memory(&self) -> usize {
-        self.0.server().model_memory()
+        self.site.server().model_memory()
     }
 }
 

@@ -4,12 +4,13 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::road::{Handler, RoadLimits};
-use crate::tls::{Certificate, Fingerprint, Identity, TlsError};
+use crate::tls::{Certificate, Fingerprint, LiveIdentity, TlsError};
 
 #[cfg(feature = "http1")]
 use crate::http1::{self, server::Framing};
@@ -82,7 +83,8 @@ pub struct Roads {
     http3: Option<(http3::server::Server, SocketAddr)>,
     #[cfg(feature = "http1")]
     http1: Option<(http1::server::Server, SocketAddr)>,
-    fingerprint: Option<Fingerprint>,
+    identity: Option<Arc<LiveIdentity>>,
+    refresh: Duration,
 }
 
 impl Roads {
@@ -95,11 +97,12 @@ impl Roads {
             http3: None,
             #[cfg(feature = "http1")]
             http1: None,
-            fingerprint: None,
+            identity: None,
+            refresh: config.limits.certificate_refresh,
         };
         let listen = config.first_address().ok_or(ServerError::NoAddress)?;
-        let identity = Identity::load(&config.certificate, Some(listen.ip()))?;
-        roads.fingerprint = Some(identity.fingerprint());
+        let identity = Arc::new(LiveIdentity::load(&config.certificate, Some(listen.ip()))?);
+        roads.identity = Some(identity.clone());
         #[cfg(feature = "http3")]
         roads.bind_http3(config, &identity)?;
         #[cfg(feature = "http1")]
@@ -108,7 +111,7 @@ impl Roads {
     }
 
     #[cfg(feature = "http3")]
-    fn bind_http3(&mut self, config: &RoadsConfig, identity: &Identity) -> Result<(), ServerError> {
+    fn bind_http3(&mut self, config: &RoadsConfig, identity: &Arc<LiveIdentity>) -> Result<(), ServerError> {
         let Some(address) = config.http3 else { return Ok(()) };
         let refused = |error| ServerError::Listen { address, road: "HTTP/3", error };
         let server =
@@ -119,7 +122,7 @@ impl Roads {
     }
 
     #[cfg(feature = "http1")]
-    fn bind_http1(&mut self, config: &RoadsConfig, identity: &Identity) -> Result<(), ServerError> {
+    fn bind_http1(&mut self, config: &RoadsConfig, identity: &Arc<LiveIdentity>) -> Result<(), ServerError> {
         let Some(address) = config.http1 else { return Ok(()) };
         let refused = |error| ServerError::Listen { address, road: "HTTP/1.1 and HTTP/2", error };
         let tls = Arc::new(identity.tcp_server_config()?);
@@ -156,9 +159,14 @@ impl Roads {
         None
     }
 
-    /// Fingerprint of the certificate.
+    /// Fingerprint of the certificate that is shown now.
     pub fn fingerprint(&self) -> Option<Fingerprint> {
-        self.fingerprint
+        self.identity.as_ref().map(|identity| identity.fingerprint())
+    }
+
+    /// The certificate.
+    pub(crate) fn identity(&self) -> Option<Arc<LiveIdentity>> {
+        self.identity.clone()
     }
 
     /// Serves until `shutdown` is done, then lets responses finish for [`RoadLimits::grace`] and closes.
@@ -176,8 +184,27 @@ impl Roads {
         tokio::select! {
             () = shutdown => {}
             Some(_) = running.join_next() => {}
+            () = keep_fresh(self.identity, self.refresh) => {}
         }
         let _ = stop.send(true);
         while running.join_next().await.is_some() {}
+    }
+}
+
+/// Looks after the certificate, for as long as it is polled.
+async fn keep_fresh(identity: Option<Arc<LiveIdentity>>, pause: Duration) {
+    let Some(identity) = identity else { return std::future::pending().await };
+    loop {
+        tokio::time::sleep(pause).await;
+        let looking = identity.clone();
+        let looked = tokio::task::spawn_blocking(move || looking.refresh(SystemTime::now())).await;
+        match looked {
+            Ok(Ok(false)) => {}
+            Ok(Ok(true)) => {
+                tracing::warn!(fingerprint = %identity.fingerprint(), "the certificate is a new one")
+            }
+            Ok(Err(error)) => tracing::warn!(%error, "the new certificate cannot be used: the old one stays"),
+            Err(error) => tracing::error!(%error, "looking after the certificate failed"),
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use wavetile_transport::client::{ConnectOptions, Road, Transport};
-use wavetile_transport::road::RoadError;
+use wavetile_transport::road::{RoadError, RoadLimits};
 use wavetile_transport::server::RoadsConfig;
 use wavetile_transport::tls::{Certificate, Fingerprint, Identity, Trust};
 
@@ -100,4 +100,50 @@ async fn nobody_there_is_said_soon() {
     let error = Road::connect(&address, &options(Trust::WebPki)).await.err();
     assert!(matches!(error, Some(RoadError::Unreachable { .. })), "{error:?}");
     assert!(start.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_replaced_on_disk_is_shown_without_a_new_start() {
+    let folder = std::env::temp_dir().join(format!("wavetile-replaced-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let [chain, key] = ["chain.pem", "key.pem"].map(|name| folder.join(name));
+    let write = |identity: &Identity| {
+        std::fs::write(&key, identity.key_pem()).unwrap();
+        std::fs::write(&chain, identity.leaf_pem()).unwrap();
+    };
+    let [first, second] = [(); 2].map(|()| Identity::load(&Certificate::SelfSigned, None).unwrap());
+    write(&first);
+    let server = Running::start(&RoadsConfig {
+        http3: loopback(),
+        http1: loopback(),
+        certificate: Certificate::Files { chain: chain.clone(), key: key.clone() },
+        limits: RoadLimits { certificate_refresh: Duration::from_millis(20), ..RoadLimits::default() },
+        ..RoadsConfig::default()
+    });
+    for transport in [Transport::Http3, Transport::Http1] {
+        write(&first);
+        let mut address = server.address(transport);
+        address.secure = true;
+        for identity in [&first, &second] {
+            write(identity);
+            let trust = Trust::Fingerprint(identity.fingerprint());
+            let options = ConnectOptions { transport, trust, ..ConnectOptions::default() };
+            // What is shown at the moment may still be the one before.
+            let trusted = async {
+                loop {
+                    match Road::connect(&address, &options).await {
+                        Ok(road) => break road,
+                        Err(RoadError::Untrusted { .. }) => {
+                            tokio::time::sleep(Duration::from_millis(10)).await
+                        }
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            };
+            let road = tokio::time::timeout(Duration::from_secs(20), trusted).await.unwrap();
+            assert_eq!(road.request("/echo?x").await.unwrap().0.status, 200);
+        }
+    }
+    server.stop().await;
+    let _ = std::fs::remove_dir_all(folder);
 }

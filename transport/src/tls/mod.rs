@@ -2,6 +2,8 @@
 //!
 //! All configurations name the *ring* provider themselves, so nothing depends on a process-wide default.
 
+mod live;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -16,10 +18,12 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, Serve
 use rustls::{DigitallySignedStruct, SignatureScheme};
 use sha2::{Digest, Sha256};
 
+pub use live::LiveIdentity;
+
 /// Where a server's certificate comes from.
 #[derive(Debug, Clone, Default)]
 pub enum Certificate {
-    /// A chain (leaf first) and its private key, both PEM files.
+    /// A chain (leaf first) and its private key, both PEM files. They are read again when they change.
     Files {
         /// File with the certificate chain.
         chain: PathBuf,
@@ -28,8 +32,8 @@ pub enum Certificate {
     },
     /// Made at start: ECDSA P-256, for `localhost`, the loopback addresses and the address listened on.
     ///
-    /// It is valid for less than 14 days, which is the most that browsers accept for a certificate named by its hash.
-    /// A server that runs longer must be given files.
+    /// It is valid for less than 14 days, which is the most that browsers accept for a certificate named by its hash. A server that
+    /// runs longer makes another one an hour before that ends, with another fingerprint.
     #[default]
     SelfSigned,
 }
@@ -100,34 +104,12 @@ impl Identity {
     /// The leaf certificate in PEM form, for clients that want it in a file.
     pub fn leaf_pem(&self) -> String {
         let leaf: &[u8] = self.chain.first().map_or(&[], |leaf| leaf.as_ref());
-        pem_encode(leaf)
+        pem_encode("CERTIFICATE", leaf)
     }
 
-    /// The server side of TLS 1.3, offering the application protocols `alpn`.
-    /// # Errors
-    /// [`TlsError::Certificate`] if the key does not fit the chain.
-    pub fn server_config(&self, alpn: &[&[u8]]) -> Result<rustls::ServerConfig, TlsError> {
-        self.config_of(&[&rustls::version::TLS13], alpn)
-    }
-
-    /// The server side of TLS 1.2 and 1.3 over TCP, offering HTTP/2 and HTTP/1.1.
-    /// # Errors
-    /// [`TlsError::Certificate`] if the key does not fit the chain.
-    pub fn tcp_server_config(&self) -> Result<rustls::ServerConfig, TlsError> {
-        self.config_of(&[&rustls::version::TLS13, &rustls::version::TLS12], &[b"h2", b"http/1.1"])
-    }
-
-    fn config_of(
-        &self,
-        versions: &[&'static rustls::SupportedProtocolVersion],
-        alpn: &[&[u8]],
-    ) -> Result<rustls::ServerConfig, TlsError> {
-        let mut config = rustls::ServerConfig::builder_with_provider(provider())
-            .with_protocol_versions(versions)?
-            .with_no_client_auth()
-            .with_single_cert(self.chain.clone(), self.key.clone_key())?;
-        config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
-        Ok(config)
+    /// The private key in PEM form.
+    pub fn key_pem(&self) -> String {
+        pem_encode("PRIVATE KEY", self.key.secret_der())
     }
 
     fn from_files(chain_path: &Path, key_path: &Path) -> Result<Self, TlsError> {
@@ -319,7 +301,7 @@ fn file_error(path: &Path, error: &rustls::pki_types::pem::Error) -> TlsError {
 }
 
 /// PEM (RFC 7468): base 64 in lines of 64 characters.
-fn pem_encode(der: &[u8]) -> String {
+fn pem_encode(label: &str, der: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut digits = Vec::new();
     for group in der.chunks(3) {
@@ -330,17 +312,19 @@ fn pem_encode(der: &[u8]) -> String {
             digits.push(if position <= group.len() { ALPHABET[digit as usize] } else { b'=' });
         }
     }
-    let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
+    let mut text = format!("-----BEGIN {label}-----\n");
     for line in digits.chunks(64) {
         text.extend(line.iter().map(|&digit| char::from(digit)));
         text.push('\n');
     }
-    text.push_str("-----END CERTIFICATE-----\n");
+    text.push_str(&format!("-----END {label}-----\n"));
     text
 }
 
 /// Browsers refuse hashes of certificates that are valid for more than 14 days.
 const SELF_SIGNED_VALIDITY: Duration = Duration::from_secs(13 * 24 * 3600);
+/// After this time another one is shown.
+const SELF_SIGNED_LIFE: Duration = SELF_SIGNED_VALIDITY.saturating_sub(Duration::from_secs(2 * 3600));
 const CLOCK_SKEW: Duration = Duration::from_secs(3600);
 
 #[cfg(test)]
