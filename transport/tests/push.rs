@@ -167,6 +167,38 @@ fn a_new_window_ends_it_at_once() {
 }
 
 #[test]
+fn a_server_that_stops_ends_it_with_a_word() {
+    let mut server = server(ServerOptions::default());
+    // One that waits for changes, one that is about to push, and one whose window is under way.
+    let mut bodies: Vec<(Body, Vec<u8>)> = Vec::new();
+    let mut cache = DataBinCache::new();
+    for budget in [10_000_000, 10_000_000, 0] {
+        let reply = ask(&mut server, &format!("{WINDOW}&push={budget}"));
+        bodies.push((reply.body, Vec::new()));
+    }
+    let flag = Arc::new(Flag::default());
+    let (bytes, pause) = pull(&mut bodies[0].0, Duration::ZERO, &Waker::from(flag.clone()));
+    assert!(pause.is_some());
+    bodies[0].1 = bytes;
+    while !bodies[1].1.windows(3).any(|three| three == [0, eor::WINDOW_DONE, 0]) {
+        let Chunk::Bytes(bytes) = bodies[1].0.poll(64, Duration::ZERO, Waker::noop()) else { panic!() };
+        bodies[1].1.extend(bytes);
+    }
+    server.stop();
+    assert!(flag.0.load(Ordering::Relaxed));
+    for (number, (mut body, mut bytes)) in bodies.into_iter().enumerate() {
+        let (rest, pause) = pull(&mut body, SECOND, Waker::noop());
+        assert_eq!(pause, None, "{number}");
+        bytes.extend(rest);
+        let read = read(&bytes, &mut cache);
+        cache.clear();
+        assert_eq!(read.ends.len(), 2, "{number}");
+        assert_eq!((read.ends[0].0, read.ends[1].0), (eor::WINDOW_DONE, eor::RESPONSE_LIMIT));
+        assert_eq!(read.ends[1].1, b"the server stops");
+    }
+}
+
+#[test]
 fn signs_of_life_come_on_time_and_not_for_ever() {
     let mut server = server(ServerOptions::default());
     let mut reply = ask(&mut server, &format!("{WINDOW}&push=0"));

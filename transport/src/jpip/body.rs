@@ -274,6 +274,9 @@ impl Stream {
 
     /// Whether the response stands when what it sent ends for `reason`; if so, it turns to what is next.
     fn goes_on(&mut self, reason: u8, out: &mut Vec<u8>) -> bool {
+        if self.is_stopping() {
+            return false;
+        }
         let Some(standing) = &mut self.standing else { return false };
         let done = matches!(reason, eor::IMAGE_DONE | eor::WINDOW_DONE);
         if standing.answered {
@@ -331,9 +334,18 @@ impl Stream {
         }
     }
 
+    /// Whether the window is done, and the server stops: nothing more is owed.
+    fn is_stopping(&self) -> bool {
+        let answered = self.standing.as_ref().is_some_and(|standing| standing.answered);
+        answered && self.turn.as_ref().is_some_and(Turn::is_stopping)
+    }
+
     fn step(&mut self, out: &mut Vec<u8>, room: usize, now: Duration) -> Result<Step> {
         if self.turn.as_ref().is_some_and(|turn| !turn.is_newest()) {
             return Ok(Step::End(eor::WINDOW_CHANGE, String::new()));
+        }
+        if self.is_stopping() {
+            return Ok(Step::End(eor::RESPONSE_LIMIT, "the server stops".to_owned()));
         }
         if let Some(standing) = self.standing.as_mut().filter(|standing| standing.watching) {
             let watch = standing.watch(now);

@@ -168,6 +168,11 @@ impl Server {
         self.sessions.len()
     }
 
+    /// Lets responses that stand end, with an end-of-response that says so: the server stops. Windows under way are finished.
+    pub fn stop(&mut self) {
+        self.channels.values().for_each(|channel| channel.state.stop());
+    }
+
     /// Channels that are open.
     #[must_use]
     pub fn channels(&self) -> usize {

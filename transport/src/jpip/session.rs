@@ -4,7 +4,7 @@ use super::client_model::ClientModel;
 use super::held::Held;
 use std::net::IpAddr;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
@@ -37,6 +37,8 @@ pub(super) struct Channel {
 pub(super) struct ChannelState {
     /// Number of the newest request; responses to others end.
     newest: AtomicU64,
+    /// Responses that stand are to end.
+    stopping: AtomicBool,
     /// Responses that wait, and are to hear of a newer request.
     waiting: Mutex<Vec<Waker>>,
 }
@@ -53,6 +55,13 @@ impl ChannelState {
         let waiting = std::mem::take(&mut *self.waiting());
         waiting.into_iter().for_each(Waker::wake);
         number
+    }
+
+    /// Lets responses that stand end.
+    pub(super) fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        let waiting = std::mem::take(&mut *self.waiting());
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     /// Wakes `waker` at the next request.
@@ -82,6 +91,11 @@ pub(super) struct Turn {
 impl Turn {
     pub(super) fn is_newest(&self) -> bool {
         self.channel.newest() == self.number
+    }
+
+    /// Whether the server stops.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.channel.stopping.load(Ordering::Acquire)
     }
 
     /// Wakes `waker` when a newer request comes.

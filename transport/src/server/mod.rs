@@ -114,6 +114,11 @@ impl Server {
                 let _ = tokio::task::spawn_blocking(move || site.expire()).await;
             }
         };
+        let site = self.site.clone();
+        let shutdown = async move {
+            shutdown.await;
+            site.server().stop();
+        };
         tokio::select! {
             () = self.roads.run(self.site, shutdown) => {}
             () = expire => {}

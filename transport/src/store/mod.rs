@@ -3,7 +3,7 @@
 //! A file holds one state of one picture: it is named after the server, the target and the state's identifier
 //! (`JPIP-tid`). What a server gives no identifier for is not kept, as nothing would tell that it has changed.
 //!
-//! Files only grow, by records with checksums ([`record`]): a program that is killed while it writes loses the record it was
+//! Files only grow, by records with checksums (`record`): a program that is killed while it writes loses the record it was
 //! writing. Any number of processes can share a folder; they lock a file while they append to it. The store stays within
 //! its limit, but for a sixteenth of it for each process that writes; the files that were not used for longest go first.
 
