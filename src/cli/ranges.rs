@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 use wavetile_engine::Limits;
 use wavetile_engine::data_bin::DataBins;
 use wavetile_engine::image::{DecodeRequest, Image};
-use wavetile_transport::client::{FetchSummary, Found, RemoteFile};
+use wavetile_transport::client::{FetchSummary, RemoteFile};
 
 /// A file whose headers are there.
 pub(crate) struct Ranges {
@@ -30,7 +30,7 @@ impl Ranges {
         let runtime = runtime()?;
         let options = arguments.options()?;
         let opened = runtime.block_on(async {
-            let Found::File(mut file) = RemoteFile::open(url, &options, limits).await? else {
+            let Some(mut file) = RemoteFile::open(url, &options, limits).await? else {
                 return Ok::<_, Failure>(None);
             };
             let image = file.image(codestream, limits).await?;

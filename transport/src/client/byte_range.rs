@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt};
@@ -48,14 +49,6 @@ pub enum ByteRangeError {
     Picture(#[from] wavetile_engine::Error),
 }
 
-/// What is at an address.
-pub enum Found {
-    /// A file.
-    File(RemoteFile),
-    /// A JPIP server, which [`Session`](super::Session) can talk with.
-    Jpip,
-}
-
 /// A file on a web server. What was fetched stays; nothing is fetched twice.
 pub struct RemoteFile {
     connection: Connection,
@@ -66,17 +59,45 @@ pub struct RemoteFile {
     /// The server gives several ranges in one answer, as far as is known.
     several: bool,
     summary: FetchSummary,
+    counts: Counts,
     start: Instant,
     stall: Duration,
 }
 
+/// Bytes of answers, counted as they arrive.
+#[derive(Default)]
+struct Counts {
+    received: AtomicU64,
+    new: AtomicU64,
+    duplicate: AtomicU64,
+}
+
+impl Counts {
+    /// Bytes of a body.
+    fn receive(&self, bytes: &[u8]) {
+        self.received.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+    }
+
+    /// Those of them that are of the file, at `at`.
+    fn keep(&self, source: &PartialSource, at: u64, bytes: &[u8]) {
+        let new = source.insert(at, bytes);
+        self.new.fetch_add(new, Ordering::Relaxed);
+        self.duplicate.fetch_add(bytes.len() as u64 - new, Ordering::Relaxed);
+    }
+}
+
 impl RemoteFile {
     /// Opens `http://host/path` or `https://host/path`, which may have a query. A server without ranges gives the whole file,
-    /// of up to [`MOST_WHOLE`] bytes. `limits` are those of the picture.
+    /// of up to [`MOST_WHOLE`] bytes. `limits` are those of the picture. `None`: a JPIP server answers, which a
+    /// [`Session`](super::Session) can talk with.
     ///
     /// # Errors
     /// [`ByteRangeError`]
-    pub async fn open(url: &str, options: &ConnectOptions, limits: &Limits) -> Result<Found, ByteRangeError> {
+    pub async fn open(
+        url: &str,
+        options: &ConnectOptions,
+        limits: &Limits,
+    ) -> Result<Option<Self>, ByteRangeError> {
         let start = Instant::now();
         let mut url = url.to_owned();
         let mut fields = options.fields.clone();
@@ -122,14 +143,14 @@ impl RemoteFile {
         start: Instant,
         stall: Duration,
         limits: &Limits,
-    ) -> Result<Found, ByteRangeError> {
+    ) -> Result<Option<Self>, ByteRangeError> {
         let field = |name| response::header(&head.headers, name);
         if field("Content-Type").is_some_and(|kind| kind.starts_with(response::CONTENT_TYPE)) {
-            return Ok(Found::Jpip);
+            return Ok(None);
         }
         if !place.path.contains('?') && matches!(head.status, 400 | 404 | 405 | 501) {
             // A JPIP server may miss its fields. If it is none, it will refuse once more.
-            return Ok(Found::Jpip);
+            return Ok(None);
         }
         let told = field("Content-Length").and_then(|length| length.parse::<u64>().ok());
         let len = match head.status {
@@ -148,14 +169,16 @@ impl RemoteFile {
         }
         let validator = validator(&head);
         let mut summary = FetchSummary { requests: 1, rounds: 1, asked: FIRST, ..FetchSummary::default() };
+        let counts = Counts::default();
         let mut body = Body { body, stall };
         let source = match len.filter(|_| head.status == 206) {
             Some(len) => {
                 let source = PartialSource::new(len);
                 let mut at = 0;
-                while let Some(chunk) = body.chunk().await? {
-                    summary.received += chunk.len() as u64;
-                    summary.new += source.insert(at, &chunk);
+                // If it breaks off, the rest is asked for when it is needed.
+                while let Ok(Some(chunk)) = body.chunk().await {
+                    counts.receive(&chunk);
+                    counts.keep(&source, at, &chunk);
                     at += chunk.len() as u64;
                 }
                 source
@@ -167,20 +190,21 @@ impl RemoteFile {
                 }
                 let mut whole = Vec::new();
                 while let Some(chunk) = body.chunk().await? {
+                    counts.receive(&chunk);
                     whole.extend_from_slice(&chunk);
                     if whole.len() as u64 > MOST_WHOLE {
                         return Err(too_long(whole.len() as u64));
                     }
                 }
                 let source = PartialSource::new(whole.len() as u64);
-                (summary.received, summary.new) = (whole.len() as u64, source.insert(0, &whole));
-                summary.asked = summary.received;
+                counts.keep(&source, 0, &whole);
+                summary.asked = whole.len() as u64;
                 source
             }
         };
         let file = Arc::new(PartialFile::new(Arc::new(source), limits));
         let path = place.path;
-        Ok(Found::File(Self { connection, path, validator, file, several: true, summary, start, stall }))
+        Ok(Some(Self { connection, path, validator, file, several: true, summary, counts, start, stall }))
     }
 
     /// What has arrived, as data-bins: shared, and growing.
@@ -193,7 +217,13 @@ impl RemoteFile {
     /// request are one.
     #[must_use]
     pub fn spent(&self) -> FetchSummary {
-        FetchSummary { time: self.start.elapsed(), ..self.summary }
+        FetchSummary {
+            received: self.counts.received.load(Ordering::Relaxed),
+            new: self.counts.new.load(Ordering::Relaxed),
+            duplicate: self.counts.duplicate.load(Ordering::Relaxed),
+            time: self.start.elapsed(),
+            ..self.summary
+        }
     }
 
     /// The picture of codestream `codestream`, once its headers are fetched; `None` if there is no such.
@@ -273,20 +303,15 @@ impl RemoteFile {
         let mut failure = None;
         for answer in answers {
             match answer {
-                Ok(answer) => {
-                    self.several &= answer.several;
-                    self.summary.received += answer.received;
-                    self.summary.new += answer.new;
-                    self.summary.duplicate += answer.payload - answer.new;
-                }
+                Ok(all) => self.several &= all,
                 Err(error) => failure = Some(error),
             }
         }
         failure.map_or(Ok(()), Err)
     }
 
-    /// One request for `ranges`, and its answer.
-    async fn ask(&self, ranges: Vec<Range<u64>>) -> Result<Answer, ByteRangeError> {
+    /// One request for `ranges`, and its answer; whether that had them all.
+    async fn ask(&self, ranges: Vec<Range<u64>>) -> Result<bool, ByteRangeError> {
         let mut ask = ranges_fields(&ranges)?;
         if let Some(validator) = &self.validator {
             ask.insert(header::IF_RANGE, validator.clone());
@@ -295,7 +320,6 @@ impl RemoteFile {
         let (head, body) = in_time(self.stall, asking).await?;
         let field = |name| response::header(&head.headers, name);
         let source = self.file.source();
-        let mut answered = Answer { several: true, received: 0, payload: 0, new: 0 };
         if self.validator.is_some() && validator(&head) != self.validator && matches!(head.status, 200 | 206)
         {
             return Err(ByteRangeError::Changed);
@@ -303,7 +327,7 @@ impl RemoteFile {
         match head.status {
             206 => {}
             // Some give the whole file where they are asked for several ranges.
-            200 if ranges.len() > 1 => return Ok(Answer { several: false, ..answered }),
+            200 if ranges.len() > 1 => return Ok(false),
             200 | 412 => return Err(ByteRangeError::Changed),
             416 => return Err(ByteRangeError::Changed),
             status => return Err(ByteRangeError::Refused(status)),
@@ -312,13 +336,13 @@ impl RemoteFile {
         if let Some(boundary) = field("Content-Type").and_then(boundary) {
             let mut parts = Multipart::new(&boundary);
             while let Some(chunk) = body.chunk().await? {
-                answered.received += chunk.len() as u64;
-                parts.push(&chunk, |at, bytes| answered.take(source, at, bytes)).map_err(answer)?;
+                self.counts.receive(&chunk);
+                parts.push(&chunk, |at, bytes| self.counts.keep(source, at, bytes)).map_err(answer)?;
             }
             if !parts.is_whole() {
                 return Err(RoadError::Lost("the answer ends inside a part".to_owned()).into());
             }
-            return Ok(answered);
+            return Ok(true);
         }
         let place = field("Content-Range").and_then(ContentRange::parse);
         let place = place.ok_or_else(|| answer("it does not say which bytes it has"))?;
@@ -331,30 +355,11 @@ impl RemoteFile {
         let mut at = place.range.start;
         while let Some(chunk) = body.chunk().await? {
             let length = (place.range.end - at).min(chunk.len() as u64);
-            answered.received += chunk.len() as u64;
-            answered.take(source, at, &chunk[..length as usize]);
+            self.counts.receive(&chunk);
+            self.counts.keep(source, at, &chunk[..length as usize]);
             at += length;
         }
-        answered.several =
-            ranges.len() == 1 || ranges.iter().all(|range| source.lacks(range.clone()).is_empty());
-        Ok(answered)
-    }
-}
-
-/// What an answer brought.
-struct Answer {
-    /// All ranges that were asked for.
-    several: bool,
-    /// Bytes of its body, those of them that are of the file, and those that were not here.
-    received: u64,
-    payload: u64,
-    new: u64,
-}
-
-impl Answer {
-    fn take(&mut self, source: &PartialSource, at: u64, bytes: &[u8]) {
-        self.payload += bytes.len() as u64;
-        self.new += source.insert(at, bytes);
+        Ok(ranges.len() == 1 || ranges.iter().all(|range| source.lacks(range.clone()).is_empty()))
     }
 }
 

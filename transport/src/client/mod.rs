@@ -47,7 +47,7 @@ use crate::store::Store;
 pub use crate::jpip::{Metadata, RegionRequest};
 pub use address::{Address, DEFAULT_PORT};
 #[cfg(feature = "http1")]
-pub use byte_range::{ByteRangeError, Found, MOST_WHOLE, RemoteFile};
+pub use byte_range::{ByteRangeError, MOST_WHOLE, RemoteFile};
 pub use connect::{ConnectOptions, ResponseBody, Road};
 use keeper::Keeper;
 pub use road_memory::RoadMemory;

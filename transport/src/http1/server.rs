@@ -162,7 +162,17 @@ impl Site {
             seen = tokio::time::timeout(limits.idle, stream.peek(&mut first)) => seen,
             () = wire::stopped(&mut stop) => return,
         };
-        let Ok(Ok(seen @ 1..)) = seen else { return };
+        let Ok(Ok(mut seen @ 1..)) = seen else { return };
+        // A preface in pieces looks like the beginning of a POST at first. Looking on takes nothing away.
+        let late = tokio::time::Instant::now() + limits.header_time;
+        while seen < first.len()
+            && HTTP2_PREFACE.starts_with(&first[..seen])
+            && tokio::time::Instant::now() < late
+        {
+            tokio::time::sleep(PREFACE_PAUSE).await;
+            let Ok(more) = stream.peek(&mut first).await else { return };
+            seen = more;
+        }
         // The time for a request's head begins here: a handshake is a part of it.
         let io = TimedIo::new(stream, self.turns.clone(), limits.header_time, limits.idle);
         match tls {
@@ -324,6 +334,9 @@ impl Site {
         head.into_request(self.peer, bytes)
     }
 }
+
+/// A preface that is not whole yet is looked at again after this time.
+const PREFACE_PAUSE: Duration = Duration::from_millis(10);
 
 /// First byte of a TLS connection: the content type of a handshake record (RFC 8446, 5.1).
 const TLS_HANDSHAKE: u8 = 0x16;

@@ -157,3 +157,31 @@ async fn a_flood_of_resets_ends_an_http2_connection() {
     assert!(most <= RoadLimits::default().bidirectional_streams as usize, "{most} responses at once");
     server.stop().await;
 }
+
+#[tokio::test]
+async fn http2_in_the_clear_is_known_however_its_preface_is_cut() {
+    let server = tcp(RoadLimits::default());
+    for cut in [1, 2, 3, 10, 23] {
+        // A relay that cuts the first bytes.
+        let relay = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = relay.local_addr().unwrap();
+        let mut to = server.raw().await;
+        to.set_nodelay(true).unwrap();
+        tokio::spawn(async move {
+            let (mut from, _) = relay.accept().await.unwrap();
+            let mut first = vec![0; cut];
+            from.read_exact(&mut first).await.unwrap();
+            to.write_all(&first).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let _ = tokio::io::copy_bidirectional(&mut from, &mut to).await;
+        });
+        let sender = http2(TcpStream::connect(address).await.unwrap()).await;
+        let response = get(&sender, "/echo?cut").await;
+        assert_eq!(
+            (response.version(), text(response).await.as_str()),
+            (http::Version::HTTP_2, "cut"),
+            "{cut}"
+        );
+    }
+    server.stop().await;
+}

@@ -1,0 +1,366 @@
+//! Files on web servers, over loopback: servers that know ranges more or less, files that change, answers that break off.
+#![allow(clippy::unwrap_used)]
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use wavetile_engine::source::IndexedFile;
+use wavetile_engine::{DecodeRequest, Decoder, Limits, Rect};
+use wavetile_transport::client::{ByteRangeError, ConnectOptions, FetchSummary, RemoteFile};
+use wavetile_transport::road::{RequestFields, RoadError};
+
+fn sample() -> Vec<u8> {
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/mandelbrot.jp2")).unwrap()
+}
+
+/// What a request asks for.
+#[derive(Clone, Debug)]
+struct Asked {
+    path: String,
+    ranges: Vec<(usize, usize)>,
+    headers: Vec<(String, String)>,
+}
+
+impl Asked {
+    fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// How the server of a test answers: bytes as they go on the wire, after which the connection is closed.
+type Answer = Box<dyn Fn(&Asked, usize) -> Vec<u8> + Send + Sync>;
+
+/// An answer to one request, from the file.
+type FromFile = fn(&[u8], &Asked) -> Vec<u8>;
+
+/// An HTTP/1.1 server that does what a test wants of it; each connection is for one request.
+struct Web {
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl Web {
+    async fn start(answer: Answer) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let (address, asked) = (listener.local_addr().unwrap(), Arc::<Mutex<Vec<Asked>>>::default());
+        let (log, answer) = (asked.clone(), Arc::new(answer));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, log.clone(), answer.clone()));
+            }
+        });
+        Self { address, asked }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+async fn serve(stream: TcpStream, log: Arc<Mutex<Vec<Asked>>>, answer: Arc<Answer>) {
+    let mut stream = BufReader::new(stream);
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
+            return;
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+        lines.push(line.trim().to_owned());
+    }
+    let path = lines[0].split(' ').nth(1).unwrap().to_owned();
+    let fields = lines[1..].iter().filter_map(|line| line.split_once(": "));
+    let headers: Vec<_> = fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let mut asked = Asked { path, ranges: Vec::new(), headers };
+    if let Some(ranges) = asked.header("range").and_then(|value| value.strip_prefix("bytes=")) {
+        let pair = |range: &str| {
+            let (first, last) = range.split_once('-').unwrap();
+            (first.parse().unwrap(), last.parse::<usize>().unwrap() + 1)
+        };
+        asked.ranges = ranges.split(',').map(pair).collect();
+    }
+    let number = {
+        let mut log = log.lock().unwrap();
+        log.push(asked.clone());
+        log.len() - 1
+    };
+    let bytes = answer(&asked, number);
+    let _ = stream.get_mut().write_all(&bytes).await;
+    let _ = stream.get_mut().shutdown().await;
+}
+
+fn response(status: &str, fields: &[String], body: &[u8]) -> Vec<u8> {
+    let mut head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n", body.len());
+    for field in fields {
+        head += &format!("{field}\r\n");
+    }
+    [(head + "\r\n").as_bytes(), body].concat()
+}
+
+fn single(file: &[u8], (start, end): (usize, usize), tag: &str) -> Vec<u8> {
+    let end = end.min(file.len());
+    let place = format!("Content-Range: bytes {start}-{}/{}", end - 1, file.len());
+    response("206 Partial Content", &[place, format!("ETag: {tag}")], &file[start..end])
+}
+
+fn several(file: &[u8], asked: &Asked, tag: &str) -> Vec<u8> {
+    if let [range] = asked.ranges[..] {
+        return single(file, range, tag);
+    }
+    let mut body = Vec::new();
+    for &(start, end) in &asked.ranges {
+        let end = end.min(file.len());
+        let head = format!("\r\n--x--y\r\nContent-Range: bytes {start}-{}/{}\r\n\r\n", end - 1, file.len());
+        body.extend(head.bytes());
+        body.extend(&file[start..end]);
+    }
+    body.extend(b"\r\n--x--y--\r\n");
+    let kind = "Content-Type: multipart/byteranges; boundary=\"x--y\"".to_owned();
+    response("206 Partial Content", &[kind, format!("ETag: {tag}")], &body)
+}
+
+fn options() -> ConnectOptions {
+    ConnectOptions {
+        stall: Duration::from_secs(2),
+        timeout: Duration::from_secs(2),
+        ..ConnectOptions::default()
+    }
+}
+
+async fn open(url: &str) -> Result<RemoteFile, ByteRangeError> {
+    let opened = RemoteFile::open(url, &options(), &Limits::default()).await?;
+    Ok(opened.expect("it is taken for a JPIP server"))
+}
+
+/// What is looked at: an overview and a region.
+fn views() -> [DecodeRequest; 2] {
+    let region = Some(Rect::new(3000, 3000, 4000, 3700));
+    [
+        DecodeRequest { reduce: 4, ..DecodeRequest::default() },
+        DecodeRequest { region, ..DecodeRequest::default() },
+    ]
+}
+
+/// Fetches both views; they decode to what `whole` does.
+async fn look(file: &mut RemoteFile, whole: &[u8]) -> Result<FetchSummary, ByteRangeError> {
+    let limits = Limits::default();
+    let image = file.image(0, &limits).await?.unwrap();
+    let local = IndexedFile::open(whole.to_vec(), &limits).unwrap();
+    for request in views() {
+        file.fetch(&image, &request, false).await?;
+        let (found, report) = Decoder::cpu().components(&image, &**file.bins(), &request).unwrap();
+        assert!(report.is_complete());
+        assert!(found == Decoder::cpu().components(&image, &local, &request).unwrap().0);
+    }
+    let spent = file.spent();
+    assert_eq!(spent.new, file.bins().source().held());
+    Ok(spent)
+}
+
+#[tokio::test]
+async fn servers_that_know_ranges_more_or_less_give_the_same_picture() {
+    let whole = Arc::new(sample());
+    let file = || whole.clone();
+    let kinds: [(&str, Answer, usize, bool); 4] = [
+        (
+            "several ranges",
+            {
+                let file = file();
+                Box::new(move |asked, _| several(&file, asked, "\"1\""))
+            },
+            8,
+            true,
+        ),
+        // Asked for several, they give all or the first; then they are asked for one at a time.
+        (
+            "one range",
+            {
+                let file = file();
+                Box::new(move |asked, _| match asked.ranges[..] {
+                    [range] => single(&file, range, "\"1\""),
+                    _ => response("200 OK", &["ETag: \"1\"".to_owned()], &file),
+                })
+            },
+            30,
+            true,
+        ),
+        (
+            "the first of several",
+            {
+                let file = file();
+                Box::new(move |asked, _| single(&file, asked.ranges[0], "\"1\""))
+            },
+            30,
+            true,
+        ),
+        (
+            "no ranges",
+            {
+                let file = file();
+                Box::new(move |_, _| response("200 OK", &[], &file))
+            },
+            1,
+            false,
+        ),
+    ];
+    for (what, answer, most, partial) in kinds {
+        let web = Web::start(answer).await;
+        let mut file = open(&web.url("/a.jp2")).await.unwrap();
+        let spent = look(&mut file, &whole).await.unwrap();
+        println!("{what}: {spent:?}");
+        assert!(spent.requests as usize <= most && web.asked().len() == spent.requests as usize, "{what}");
+        assert_eq!(spent.duplicate, 0, "{what}");
+        assert_eq!(spent.new < whole.len() as u64, partial, "{what}");
+        // Once more, and nothing is asked.
+        look(&mut file, &whole).await.unwrap();
+        assert_eq!(web.asked().len(), spent.requests as usize, "{what}");
+        // Each request but the first says which state of the file it is about.
+        for asked in &web.asked()[1..] {
+            assert_eq!(
+                (asked.header("if-range"), asked.header("accept-encoding")),
+                (Some("\"1\""), Some("identity"))
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn answers_that_break_off_are_gone_on_with_where_they_broke() {
+    let whole = Arc::new(sample());
+    let file = whole.clone();
+    let answer = move |asked: &Asked, number: usize| {
+        let mut bytes = several(&file, asked, "\"1\"");
+        // Every second answer, after the first, stops half way.
+        if number % 2 == 1 {
+            bytes.truncate(bytes.len() / 2);
+        }
+        bytes
+    };
+    let web = Web::start(Box::new(answer)).await;
+    let mut file = open(&web.url("/a.jp2")).await.unwrap();
+    let spent = look(&mut file, &whole).await.unwrap();
+    assert_eq!(spent.duplicate, 0, "{spent:?}");
+    // One that never brings anything is given up.
+    let file = whole.clone();
+    let never = move |asked: &Asked, number: usize| match number {
+        0 => several(&file, asked, "\"1\""),
+        _ => Vec::new(),
+    };
+    let web = Web::start(Box::new(never)).await;
+    let mut file = open(&web.url("/a.jp2")).await.unwrap();
+    let error = look(&mut file, &whole).await.unwrap_err();
+    assert!(matches!(error, ByteRangeError::Road(RoadError::Lost(_))), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_changes_is_noticed() {
+    let whole = Arc::new(sample());
+    let changes: [(&str, FromFile); 4] = [
+        ("another tag", |file, asked| several(file, asked, "\"2\"")),
+        ("all of it, as If-Range has it", |file, _| response("200 OK", &["ETag: \"2\"".to_owned()], file)),
+        ("another length", |file, asked| single(&file[..file.len() - 1], asked.ranges[0], "\"1\"")),
+        ("no such range", |_, _| response("416 Range Not Satisfiable", &[], b"")),
+    ];
+    for (what, change) in changes {
+        let file = whole.clone();
+        let answer = move |asked: &Asked, number: usize| match number {
+            0 => several(&file, asked, "\"1\""),
+            _ => change(&file, asked),
+        };
+        let web = Web::start(Box::new(answer)).await;
+        let mut file = open(&web.url("/a.jp2")).await.unwrap();
+        let error = look(&mut file, &whole).await.unwrap_err();
+        assert!(matches!(error, ByteRangeError::Changed), "{what}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn answers_that_make_no_sense_are_refused_in_words() {
+    let whole = Arc::new(sample());
+    let wrong: [(&str, FromFile); 7] = [
+        ("which bytes", |file, _| response("206 Partial Content", &[], file)),
+        ("how long", |file, _| {
+            response("206 Partial Content", &["Content-Range: bytes 0-9/*".to_owned()], &file[..10])
+        }),
+        ("which bytes", |file, _| {
+            response("206 Partial Content", &["Content-Range: bytes 10-19/99".to_owned()], &file[..10])
+        }),
+        ("compressed", |file, _| response("200 OK", &["Content-Encoding: gzip".to_owned()], file)),
+        ("empty", |_, _| response("416 Range Not Satisfiable", &[], b"")),
+        ("status 403", |_, _| response("403 Forbidden", &[], b"")),
+        ("redirections", |_, _| response("302 Found", &["Location: /a.jp2".to_owned()], b"")),
+    ];
+    for (word, answer) in wrong {
+        let file = whole.clone();
+        let web = Web::start(Box::new(move |asked, _| answer(&file, asked))).await;
+        let error = open(&web.url("/a.jp2?x")).await.err().unwrap().to_string();
+        assert!(error.contains(word), "{word}: {error}");
+    }
+    // What is no picture is an error of the picture.
+    let web = Web::start(Box::new(|_, _| response("200 OK", &[], b"<html>"))).await;
+    let mut file = open(&web.url("/a.jp2")).await.unwrap();
+    let error = file.image(0, &Limits::default()).await.unwrap_err();
+    assert!(matches!(error, ByteRangeError::Picture(_)), "{error}");
+    // A file that says that it is long costs nothing.
+    let web =
+        Web::start(Box::new(|_, _| b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999\r\n\r\nabc".to_vec()))
+            .await;
+    let error = open(&web.url("/a.jp2")).await.err().unwrap();
+    assert!(matches!(error, ByteRangeError::TooLong { len: 99_999_999_999_999, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn redirections_are_followed_and_credentials_are_not_sent_elsewhere() {
+    let whole = Arc::new(sample());
+    let file = whole.clone();
+    let other = Web::start(Box::new(move |asked, _| several(&file, asked, "\"1\""))).await;
+    let to = other.url("/other.jp2?key=1");
+    let web = Web::start(Box::new(move |asked, _| {
+        let location = if asked.path == "/a.jp2" { "b/c.jp2" } else { &to };
+        response("307 Temporary Redirect", &[format!("Location: {location}")], b"")
+    }))
+    .await;
+    let mut fields = RequestFields::default();
+    fields.bearer("secret").unwrap();
+    let refused = ConnectOptions { fields: fields.clone(), ..options() };
+    let error = RemoteFile::open(&web.url("/a.jp2"), &refused, &Limits::default()).await.err().unwrap();
+    assert!(error.to_string().contains("in the clear") && web.asked().is_empty(), "{error}");
+    fields.allow_in_clear();
+    let allowed = ConnectOptions { fields, ..options() };
+    let opened = RemoteFile::open(&web.url("/a.jp2"), &allowed, &Limits::default()).await.unwrap();
+    let mut file = opened.unwrap();
+    look(&mut file, &whole).await.unwrap();
+    let paths: Vec<_> = web.asked().iter().map(|asked| asked.path.clone()).collect();
+    assert_eq!(paths, ["/a.jp2", "/b/c.jp2"]);
+    assert!(web.asked().iter().all(|asked| asked.header("authorization") == Some("Bearer secret")));
+    assert!(other.asked().iter().all(|asked| asked.header("authorization").is_none()));
+    assert!(other.asked().iter().all(|asked| asked.path == "/other.jp2?key=1"));
+}
+
+#[tokio::test]
+async fn a_jpip_server_is_told_from_a_file() {
+    for (answer, jpip) in [
+        (response("200 OK", &["Content-Type: image/jpp-stream".to_owned()], b"\0\x02\0"), true),
+        (response("400 Bad Request", &[], b""), true),
+        (response("404 Not Found", &[], b""), true),
+    ] {
+        let web = Web::start(Box::new(move |_, _| answer.clone())).await;
+        let found = RemoteFile::open(&web.url("/a.jp2"), &options(), &Limits::default()).await.unwrap();
+        assert_eq!(found.is_none(), jpip);
+    }
+    // A name with a query is no JPIP target of ours.
+    let web = Web::start(Box::new(|_, _| response("404 Not Found", &[], b""))).await;
+    let error = RemoteFile::open(&web.url("/a.jp2?x=1"), &options(), &Limits::default()).await.err().unwrap();
+    assert!(matches!(error, ByteRangeError::Refused(404)), "{error}");
+}
