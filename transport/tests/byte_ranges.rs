@@ -309,7 +309,7 @@ async fn answers_that_make_no_sense_are_refused_in_words() {
     }
     // What is no picture is an error of the picture.
     let web = Web::start(Box::new(|_, _| response("200 OK", &[], b"<html>"))).await;
-    let mut file = open(&web.url("/a.jp2")).await.unwrap();
+    let mut file = open(&web.url("/a.jp2?x")).await.unwrap();
     let error = file.image(0, &Limits::default()).await.unwrap_err();
     assert!(matches!(error, ByteRangeError::Picture(_)), "{error}");
     // A file that says that it is long costs nothing.
@@ -354,6 +354,10 @@ async fn a_jpip_server_is_told_from_a_file() {
         (response("200 OK", &["Content-Type: image/jpp-stream".to_owned()], b"\0\x02\0"), true),
         (response("400 Bad Request", &[], b""), true),
         (response("404 Not Found", &[], b""), true),
+        // OpenJPIP's server says nothing to a request without fields.
+        (response("200 OK", &[], b""), true),
+        (response("200 OK", &["Content-Type: text/html".to_owned()], b"<html>not a picture"), true),
+        (response("200 OK", &[], b"\xFF\x4F\xFF\x51 and so on"), false),
     ] {
         let web = Web::start(Box::new(move |_, _| answer.clone())).await;
         let found = RemoteFile::open(&web.url("/a.jp2"), &options(), &Limits::default()).await.unwrap();

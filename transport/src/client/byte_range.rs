@@ -148,7 +148,7 @@ impl RemoteFile {
         if field("Content-Type").is_some_and(|kind| kind.starts_with(response::CONTENT_TYPE)) {
             return Ok(None);
         }
-        if !place.path.contains('?') && matches!(head.status, 400 | 404 | 405 | 501) {
+        if !place.has_query() && matches!(head.status, 400 | 404 | 405 | 501) {
             // A JPIP server may miss its fields. If it is none, it will refuse once more.
             return Ok(None);
         }
@@ -192,9 +192,16 @@ impl RemoteFile {
                 while let Some(chunk) = body.chunk().await? {
                     counts.receive(&chunk);
                     whole.extend_from_slice(&chunk);
+                    if whole.len() >= MAGIC && !is_like_a_picture(&whole) && !place.has_query() {
+                        return Ok(None);
+                    }
                     if whole.len() as u64 > MOST_WHOLE {
                         return Err(too_long(whole.len() as u64));
                     }
+                }
+                // Some JPIP servers answer with nothing, and do not say as what.
+                if !is_like_a_picture(&whole) && !place.has_query() {
+                    return Ok(None);
                 }
                 let source = PartialSource::new(whole.len() as u64);
                 counts.keep(&source, 0, &whole);
@@ -399,6 +406,15 @@ fn ranges_fields(ranges: &[Range<u64>]) -> Result<HeaderMap, ByteRangeError> {
     Ok(fields)
 }
 
+/// Bytes that tell a picture from other files.
+const MAGIC: usize = 12;
+
+/// Whether `bytes` begin as a codestream does, or as files of boxes do.
+fn is_like_a_picture(bytes: &[u8]) -> bool {
+    let kind = bytes.get(4..8).unwrap_or_default();
+    bytes.starts_with(&[0xFF, 0x4F, 0xFF, 0x51]) || [&b"jP  "[..], b"ftyp", b"jp2h", b"jp2c"].contains(&kind)
+}
+
 fn answer(reason: impl Into<String>) -> ByteRangeError {
     ByteRangeError::Answer(reason.into())
 }
@@ -422,6 +438,11 @@ impl Place {
         let address = Address::of_server(&format!("{scheme}://{authority}"))?;
         let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         Ok(Self { address, path: path.to_owned() })
+    }
+
+    /// It is the name of a file: JPIP would make a query of its own.
+    fn has_query(&self) -> bool {
+        self.path.contains('?')
     }
 
     /// The address that `location` means, as seen from here. From https it does not lead to http.
