@@ -17,7 +17,9 @@ use wavetile_transport::client::{
     Client, ClientConfig, ClientError, ConnectOptions, ImageError, RegionRequest, StreamedImage, Transport,
     Update,
 };
-use wavetile_transport::jpip::{Catalogue, ClientError as JpipError, Picture, Piece, ServerOptions};
+use wavetile_transport::jpip::{
+    Catalogue, ClientError as JpipError, ClientOptions, Picture, Piece, ServerOptions, Stream,
+};
 use wavetile_transport::server::{Monitor, RoadsConfig, Server};
 use wavetile_transport::store::Store;
 use wavetile_transport::tls::Trust;
@@ -136,6 +138,13 @@ async fn every_verb_brings_what_the_file_holds_over_every_road() {
             assert_eq!(session.progress().duplicate, 0);
         }
         assert_eq!(server.monitor.sessions(), 2);
+        // The same from tiles as they are in the file.
+        let options = ClientOptions { stream: Stream::Tiles, ..ClientOptions::new("tiles.jp2") };
+        let as_tiles = client.create_session_with(options).await;
+        let mut image = as_tiles.request_resolution_level(1).await.unwrap();
+        assert_same(&mut image, "tiles.jp2", &DecodeRequest { reduce: 1, ..DecodeRequest::default() }).await;
+        drop(image);
+        as_tiles.close().await;
         tiles.close().await;
         assert_eq!(server.monitor.sessions(), 1);
         precincts.close().await;

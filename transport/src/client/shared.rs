@@ -136,6 +136,10 @@ impl Shared {
         Image::open_codestream(&*bins, codestream, limits)
     }
 
+    pub(super) fn comes_as_tiles(&self) -> bool {
+        self.state().machine.stream() == jpip::Stream::Tiles
+    }
+
     pub(super) fn has_all_boxes(&self) -> bool {
         self.state().machine.has_all_boxes()
     }

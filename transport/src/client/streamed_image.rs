@@ -1,12 +1,13 @@
 //! An image that can be decoded at any time while its data still arrives, and news of how far it is.
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::stream::{self, Stream};
-use wavetile_engine::data_bin::DataBinCache;
+use wavetile_engine::data_bin::{DataBinCache, DataBins};
 use wavetile_engine::decoder::Component;
 use wavetile_engine::image::{DecodeRequest, Image};
-use wavetile_engine::{Decoder, Picture, Report, TexelFormat};
+use wavetile_engine::source::TileBins;
+use wavetile_engine::{Decoder, Limits, Picture, Report, TexelFormat};
 
 use super::ClientError;
 use super::shared::{Shared, Standing, Ticket};
@@ -75,7 +76,8 @@ impl StreamedImage {
         &self.image
     }
 
-    /// What has arrived, shared and growing: the second.
+    /// What has arrived, shared and growing: the second; for a session of [tiles](crate::jpip::Stream::Tiles) through
+    /// [`TileBins`].
     #[must_use]
     pub fn bins(&self) -> &Arc<RwLock<DataBinCache>> {
         &self.bins
@@ -95,14 +97,24 @@ impl StreamedImage {
         decoder: &Decoder,
         format: TexelFormat,
     ) -> wavetile_engine::Result<(Picture, Report)> {
-        decoder.render(&self.image, &*self.bins, self.request(), format)
+        self.with_bins(|bins| decoder.render(&self.image, bins, self.request(), format))
     }
 
     /// Decodes the components of what there is by now.
     /// # Errors
     /// [`Decoder::components`]
     pub fn components(&self, decoder: &Decoder) -> wavetile_engine::Result<(Vec<Component>, Report)> {
-        decoder.components(&self.image, &*self.bins, self.request())
+        self.with_bins(|bins| decoder.components(&self.image, bins, self.request()))
+    }
+
+    /// Shows what has arrived as headers and precincts, also if it comes as tiles.
+    fn with_bins<T>(&self, look: impl FnOnce(&dyn DataBins) -> T) -> T {
+        if !self.shared.comes_as_tiles() {
+            return look(&*self.bins);
+        }
+        // They must not change while they are taken apart.
+        let bins = self.bins.read().unwrap_or_else(PoisonError::into_inner).clone();
+        look(&TileBins::new(bins, &Limits::default()))
     }
 
     /// Waits until something has happened; `None` after the last update. Can be dropped at any time; updates in between are told

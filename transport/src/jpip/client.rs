@@ -157,6 +157,11 @@ impl Client {
         self.boxes.are_there()
     }
 
+    /// What the picture comes as.
+    pub(crate) const fn stream(&self) -> Stream {
+        self.options.stream
+    }
+
     /// Number of the window.
     #[must_use]
     pub const fn window_number(&self) -> u64 {
