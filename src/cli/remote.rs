@@ -47,6 +47,8 @@ impl Remote {
         if boxes == Boxes::All {
             config.jpip.metadata = Some(MetadataRequest::parse("[*]")?);
         }
+        #[cfg(feature = "viewer")]
+        (config.jpip.push = arguments.push);
         config.jpip.codestreams = vec![NumberRange::one(codestream.into())];
         let (session, image, end) = runtime.block_on(async {
             let mut session = Session::open(url, config).await?;

@@ -56,6 +56,10 @@ pub(crate) struct ConnectionArguments {
     /// Use what the cache has, without the server
     #[arg(long, requires = "cache")]
     pub(crate) offline: bool,
+    /// Bytes that the server may send beyond each view: better quality, then what is around it
+    #[cfg(feature = "viewer")]
+    #[arg(skip)]
+    pub(crate) push: Option<u64>,
 }
 
 impl ConnectionArguments {

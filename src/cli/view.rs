@@ -11,6 +11,9 @@ use wavetile_engine::Limits;
 pub(crate) struct Arguments {
     /// A file, or jpip://HOST:PORT/NAME; or http, ws, and, always encrypted, jpips, https, wss
     target: Target,
+    /// Bytes that a JPIP server may send beyond each view: better quality, then what is around it [default: none]
+    #[arg(long, value_name = "BYTES")]
+    push: Option<u64>,
     #[command(flatten)]
     connection: ConnectionArguments,
 }
@@ -27,7 +30,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         transfer: None,
         on_start: Box::new(|_| {}),
     };
-    match arguments.target.open(&arguments.connection, 0, Boxes::Needed, &Limits::default())? {
+    let connection = ConnectionArguments { push: arguments.push, ..arguments.connection.clone() };
+    match arguments.target.open(&connection, 0, Boxes::Needed, &Limits::default())? {
         Opened::File { file, .. } => Ok(viewer::run(at_rest(Arc::new(*file)))?),
         Opened::Kept { bins, .. } => Ok(viewer::run(at_rest(Arc::new(bins)))?),
         Opened::Ranges(ranges) => {
