@@ -10,7 +10,8 @@ use tokio::runtime::Runtime;
 use wavetile_engine::Limits;
 use wavetile_engine::data_bin::DataBins;
 use wavetile_engine::image::{DecodeRequest, Image};
-use wavetile_transport::client::{FetchSummary, RemoteFile};
+use wavetile_transport::client::{ByteRangeError, FetchSummary, RemoteFile};
+use wavetile_transport::road::RoadError;
 
 /// A file whose headers are there.
 pub(crate) struct Ranges {
@@ -30,9 +31,12 @@ impl Ranges {
         let runtime = runtime()?;
         let options = arguments.options()?;
         let opened = runtime.block_on(async {
-            let Some(mut file) = RemoteFile::open(url, &options, limits).await? else {
-                return Ok::<_, Failure>(None);
+            let opened = match RemoteFile::open(url, &options, limits).await {
+                // A JPIP server may have nothing but HTTP/3.
+                Err(ByteRangeError::Road(RoadError::Unreachable { .. })) if !url.contains('?') => None,
+                opened => opened?,
             };
+            let Some(mut file) = opened else { return Ok::<_, Failure>(None) };
             let image = file.image(codestream, limits).await?;
             Ok(Some((file, image.ok_or_else(|| format!("the file has no codestream {codestream}"))?)))
         })?;

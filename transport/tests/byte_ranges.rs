@@ -152,6 +152,56 @@ fn views() -> [DecodeRequest; 2] {
     ]
 }
 
+/// A multipart answer with one part, whatever was asked for.
+fn part(start: usize, bytes: &[u8], repeated: usize) -> Vec<u8> {
+    let head = format!("--x\r\nContent-Range: bytes {start}-{}/9999999\r\n\r\n", start + bytes.len() - 1);
+    let one = [head.as_bytes(), bytes, b"\r\n"].concat();
+    let body = [&one.repeat(repeated)[..], b"--x--"].concat();
+    response("206 Partial Content", &["Content-Type: multipart/byteranges; boundary=x".to_owned()], &body)
+}
+
+#[tokio::test]
+async fn servers_that_send_what_was_not_asked_for_do_not_keep_the_client() {
+    let whole = Arc::new(sample());
+    let odd: [(&str, FromFile); 5] = [
+        ("nothing of what", |_, _| {
+            response(
+                "206 Partial Content",
+                &["Content-Type: multipart/byteranges; boundary=x".to_owned()],
+                b"--x--",
+            )
+        }),
+        ("other bytes", |_, _| part(0, b"abc", 1)),
+        ("other bytes", |file, _| single(file, (0, 10), "\"1\"")),
+        ("other bytes", |file, asked| single(file, (asked.ranges[0].0, file.len()), "\"1\"")),
+        ("does not end", |file, asked| part(asked.ranges[0].0, &file[asked.ranges[0].0..][..16], 200_000)),
+    ];
+    for (word, answer) in odd {
+        let file = whole.clone();
+        let web = Web::start(Box::new(move |asked, number| match number {
+            0 => several(&file, asked, "\"1\""),
+            _ => answer(&file, asked),
+        }))
+        .await;
+        let mut file = open(&web.url("/a.jp2")).await.unwrap();
+        let error = look(&mut file, &whole).await.unwrap_err().to_string();
+        assert!(error.contains(word), "{word}: {error}");
+        assert!(web.asked().len() < 10);
+    }
+    // A date that is not repeated is no change.
+    let file = whole.clone();
+    let web = Web::start(Box::new(move |asked, number| {
+        let (start, end) = asked.ranges[0];
+        let place = format!("Content-Range: bytes {start}-{}/{}", end - 1, file.len());
+        let date = "Last-Modified: Mon, 23 Nov 2026 12:00:00 GMT".to_owned();
+        let fields = if number == 0 { vec![place, date] } else { vec![place] };
+        response("206 Partial Content", &fields, &file[start..end])
+    }))
+    .await;
+    look(&mut open(&web.url("/a.jp2")).await.unwrap(), &whole).await.unwrap();
+    assert!(web.asked()[1].header("if-range").is_some_and(|date| date.starts_with("Mon, 23 Nov")));
+}
+
 /// Fetches both views; they decode to what `whole` does.
 async fn look(file: &mut RemoteFile, whole: &[u8]) -> Result<FetchSummary, ByteRangeError> {
     let limits = Limits::default();

@@ -157,7 +157,7 @@ impl RemoteFile {
             200 => told,
             206 => {
                 let range = field("Content-Range").and_then(ContentRange::parse);
-                let range = range.filter(|range| range.range.start == 0);
+                let range = range.filter(|range| range.range.start == 0 && range.range.end <= FIRST);
                 let range = range.ok_or_else(|| answer("it does not say which bytes it has"))?;
                 Some(range.len.ok_or_else(|| answer("it does not say how long the file is"))?)
             }
@@ -176,7 +176,9 @@ impl RemoteFile {
                 let source = PartialSource::new(len);
                 let mut at = 0;
                 // If it breaks off, the rest is asked for when it is needed.
-                while let Ok(Some(chunk)) = body.chunk().await {
+                while at < FIRST
+                    && let Ok(Some(chunk)) = body.chunk().await
+                {
                     counts.receive(&chunk);
                     counts.keep(&source, at, &chunk);
                     at += chunk.len() as u64;
@@ -281,8 +283,17 @@ impl RemoteFile {
         let mut failures = 0;
         self.summary.rounds += 1;
         while !ranges.is_empty() {
-            let held = source.held();
-            if let Err(error) = self.fetch_ranges(&ranges).await {
+            let (held, several) = (source.held(), self.several);
+            let outcome = self.fetch_ranges(&ranges).await;
+            let outcome = match outcome {
+                // It is asked in another way from now on.
+                Ok(()) if self.several != several => Ok(()),
+                Ok(()) if source.held() == held => {
+                    Err(RoadError::Lost("nothing of what was asked for has come".to_owned()).into())
+                }
+                outcome => outcome,
+            };
+            if let Err(error) = outcome {
                 failures = if source.held() > held { 1 } else { failures + 1 };
                 if failures >= ATTEMPTS || !matches!(error, ByteRangeError::Road(RoadError::Lost(_))) {
                     return Err(error);
@@ -327,8 +338,9 @@ impl RemoteFile {
         let (head, body) = in_time(self.stall, asking).await?;
         let field = |name| response::header(&head.headers, name);
         let source = self.file.source();
-        if self.validator.is_some() && validator(&head) != self.validator && matches!(head.status, 200 | 206)
-        {
+        // An answer to If-Range may leave out what it was asked by.
+        let told = validator(&head).filter(|_| matches!(head.status, 200 | 206));
+        if self.validator.is_some() && told.is_some() && told != self.validator {
             return Err(ByteRangeError::Changed);
         }
         match head.status {
@@ -340,11 +352,26 @@ impl RemoteFile {
             status => return Err(ByteRangeError::Refused(status)),
         }
         let mut body = Body { body, stall: self.stall };
+        // All that is asked for lies in there.
+        let hull = ranges.first().map_or(0, |range| range.start)..ranges.last().map_or(0, |range| range.end);
+        let mut left = 2 * (hull.end - hull.start) + MOST_AROUND;
         if let Some(boundary) = field("Content-Type").and_then(boundary) {
             let mut parts = Multipart::new(&boundary);
             while let Some(chunk) = body.chunk().await? {
                 self.counts.receive(&chunk);
-                parts.push(&chunk, |at, bytes| self.counts.keep(source, at, bytes)).map_err(answer)?;
+                left = left.checked_sub(chunk.len() as u64).ok_or_else(|| answer("it does not end"))?;
+                let mut astray = false;
+                let keep = |at: u64, bytes: &[u8]| {
+                    if at < hull.start || at + bytes.len() as u64 > hull.end {
+                        astray = true;
+                    } else {
+                        self.counts.keep(source, at, bytes);
+                    }
+                };
+                parts.push(&chunk, keep).map_err(answer)?;
+                if astray {
+                    return Err(answer("it has other bytes than were asked for"));
+                }
             }
             if !parts.is_whole() {
                 return Err(RoadError::Lost("the answer ends inside a part".to_owned()).into());
@@ -356,11 +383,12 @@ impl RemoteFile {
         if place.len.is_some_and(|len| len != wavetile_engine::source::ByteSource::len(&**source)) {
             return Err(ByteRangeError::Changed);
         }
-        if !ranges.iter().any(|range| range.start < place.range.end && place.range.start < range.end) {
+        if place.range.start < hull.start || place.range.end > hull.end {
             return Err(answer("it has other bytes than were asked for"));
         }
         let mut at = place.range.start;
-        while let Some(chunk) = body.chunk().await? {
+        while at < place.range.end {
+            let Some(chunk) = body.chunk().await? else { break };
             let length = (place.range.end - at).min(chunk.len() as u64);
             self.counts.receive(&chunk);
             self.counts.keep(source, at, &chunk[..length as usize]);
@@ -468,6 +496,8 @@ impl Place {
 
 /// Bytes that are asked for at first.
 const FIRST: u64 = 64 << 10;
+/// Bytes beside those that were asked for that an answer may have: heads of its parts.
+const MOST_AROUND: u64 = 1 << 20;
 /// Most bytes of a file that is fetched whole, where a server gives no ranges.
 pub const MOST_WHOLE: u64 = 256 << 20;
 const MOST_REDIRECTS: usize = 5;
