@@ -14,6 +14,7 @@ use wavetile_transport::jpip::Event;
 pub(crate) fn source(runtime: &Handle, name: String, session: Session) -> Source {
     let road = match session.transport() {
         Transport::Http1 => "HTTP/1.1",
+        Transport::Http2 => "HTTP/2",
         Transport::WebSocket => "WebSocket",
         Transport::WebTransport => "WebTransport",
         Transport::Http3 | Transport::Auto => "HTTP/3",

@@ -438,7 +438,7 @@ fn a_served_picture_decodes_as_the_file_does() {
     let text = succeed(&[&["fetch", &part][..], &over_websocket].concat());
     assert!(text.contains("WebSocket") && text.contains("duplicate    0 bytes"), "{text}");
     for (scheme, road, told) in
-        [("wss", "ws", "WebSocket"), ("jpips", "http", "HTTP/1.1"), ("https", "http", "HTTP/1.1")]
+        [("wss", "ws", "WebSocket"), ("jpips", "http", "HTTP/1.1"), ("https", "h2", "HTTP/2")]
     {
         let secure = format!("{scheme}://{}/text_GBR.jp2", server.http1);
         let fetch = ["fetch", &secure, "--transport", road];

@@ -41,6 +41,8 @@ pub(crate) enum UpSamplingArgument {
 pub(crate) enum TransportArgument {
     /// HTTP/3.
     H3,
+    /// HTTP/2.
+    H2,
     /// HTTP/1.1.
     Http,
     /// WebSocket.

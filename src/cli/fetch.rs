@@ -105,6 +105,7 @@ fn name(road: Transport) -> &'static str {
         Transport::Http3 => "HTTP/3",
         Transport::WebTransport => "WebTransport",
         Transport::WebSocket => "WebSocket",
+        Transport::Http2 => "HTTP/2",
         Transport::Http1 | Transport::Auto => "HTTP/1.1",
     }
 }

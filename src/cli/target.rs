@@ -74,6 +74,7 @@ impl ConnectionArguments {
         let transport = match self.transport {
             None => Transport::Auto,
             Some(TransportArgument::H3) => Transport::Http3,
+            Some(TransportArgument::H2) => Transport::Http2,
             Some(TransportArgument::Http) => Transport::Http1,
             Some(TransportArgument::Ws) => Transport::WebSocket,
             Some(TransportArgument::Wt) => Transport::WebTransport,

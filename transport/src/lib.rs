@@ -6,7 +6,7 @@
 //! | [`jpip`] | | codecs of messages, requests and responses; the client and the server as sans-IO state machines |
 //! | `store` | `store` (implied by `net`) | a cache of data-bins on disk |
 //! | `road`, `tls` | `net` (implied) | what carries requests and responses, with its limits; certificates and trust |
-//! | `http3`, `http1`, `websocket` | `http3`, `http1`, `websocket` | the roads; WebSocket and, from the server, HTTP/2 share the port of HTTP/1.1 |
+//! | `http3`, `http1`, `websocket` | `http3`, `http1`, `websocket` | the roads; HTTP/2 (with `http1`) and WebSocket share the port of HTTP/1.1 |
 //! | `webtransport` | `webtransport` | the road for browsers that has streams; on the port of HTTP/3 |
 //! | `server`, `client` | either road | the async programs: the state machines on roads |
 //!

@@ -24,8 +24,8 @@ use wavetile_transport::road::RoadLimits;
 use wavetile_transport::server::{Monitor, RoadsConfig, Server, ServerConfig, ServerError};
 use wavetile_transport::tls::Trust;
 
-const ROADS: [Transport; 4] =
-    [Transport::Http3, Transport::Http1, Transport::WebSocket, Transport::WebTransport];
+const ROADS: [Transport; 5] =
+    [Transport::Http3, Transport::Http2, Transport::Http1, Transport::WebSocket, Transport::WebTransport];
 
 struct Running {
     http3: SocketAddr,

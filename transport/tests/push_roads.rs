@@ -13,8 +13,8 @@ use wavetile_transport::jpip::Event;
 use wavetile_transport::server::{RoadsConfig, Server, ServerConfig};
 use wavetile_transport::tls::Trust;
 
-const ROADS: [Transport; 4] =
-    [Transport::Http3, Transport::Http1, Transport::WebSocket, Transport::WebTransport];
+const ROADS: [Transport; 5] =
+    [Transport::Http3, Transport::Http2, Transport::Http1, Transport::WebSocket, Transport::WebTransport];
 
 /// Larger than any of the pictures: their finest level serves.
 const FRAME: Size = Size::new(4096, 4096);

@@ -12,8 +12,8 @@ use wavetile_transport::jpip::{MessageEvent, MessageReader, eor};
 use wavetile_transport::server::{Monitor, RoadsConfig, Server, ServerConfig};
 use wavetile_transport::tls::Trust;
 
-const ROADS: [Transport; 4] =
-    [Transport::Http3, Transport::Http1, Transport::WebSocket, Transport::WebTransport];
+const ROADS: [Transport; 5] =
+    [Transport::Http3, Transport::Http2, Transport::Http1, Transport::WebSocket, Transport::WebTransport];
 
 struct Running {
     http3: u16,

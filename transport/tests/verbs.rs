@@ -24,8 +24,8 @@ use wavetile_transport::server::{Monitor, RoadsConfig, Server};
 use wavetile_transport::store::Store;
 use wavetile_transport::tls::Trust;
 
-const ROADS: [Transport; 4] =
-    [Transport::Http3, Transport::Http1, Transport::WebSocket, Transport::WebTransport];
+const ROADS: [Transport; 5] =
+    [Transport::Http3, Transport::Http2, Transport::Http1, Transport::WebSocket, Transport::WebTransport];
 
 /// A picture of the repository and, after it, an XML box that is too large for metadata-bin 0.
 fn bytes(name: &str) -> Vec<u8> {

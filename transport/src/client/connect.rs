@@ -72,6 +72,8 @@ enum Connection {
     Http3(http3::client::Connection),
     #[cfg(feature = "http1")]
     Http1(http1::client::Connection),
+    #[cfg(feature = "http1")]
+    Http2(http1::http2_client::Connection),
     #[cfg(feature = "websocket")]
     WebSocket(websocket::client::Connection),
     #[cfg(feature = "webtransport")]
@@ -96,6 +98,7 @@ impl Road {
             match transport {
                 Transport::Http3 => http3_road(address, options).await,
                 Transport::Http1 => http1_road(address, options).await,
+                Transport::Http2 => http2_road(address, options).await,
                 Transport::WebSocket => websocket_road(address, options).await,
                 Transport::WebTransport => webtransport_road(address, options).await,
                 Transport::Auto => either_road(address, options).await,
@@ -136,6 +139,11 @@ impl Road {
                 }
                 Ok((head, ResponseBody { body: Body::Http1(body), stall }))
             }
+            #[cfg(feature = "http1")]
+            Connection::Http2(connection) => {
+                let (head, body) = in_time(stall, connection.request(path_and_query)).await?;
+                Ok((head, ResponseBody { body: Body::Http2(body), stall }))
+            }
             #[cfg(feature = "websocket")]
             Connection::WebSocket(connection) => {
                 let (head, body) = in_time(stall, connection.request(path_and_query)).await?;
@@ -156,6 +164,8 @@ impl Road {
             Connection::Http3(_) => Transport::Http3,
             #[cfg(feature = "http1")]
             Connection::Http1(_) => Transport::Http1,
+            #[cfg(feature = "http1")]
+            Connection::Http2(_) => Transport::Http2,
             #[cfg(feature = "websocket")]
             Connection::WebSocket(_) => Transport::WebSocket,
             #[cfg(feature = "webtransport")]
@@ -170,6 +180,8 @@ impl Road {
             Connection::Http3(connection) => connection.is_closed(),
             #[cfg(feature = "http1")]
             Connection::Http1(_) => false,
+            #[cfg(feature = "http1")]
+            Connection::Http2(connection) => connection.is_closed(),
             #[cfg(feature = "websocket")]
             Connection::WebSocket(connection) => connection.is_closed(),
             #[cfg(feature = "webtransport")]
@@ -183,7 +195,7 @@ impl Road {
             #[cfg(feature = "http3")]
             Connection::Http3(connection) => connection.close().await,
             #[cfg(feature = "http1")]
-            Connection::Http1(_) => {}
+            Connection::Http1(_) | Connection::Http2(_) => {}
             #[cfg(feature = "websocket")]
             Connection::WebSocket(connection) => connection.close().await,
             #[cfg(feature = "webtransport")]
@@ -203,6 +215,8 @@ enum Body {
     Http3(Box<http3::client::ResponseBody>),
     #[cfg(feature = "http1")]
     Http1(http1::client::ResponseBody),
+    #[cfg(feature = "http1")]
+    Http2(http1::http2_client::ResponseBody),
     #[cfg(feature = "websocket")]
     WebSocket(websocket::client::ResponseBody),
     #[cfg(feature = "webtransport")]
@@ -219,6 +233,8 @@ impl ResponseBody {
             Body::Http3(body) => in_time(self.stall, body.chunk()).await,
             #[cfg(feature = "http1")]
             Body::Http1(body) => in_time(self.stall, body.chunk()).await,
+            #[cfg(feature = "http1")]
+            Body::Http2(body) => in_time(self.stall, body.chunk()).await,
             #[cfg(feature = "websocket")]
             Body::WebSocket(body) => in_time(self.stall, body.chunk()).await,
             #[cfg(feature = "webtransport")]
@@ -312,6 +328,11 @@ async fn http1_road(address: &Address, options: &ConnectOptions) -> Result<Conne
     over_tcp(address, options, http1::client::Connection::connect).await.map(Connection::Http1)
 }
 
+#[cfg(feature = "http1")]
+async fn http2_road(address: &Address, options: &ConnectOptions) -> Result<Connection, RoadError> {
+    over_tcp(address, options, http1::http2_client::Connection::connect).await.map(Connection::Http2)
+}
+
 /// Tries `connect` at each of the server's addresses, in TLS if the user's address says so.
 #[cfg(feature = "http1")]
 pub(super) async fn over_tcp<T, F>(
@@ -340,6 +361,11 @@ where
 #[cfg(not(feature = "http1"))]
 async fn http1_road(_: &Address, _: &ConnectOptions) -> Result<Connection, RoadError> {
     Err(RoadError::Address("this build has no HTTP/1.1".to_owned()))
+}
+
+#[cfg(not(feature = "http1"))]
+async fn http2_road(_: &Address, _: &ConnectOptions) -> Result<Connection, RoadError> {
+    Err(RoadError::Address("this build has no HTTP/2".to_owned()))
 }
 
 #[cfg(feature = "websocket")]

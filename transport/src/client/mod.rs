@@ -65,6 +65,8 @@ pub enum Transport {
     Http3,
     /// HTTP/1.1 only. Unless the address says so, nothing is encrypted, and nobody proves who they are.
     Http1,
+    /// HTTP/2 only. Unless the address says so, nothing is encrypted, and the server must know HTTP/2 in the clear.
+    Http2,
     /// WebSocket only. Unless the address says so, nothing is encrypted, and nobody proves who they are.
     WebSocket,
     /// WebTransport only.
@@ -153,7 +155,7 @@ impl Client {
             Transport::Http3 => &["h3", "https", "http"],
             Transport::WebSocket => &["ws", "http"],
             Transport::WebTransport => &["wt", "h3", "http"],
-            Transport::Http1 | Transport::Auto => &["http"],
+            Transport::Http1 | Transport::Http2 | Transport::Auto => &["http"],
         };
         options.transports = names.iter().map(|&name| name.to_owned()).collect();
         Ok(Self { keeper: Arc::new(Keeper::new(address, connect, road)), options, transport, store, server })

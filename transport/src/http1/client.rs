@@ -10,7 +10,7 @@ use hyper_util::rt::TokioIo;
 
 use super::stream::Opener;
 use crate::road::wire::{USER_AGENT, outgoing, text_fields};
-use crate::road::{ResponseHead, RoadError};
+use crate::road::{RequestFields, ResponseHead, RoadError};
 
 type Sender = SendRequest<Full<Bytes>>;
 
@@ -46,7 +46,8 @@ impl Connection {
         path_and_query: &str,
         fields: &HeaderMap,
     ) -> Result<(ResponseHead, ResponseBody), RoadError> {
-        let mut request = build(&self.server, path_and_query, fields)?;
+        let (authority, own) = (self.server.authority(), self.server.fields());
+        let mut request = build(authority, own, path_and_query, fields)?;
         while let Some(mut sender) = self.take_idle() {
             match sender.try_send_request(request).await {
                 Ok(response) => return Ok(self.received(sender, response)),
@@ -118,15 +119,17 @@ async fn open(server: &Opener) -> Result<Sender, RoadError> {
     Ok(sender)
 }
 
-fn build(
-    server: &Opener,
+/// A request for `authority` with the user's fields and `fields`.
+pub(super) fn build(
+    authority: &str,
+    own: &RequestFields,
     path_and_query: &str,
     fields: &HeaderMap,
 ) -> Result<http::Request<Full<Bytes>>, RoadError> {
     let (target, form) = outgoing(path_and_query);
     let mut request = http::Request::builder()
         .uri(target)
-        .header(header::HOST, server.authority())
+        .header(header::HOST, authority)
         .header(header::USER_AGENT, USER_AGENT);
     if form.is_some() {
         request =
@@ -136,11 +139,11 @@ fn build(
     let request = request.body(body);
     let mut request =
         request.map_err(|error| RoadError::Address(format!("request target {target:?}: {error}")))?;
-    server.fields().put_into(request.headers_mut());
+    own.put_into(request.headers_mut());
     request.headers_mut().extend(fields.clone());
     Ok(request)
 }
 
-fn lost(error: &hyper::Error) -> RoadError {
+pub(super) fn lost(error: &hyper::Error) -> RoadError {
     RoadError::Lost(error.to_string())
 }

@@ -23,7 +23,7 @@ pub struct Opener {
     /// The `host:port` that the user named.
     authority: String,
     /// With the name that the certificate must have.
-    tls: Option<(TlsConnector, ServerName<'static>)>,
+    tls: Option<(Arc<rustls::ClientConfig>, ServerName<'static>)>,
     /// What goes with each request, or with the handshake.
     fields: RequestFields,
 }
@@ -46,7 +46,7 @@ impl Opener {
         let wrong = |reason: String| RoadError::Address(format!("{authority}: {reason}"));
         let config = client_config(trust, &[b"http/1.1"]).map_err(|error| wrong(error.to_string()))?;
         let name = ServerName::try_from(host.to_owned()).map_err(|error| wrong(error.to_string()))?;
-        let tls = Some((TlsConnector::from(Arc::new(config)), name));
+        let tls = Some((Arc::new(config), name));
         Ok(Self { tls, ..Self::plain(address, authority) })
     }
 
@@ -56,6 +56,19 @@ impl Opener {
     pub fn with_fields(self, fields: RequestFields) -> Result<Self, RoadError> {
         fields.check(self.tls.is_some())?;
         Ok(Self { fields, ..self })
+    }
+
+    /// The same server, of which nothing but HTTP/2 is wanted.
+    pub(super) fn for_http2(mut self) -> Self {
+        if let Some((config, _)) = &mut self.tls {
+            Arc::make_mut(config).alpn_protocols = vec![b"h2".to_vec()];
+        }
+        self
+    }
+
+    /// `https` or `http`.
+    pub(super) const fn http_scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
     }
 
     pub(crate) const fn fields(&self) -> &RequestFields {
@@ -81,8 +94,8 @@ impl Opener {
             |error: std::io::Error| RoadError::Unreachable { address: address(), reason: error.to_string() };
         let stream = TcpStream::connect(self.address).await.map_err(unreachable)?;
         let _ = stream.set_nodelay(true);
-        let Some((connector, name)) = &self.tls else { return Ok(Box::new(stream)) };
-        match connector.connect(name.clone(), stream).await {
+        let Some((config, name)) = &self.tls else { return Ok(Box::new(stream)) };
+        match TlsConnector::from(config.clone()).connect(name.clone(), stream).await {
             Ok(stream) => Ok(Box::new(stream)),
             // What rustls says is wrapped; the rest is TCP's.
             Err(error) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {

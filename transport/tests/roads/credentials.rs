@@ -64,7 +64,7 @@ async fn they_go_with_requests_and_handshakes_over_tls() {
         );
     }
     // Nothing is even connected to in the clear.
-    for transport in [Transport::Http1, Transport::WebSocket] {
+    for transport in [Transport::Http1, Transport::Http2, Transport::WebSocket] {
         let refused = Road::connect(&address(at, false), &options(&identity, transport)).await;
         assert!(matches!(refused.err(), Some(RoadError::Address(reason)) if reason.contains("in the clear")));
     }

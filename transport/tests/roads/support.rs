@@ -137,7 +137,7 @@ impl Running {
     }
 
     pub(crate) fn address(&self, transport: Transport) -> Address {
-        let over_tcp = matches!(transport, Transport::Http1 | Transport::WebSocket);
+        let over_tcp = matches!(transport, Transport::Http1 | Transport::Http2 | Transport::WebSocket);
         let socket = if over_tcp { self.http1 } else { self.http3.or(self.http1) };
         Address {
             host: "127.0.0.1".to_owned(),

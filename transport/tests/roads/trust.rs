@@ -120,7 +120,7 @@ async fn a_certificate_that_is_replaced_on_disk_is_shown_without_a_new_start() {
         limits: RoadLimits { certificate_refresh: Duration::from_millis(20), ..RoadLimits::default() },
         ..RoadsConfig::default()
     });
-    for transport in [Transport::Http3, Transport::Http1] {
+    for transport in [Transport::Http3, Transport::Http1, Transport::Http2] {
         write(&first);
         let mut address = server.address(transport);
         address.secure = true;
