@@ -193,9 +193,38 @@ fn a_server_that_stops_ends_it_with_a_word() {
         let read = read(&bytes, &mut cache);
         cache.clear();
         assert_eq!(read.ends.len(), 2, "{number}");
-        assert_eq!((read.ends[0].0, read.ends[1].0), (eor::WINDOW_DONE, eor::RESPONSE_LIMIT));
+        assert_eq!((read.ends[0].0, read.ends[1].0), (eor::WINDOW_DONE, eor::SESSION_LIMIT));
         assert_eq!(read.ends[1].1, b"the server stops");
     }
+}
+
+#[test]
+fn the_client_opens_a_new_session_where_one_ends() {
+    let options = ClientOptions { push: Some(1000), pause: Duration::ZERO, ..ClientOptions::new(NAME) };
+    let mut client = Client::new(options);
+    client.set_window(Some(ViewWindow::whole(Size::new(94, 69))));
+    for round in 0..3 {
+        let request = client.poll_request(Duration::ZERO).unwrap();
+        assert!(
+            request.path_and_query.contains("cnew=") && !request.path_and_query.contains("cid="),
+            "{round}"
+        );
+        let mut server = server(ServerOptions::default());
+        let (path, query) = request.path_and_query.split_once('?').unwrap();
+        let mut reply = server.handle_request(PEER, path, query, Duration::ZERO);
+        let headers: Vec<_> =
+            reply.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        client.handle_head(request.id, reply.status, &headers);
+        let (bytes, pause) = pull(&mut reply.body, Duration::ZERO, Waker::noop());
+        assert!(pause.is_some());
+        client.handle_body(request.id, &bytes);
+        // The window is done, and nothing more is asked for until the server stops.
+        assert_eq!(client.poll_request(Duration::ZERO), None);
+        server.stop();
+        client.handle_body(request.id, &pull(&mut reply.body, SECOND, Waker::noop()).0);
+        client.handle_end(request.id, Ending::Complete);
+    }
+    assert_eq!(client.progress().duplicate, 0);
 }
 
 #[test]

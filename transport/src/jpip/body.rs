@@ -345,7 +345,7 @@ impl Stream {
             return Ok(Step::End(eor::WINDOW_CHANGE, String::new()));
         }
         if self.is_stopping() {
-            return Ok(Step::End(eor::RESPONSE_LIMIT, "the server stops".to_owned()));
+            return Ok(Step::End(eor::SESSION_LIMIT, "the server stops".to_owned()));
         }
         if let Some(standing) = self.standing.as_mut().filter(|standing| standing.watching) {
             let watch = standing.watch(now);

@@ -158,7 +158,8 @@ impl Client {
     }
 
     /// What the picture comes as.
-    pub(crate) const fn stream(&self) -> Stream {
+    #[must_use]
+    pub const fn stream(&self) -> Stream {
         self.options.stream
     }
 
@@ -368,11 +369,12 @@ impl Client {
     /// A response whose window was done has ended. If nothing has taken its place, another shall stand: it was broken
     /// off, has stood for long, or the picture has changed.
     fn end_of_standing(&mut self, sent: &Sent, outcome: &Outcome) {
-        if self.want != Want::Nothing || sent.window != self.number || self.channel.is_none() {
+        let ended = sent.end == Some(eor::SESSION_LIMIT);
+        if self.want != Want::Nothing || sent.window != self.number || (self.channel.is_none() && !ended) {
             return;
         }
         match (sent.end, outcome) {
-            (Some(eor::OTHER | eor::RESPONSE_LIMIT), _) => self.want = Want::Window,
+            (Some(eor::OTHER | eor::RESPONSE_LIMIT | eor::SESSION_LIMIT), _) => self.want = Want::Window,
             (None, Outcome::Failed(Failure::Later(error, pause))) => {
                 self.want = Want::Window;
                 self.count_failure(error.clone(), *pause);
