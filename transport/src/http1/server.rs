@@ -169,7 +169,10 @@ impl Site {
             && HTTP2_PREFACE.starts_with(&first[..seen])
             && tokio::time::Instant::now() < late
         {
-            tokio::time::sleep(PREFACE_PAUSE).await;
+            tokio::select! {
+                () = tokio::time::sleep(PREFACE_PAUSE) => {}
+                () = wire::stopped(&mut stop) => return,
+            }
             let Ok(more) = stream.peek(&mut first).await else { return };
             seen = more;
         }
