@@ -1,7 +1,7 @@
 //! Decodes a JPEG 2000 file to a PNG file, on the GPU if there is one.
 //!
 //! ```sh
-//! cargo run --release --example decode_to_png -- assets/mandelbrot.jp2 out.png 3
+//! cargo run --release --example decode_to_png -- program/assets/mandelbrot.jp2 out.png 3
 //! ```
 //!
 //! The last argument is how many resolution levels to leave out: each halves the size.

@@ -3,7 +3,7 @@
 //! ```sh
 //! cargo run --release --example draw_sample -- mandelbrot.ppm
 //! p='[256,256]'
-//! opj_compress -i mandelbrot.ppm -o assets/mandelbrot.jp2 -I -n 8 -b 64,64 -p RPCL \
+//! opj_compress -i mandelbrot.ppm -o program/assets/mandelbrot.jp2 -I -n 8 -b 64,64 -p RPCL \
 //!     -c "$p,$p,$p,$p,$p,$p,$p,$p" -r 1120,560,280,140,70 -PLT -TLM
 //! ```
 //!

@@ -1,7 +1,7 @@
 //! Feeds a picture to the decoder bit by bit, as a slow connection would, and watches it get better.
 //!
 //! ```sh
-//! cargo run --release --example progressive -- assets/mandelbrot.jp2 4
+//! cargo run --release --example progressive -- program/assets/mandelbrot.jp2 4
 //! ```
 //!
 //! A real client fills the same kind of cache: see `wavetile::transport::client`.

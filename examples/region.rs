@@ -1,7 +1,7 @@
 //! Decodes a window of a large picture at full size, and counts what that took.
 //!
 //! ```sh
-//! cargo run --release --example region -- assets/mandelbrot.jp2 3360,3072,1024,768
+//! cargo run --release --example region -- program/assets/mandelbrot.jp2 3360,3072,1024,768
 //! ```
 //!
 //! Only the code-blocks that the wavelet filters need for the window are decoded.

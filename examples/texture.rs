@@ -1,7 +1,7 @@
 //! Decodes into a texture on a `wgpu` device of one's own, and reads one texel back.
 //!
 //! ```sh
-//! cargo run --release --example texture -- assets/mandelbrot.jp2 3
+//! cargo run --release --example texture -- program/assets/mandelbrot.jp2 3
 //! ```
 
 use std::error::Error;

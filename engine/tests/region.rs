@@ -97,7 +97,7 @@ fn a_window_of_one_precinct_decodes_the_blocks_of_its_support() {
 
 #[test]
 fn a_window_of_many_precincts_decodes_the_blocks_of_its_support() {
-    let bytes: &[u8] = include_bytes!("../../assets/mandelbrot.jp2");
+    let bytes: &[u8] = include_bytes!("../../program/assets/mandelbrot.jp2");
     let file = IndexedFile::open(bytes, &Limits::default()).unwrap();
     for window in WINDOWS {
         let report = decode(&file, window, Some(vec![0]));

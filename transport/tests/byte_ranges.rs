@@ -14,7 +14,7 @@ use wavetile_transport::client::{ByteRangeError, ConnectOptions, FetchSummary, R
 use wavetile_transport::road::{RequestFields, RoadError};
 
 fn sample() -> Vec<u8> {
-    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/mandelbrot.jp2")).unwrap()
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../program/assets/mandelbrot.jp2")).unwrap()
 }
 
 /// What a request asks for.

@@ -45,7 +45,7 @@ fn file(name: &str) -> IndexedFile {
 }
 
 fn sample() -> Vec<u8> {
-    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/mandelbrot.jp2")).unwrap()
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../program/assets/mandelbrot.jp2")).unwrap()
 }
 
 struct Running {

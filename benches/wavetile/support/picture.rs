@@ -17,7 +17,7 @@ pub(crate) struct Picture {
 
 /// The bundled sample.
 pub(crate) fn sample_path() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/mandelbrot.jp2")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("program/assets/mandelbrot.jp2")
 }
 
 impl Picture {

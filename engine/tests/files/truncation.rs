@@ -92,7 +92,7 @@ fn every_truncation_is_a_picture_or_a_broken_header() {
 
 #[test]
 fn a_tenth_of_a_file_is_a_picture() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/mandelbrot.jp2");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../program/assets/mandelbrot.jp2");
     let bytes = std::fs::read(path).unwrap();
     let (file, image) = open(bytes[..bytes.len() / 10].to_vec()).unwrap();
     let (components, report) = Decoder::cpu().components(&image, &file, &DecodeRequest::default()).unwrap();

@@ -12,7 +12,7 @@ import urllib.request
 from jpp import Broken, check, environment, row
 
 WAVETILE, OUT = environment("WAVETILE", "OUT")
-ASSETS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "assets")
+ASSETS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "program", "assets")
 NAME = "mandelbrot.jp2"
 # An overview, and a place at full size.
 VIEWS = [["--reduce", "4"], ["--region", "3000,3000,1000,700"]]

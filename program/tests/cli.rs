@@ -40,7 +40,7 @@ fn fail(arguments: &[&str]) -> String {
 /// The shared test data, or `None` (said in a line) where it is not there.
 fn testdata(test: &str) -> Option<PathBuf> {
     let shared = std::env::var_os("WAVETILE_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
     let testdata = shared.join("testdata");
     if testdata.is_dir() {
         return Some(testdata);
