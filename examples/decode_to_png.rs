@@ -9,7 +9,8 @@
 use std::error::Error;
 use std::fs::File;
 use std::io::BufWriter;
-use wavetile::engine::source::{FileSource, IndexedFile};
+use wavetile::engine::byte_source::FileSource;
+use wavetile::engine::source::IndexedFile;
 use wavetile::engine::{Backend, DecodeRequest, Decoder, Image, Limits, Picture, TexelFormat};
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -7,9 +7,10 @@
 //! A real client fills the same kind of cache: see `wavetile::transport::client`.
 
 use std::error::Error;
+use wavetile::engine::byte_source::FileSource;
 use wavetile::engine::data_bin::DataBinId;
 use wavetile::engine::plan::coverage::{GridWindow, covered_precincts};
-use wavetile::engine::source::{FileSource, IndexedFile};
+use wavetile::engine::source::IndexedFile;
 use wavetile::engine::{Component, DataBinCache, DataBins, DecodeRequest, Decoder, Image, Limits};
 
 fn main() -> Result<(), Box<dyn Error>> {

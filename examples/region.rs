@@ -8,7 +8,8 @@
 
 use std::error::Error;
 use std::time::Instant;
-use wavetile::engine::source::{FileSource, IndexedFile};
+use wavetile::engine::byte_source::FileSource;
+use wavetile::engine::source::IndexedFile;
 use wavetile::engine::{DecodeRequest, Decoder, Image, Limits, Rect};
 
 fn main() -> Result<(), Box<dyn Error>> {

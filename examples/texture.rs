@@ -5,8 +5,9 @@
 //! ```
 
 use std::error::Error;
+use wavetile::engine::byte_source::FileSource;
 use wavetile::engine::gpu::Context;
-use wavetile::engine::source::{FileSource, IndexedFile};
+use wavetile::engine::source::IndexedFile;
 use wavetile::engine::{DecodeRequest, Decoder, Image, Limits, TexelFormat, wgpu};
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -1,14 +1,15 @@
 //! A picture as its headers describe it, and what can be asked of it.
 
+use crate::boxes::Container;
 use crate::codestream::header::MainHeader;
 use crate::codestream::tile::Tile;
 use crate::data_bin::{DataBinId, DataBins};
 use crate::error::{CodestreamError, RequestError, Result};
 use crate::geometry::{Rect, Size};
-use crate::jp2::{Container, Rendering};
 use crate::limits::Limits;
 use crate::plan::builder::{self, Coverage, PlanRequest, PlannedTile};
 use crate::plan::{CellSize, Plan, Target};
+use crate::rendering::Rendering;
 use std::sync::Arc;
 use wavetile_shaders::pack::PackParameters;
 

@@ -25,7 +25,7 @@
 //! # }
 //! ```
 //!
-//! A large file need not be read first: [`FileSource`](source::FileSource) opens it, and only the parts that a
+//! A large file need not be read first: [`FileSource`](byte_source::FileSource) opens it, and only the parts that a
 //! request needs are read. Keep the decoder: with a GPU it builds all pipelines when it is made.
 //!
 //! # A part of it
@@ -123,6 +123,8 @@
 //!
 //! Features: `gpu` ([`gpu`](https://docs.rs/wavetile-engine/latest/wavetile_engine/gpu/), needs wgpu) and `threads` (rayon); both are on by default.
 
+pub mod boxes;
+pub mod byte_source;
 pub mod codestream;
 pub mod cpu;
 pub mod data_bin;
@@ -133,9 +135,9 @@ pub mod geometry;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod image;
-pub mod jp2;
 pub mod limits;
 pub mod plan;
+pub mod rendering;
 #[cfg(test)]
 mod round_trip;
 pub mod runner;

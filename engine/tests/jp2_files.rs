@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use wavetile_engine::Result;
-use wavetile_engine::jp2::{
+use wavetile_engine::boxes::{
     BitDepth, ChannelDefinition, ChannelKind, ColourMethod, ComponentMapping, Container, ContainerKind,
     EnumeratedColourSpace,
 };

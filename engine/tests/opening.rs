@@ -6,8 +6,9 @@ mod one_tile;
 use one_tile::{OneTile, Pointers};
 use peak_alloc::PeakAlloc;
 use std::sync::{Arc, Mutex, PoisonError};
+use wavetile_engine::byte_source::ByteSource;
 use wavetile_engine::image::{DecodeRequest, Image};
-use wavetile_engine::source::{ByteSource, IndexedFile};
+use wavetile_engine::source::IndexedFile;
 use wavetile_engine::{Decoder, Limits, Rect};
 
 #[global_allocator]

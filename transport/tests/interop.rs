@@ -9,9 +9,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use wavetile_engine::Limits;
+use wavetile_engine::byte_source::FileSource;
 use wavetile_engine::codestream::header::MainHeader;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId, DataBins, PrecinctId};
-use wavetile_engine::source::{FileSource, IndexedFile};
+use wavetile_engine::source::IndexedFile;
 use wavetile_transport::jpip::{MessageEvent, MessageReader};
 
 /// Names of the recordings with a body, without extension, that start with `prefix`; in order.

@@ -9,8 +9,9 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 use wavetile_engine::Limits;
+use wavetile_engine::byte_source::FileSource;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId, DataBins};
-use wavetile_engine::source::{FileSource, IndexedFile};
+use wavetile_engine::source::IndexedFile;
 use wavetile_transport::jpip::{MessageEvent, MessageReader, ServerOptions, eor};
 
 /// Recordings of one session in their order, or of one request: their names; how the picture is called there, and

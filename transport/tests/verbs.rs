@@ -165,7 +165,7 @@ async fn metadata_tells_what_the_headers_say_and_brings_every_box() {
         assert!(metadata.components.iter().all(|component| component.depth == 8 && !component.signed));
         assert_eq!((metadata.levels, metadata.layers), (2, 3));
         let file = file("tiles.jp2");
-        let texts = |container: &wavetile_engine::jp2::Container| format!("{:?}", container.metadata);
+        let texts = |container: &wavetile_engine::boxes::Container| format!("{:?}", container.metadata);
         assert!(texts(&metadata.boxes).len() > 3000 && texts(&metadata.boxes) == texts(file.container()));
         // The image went on meanwhile, and a second time nothing is asked.
         image.complete().await.unwrap();

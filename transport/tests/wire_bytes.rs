@@ -12,12 +12,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use wavetile_engine::byte_source::FileSource;
 use wavetile_engine::data_bin::PrecinctId;
 use wavetile_engine::plan::coverage::{
     GridWindow, component_window, covered_tiles, resolution_windows, wanted_resolution,
 };
 use wavetile_engine::plan::support::band_window;
-use wavetile_engine::source::{FileSource, IndexedFile};
+use wavetile_engine::source::IndexedFile;
 use wavetile_engine::view_window::{ViewWindow, frame_size};
 use wavetile_engine::{Limits, Size};
 use wavetile_transport::jpip::{Client, ClientOptions, Ending, Event, ServerOptions};

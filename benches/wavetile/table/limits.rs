@@ -10,10 +10,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 #[cfg(feature = "gpu")]
 use wavetile::engine::Decoder;
+use wavetile::engine::byte_source::FileSource;
 use wavetile::engine::entropy::decode_plan;
 use wavetile::engine::image::{DecodeRequest, Image};
 use wavetile::engine::runner::ParallelRunner;
-use wavetile::engine::source::{FileSource, IndexedFile};
+use wavetile::engine::source::IndexedFile;
 use wavetile::engine::{Limits, Rect};
 
 pub(super) fn rows(table: &mut Table<'_>) {

@@ -2,8 +2,8 @@
 
 use super::numbers::Numbers;
 use std::ops::Range;
+use wavetile_engine::boxes::{BoxInfo, Container};
 use wavetile_engine::data_bin::{DataBinId, PrecinctId};
-use wavetile_engine::jp2::{BoxInfo, Container};
 use wavetile_engine::source::IndexedFile;
 use wavetile_engine::{DataBins, Limits};
 use wavetile_transport::jpip::{MessageHeader, MessageWriter, eor};

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::header::{TilePartLength, concatenate_by_index};
 use super::marker::{self, MarkerError, MarkerSegments};
-use crate::source::ByteSource;
+use crate::byte_source::ByteSource;
 
 /// One tile-part as its SOT marker segment describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]

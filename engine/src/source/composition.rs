@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::ByteSource;
+use crate::byte_source::ByteSource;
 use crate::error::Result;
 
 /// A run of bytes of a data-bin.

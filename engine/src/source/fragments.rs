@@ -1,6 +1,6 @@
 //! Pieces of a source, read as one.
 
-use super::ByteSource;
+use crate::byte_source::ByteSource;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;

@@ -6,8 +6,8 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use super::ByteSource;
 use super::composition::Composition;
+use crate::byte_source::ByteSource;
 use crate::codestream::header::{MainHeader, main_header_length};
 use crate::codestream::marker::{self, MarkerSegments};
 use crate::codestream::packet_index::{IndexInput, PacketFinder, PacketIndex, PartData};

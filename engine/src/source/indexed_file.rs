@@ -3,15 +3,16 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::IndexedCodestream;
 use super::composition::Composition;
 use super::fragments::Fragments;
 use super::metadata_bins::{MetadataBin, MetadataBins};
-use super::{ByteSource, IndexedCodestream};
+use crate::boxes::Container;
+use crate::byte_source::ByteSource;
 use crate::codestream::header::MainHeader;
 use crate::codestream::tile::Tile;
 use crate::data_bin::{BinView, DataBinId, DataBins, PrecinctId};
 use crate::error::{CodestreamError, ContainerError, Result};
-use crate::jp2::Container;
 use crate::limits::Limits;
 
 /// A file of the JP2 family, or a bare codestream, that can be read by data-bins: by the decoder, or to

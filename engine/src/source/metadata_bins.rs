@@ -3,10 +3,10 @@
 
 use std::ops::Range;
 
-use super::ByteSource;
 use super::composition::Composition;
+use crate::boxes::Container;
+use crate::byte_source::ByteSource;
 use crate::error::Result;
-use crate::jp2::Container;
 
 /// A box whose contents are a metadata-bin.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,5 @@
 //! Where the bytes of a picture come from when they do not come from a JPIP server.
 
-mod bytes;
 mod composition;
 mod fragments;
 mod indexed_codestream;
@@ -9,7 +8,6 @@ mod metadata_bins;
 mod partial;
 mod tile_bins;
 
-pub use bytes::{ByteSource, FileSource};
 pub use indexed_codestream::IndexedCodestream;
 pub use indexed_file::IndexedFile;
 pub use metadata_bins::MetadataBin;

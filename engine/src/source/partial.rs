@@ -5,7 +5,8 @@ use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::{ByteSource, IndexedFile};
+use super::IndexedFile;
+use crate::byte_source::ByteSource;
 use crate::data_bin::{BinView, ByteRanges, DataBinId, DataBins};
 use crate::error::{CodestreamError, Error, Result};
 use crate::limits::Limits;

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::Limits;
+use crate::boxes::Container;
+use crate::byte_source::FileSource;
 use crate::codestream::header::MainHeader;
 use crate::codestream::header::concatenate_by_index;
 use crate::codestream::marker::{self, MarkerSegments};
 use crate::codestream::tile::Tile;
 use crate::data_bin::{DataBinCache, DataBinId, DataBins, PrecinctId};
-use crate::jp2::Container;
 use proptest::prelude::*;
 
 /// A file under `../shared`; `None`, with a line that says so, where that is missing.

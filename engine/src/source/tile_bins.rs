@@ -115,8 +115,9 @@ impl<B: DataBins> DataBins for TileBins<B> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::byte_source::FileSource;
     use crate::data_bin::DataBinCache;
-    use crate::source::{FileSource, IndexedFile};
+    use crate::source::IndexedFile;
     use std::path::{Path, PathBuf};
 
     fn files() -> Vec<PathBuf> {

@@ -5,7 +5,8 @@ use crate::support::{Plane, difference, manifest, read_png, shared_or_skip};
 use crate::{gpu, open_path};
 use std::collections::BTreeMap;
 use std::path::Path;
-use wavetile_engine::jp2::{Metadata, RenderColour};
+use wavetile_engine::boxes::Metadata;
+use wavetile_engine::rendering::RenderColour;
 use wavetile_engine::{DecodeRequest, Decoder, Image, Limits, TexelFormat, UpSampling};
 
 /// The references repeat sub-sampled chroma.

@@ -11,8 +11,8 @@ use wavetile_engine::Size;
 use wavetile_engine::data_bin::DataBins;
 use wavetile_engine::decoder::{Backend, Component, Decoder, Picture, Report};
 use wavetile_engine::image::{DecodeRequest, Image, UpSampling};
-use wavetile_engine::jp2::Rendering;
 use wavetile_engine::plan::TexelFormat;
+use wavetile_engine::rendering::Rendering;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {

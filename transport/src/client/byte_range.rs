@@ -380,7 +380,7 @@ impl RemoteFile {
         }
         let place = field("Content-Range").and_then(ContentRange::parse);
         let place = place.ok_or_else(|| answer("it does not say which bytes it has"))?;
-        if place.len.is_some_and(|len| len != wavetile_engine::source::ByteSource::len(&**source)) {
+        if place.len.is_some_and(|len| len != wavetile_engine::byte_source::ByteSource::len(&**source)) {
             return Err(ByteRangeError::Changed);
         }
         if place.range.start < hull.start || place.range.end > hull.end {

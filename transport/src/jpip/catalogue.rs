@@ -7,8 +7,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use wavetile_engine::byte_source::FileSource;
 use wavetile_engine::data_bin::DataBinId;
-use wavetile_engine::source::{FileSource, IndexedFile};
+use wavetile_engine::source::IndexedFile;
 use wavetile_engine::{Limits, Result};
 
 /// Opens a listed file.

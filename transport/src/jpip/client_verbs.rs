@@ -3,9 +3,9 @@
 
 use super::client::Client;
 use super::metareq::MetadataRequest;
+use wavetile_engine::boxes::Container;
 use wavetile_engine::codestream::header::ComponentSize;
 use wavetile_engine::image::{DecodeRequest, Image};
-use wavetile_engine::jp2::Container;
 use wavetile_engine::{Limits, Rect, Result, Size};
 
 /// A part of a picture.

@@ -10,9 +10,9 @@ use std::ops::Range;
 
 use super::header::ComponentSize;
 use super::tile::Tile;
+use crate::byte_source::ByteSource;
 use crate::error::{CodestreamError, Result};
 use crate::limits::Limits;
-use crate::source::ByteSource;
 use walker::Walker;
 
 /// The packets of one tile, sorted by precinct. Three flat arrays: 12 bytes for each packet, 20 for each

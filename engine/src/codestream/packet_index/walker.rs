@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::{IndexInput, Record};
+use crate::byte_source::ByteSource;
 use crate::codestream::precinct::Precinct;
 use crate::codestream::progression::{PacketId, PacketOrder};
 use crate::codestream::tile::Tile;
 use crate::error::{CodestreamError, Error, Result};
 use crate::limits::Limits;
-use crate::source::ByteSource;
 
 /// How far the packets of a tile have been found. Every call gets the same input.
 pub(super) struct Walker {

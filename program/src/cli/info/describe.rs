@@ -4,12 +4,12 @@ use super::{
     BoxEntry, Channel, Colour, ComponentInfo, Info, MetadataInfo, PaletteInfo, RenderingInfo, ResolutionInfo,
     SCHEMA, Tiles,
 };
+use wavetile_engine::boxes::{
+    BoxInfo, ChannelKind, ColourMethod, ColourSpecification, Container, GridResolution, Metadata,
+};
 use wavetile_engine::codestream::header::{
     CodeBlockStyle, ComponentParameters, ComponentSize, MainHeader, Progression, QuantisationStyle,
     WaveletTransform,
-};
-use wavetile_engine::jp2::{
-    BoxInfo, ChannelKind, ColourMethod, ColourSpecification, Container, GridResolution, Metadata,
 };
 
 /// What the main header and the boxes say of the picture called `target`.

@@ -1,6 +1,6 @@
 //! Image header and bits-per-component boxes (T.800 I.5.3.1, I.5.3.2).
 
-use super::boxes::BoxBody;
+use super::box_header::BoxBody;
 use crate::error::ContainerError;
 
 /// What the Image Header box says; the codestream's own header is what decoding goes by.

@@ -1,6 +1,6 @@
 //! Capture and default display resolution boxes (T.800 I.5.3.7).
 
-use super::boxes::BoxBody;
+use super::box_header::BoxBody;
 use crate::error::ContainerError;
 
 /// Grid points per metre.

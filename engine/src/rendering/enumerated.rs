@@ -1,7 +1,8 @@
 //! Enumerated colour spaces (T.800 I.5.3.3, T.801 M.11.7.3): what their channels are and how they become sRGB.
 
 use super::conversion::{Affine, Conversion, Matrix, XYZ_D50_TO_SRGB};
-use super::{CieLab, EnumeratedColourSpace, RenderChannel, RenderColour};
+use super::{RenderChannel, RenderColour};
+use crate::boxes::{CieLab, EnumeratedColourSpace};
 
 /// What the channels are in a colour space of this number; `None` if that is not supported.
 pub(super) const fn colour_of(space: EnumeratedColourSpace) -> Option<RenderColour> {

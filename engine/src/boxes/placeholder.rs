@@ -1,6 +1,6 @@
 //! Placeholder boxes: what JPIP puts into metadata-bins instead of large boxes (T.808).
 
-use super::boxes::BoxBody;
+use super::box_header::BoxBody;
 use crate::error::ContainerError;
 
 /// A box that is somewhere else.

@@ -1,6 +1,6 @@
 //! Fragment tables (T.801 Annex M): codestreams that lie in several pieces.
 
-use super::boxes::BoxBody;
+use super::box_header::BoxBody;
 use crate::error::ContainerError;
 use std::ops::Range;
 

@@ -1,6 +1,6 @@
 //! Channel definition box (T.800 I.5.3.6).
 
-use super::boxes::BoxBody;
+use super::box_header::BoxBody;
 use crate::error::ContainerError;
 
 /// What one channel means.

@@ -1,9 +1,9 @@
 //! Walks the boxes of a file or of metadata-bins and fills a [`Container`] (T.800 I.4 to I.7).
 
-use super::boxes::{BoxBody, BoxHeader, BoxInfo, View, kind_name};
+use super::box_header::{BoxBody, BoxHeader, BoxInfo, View, kind_name};
 use super::{Container, ContainerKind, FragmentTable, HeaderSection, Metadata, Placeholder, metadata};
+use crate::byte_source::ByteSource;
 use crate::error::{ContainerError, Result};
-use crate::source::ByteSource;
 use std::borrow::Cow;
 use std::io;
 use std::ops::Range;

@@ -1,38 +1,29 @@
 //! JP2 family files (T.800 Annex I, JPX and JPH as far as they share its boxes): what stands around
-//! the codestream, and which picture it describes.
+//! the codestream.
 
-pub mod boxes;
+pub mod box_header;
 pub mod channel_definition;
-mod channels;
 pub mod cie_lab;
 pub mod colour;
-mod colour_space;
-mod conversion;
-mod enumerated;
 pub mod fragments;
 pub mod header_section;
-mod icc;
 pub mod image_header;
 pub mod metadata;
-mod packing;
 pub mod palette;
 pub mod placeholder;
 mod reader;
-pub mod rendering;
 pub mod resolution;
 
-pub use boxes::BoxInfo;
+pub use box_header::BoxInfo;
 pub use channel_definition::{ChannelDefinition, ChannelKind};
 pub use cie_lab::CieLab;
 pub use colour::{ColourMethod, ColourSpecification, EnumeratedColourSpace};
-pub use colour_space::RenderColour;
 pub use fragments::{Fragment, FragmentTable};
 pub use header_section::{HeaderSection, LayerOpacity};
 pub use image_header::{BitDepth, ImageHeader};
 pub use metadata::{Entity, Metadata};
 pub use palette::{ComponentMapping, Palette};
 pub use placeholder::Placeholder;
-pub use rendering::{Alpha, RenderChannel, Rendering};
 pub use resolution::{GridResolution, Resolutions};
 
 use crate::error::ContainerError;
@@ -118,5 +109,7 @@ impl ContainerKind {
     }
 }
 
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! Colour specification box (T.800 I.5.3.3; methods and numbers beyond it: T.801 Annex M).
 
 use super::CieLab;
-use super::boxes::BoxBody;
+use super::box_header::BoxBody;
 use crate::error::ContainerError;
 
 /// One Colour Specification box.

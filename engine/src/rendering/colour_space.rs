@@ -1,8 +1,9 @@
 //! Which colour specification of a file counts, and what the channels are by it (T.800 I.5.3.3, T.801 M.11.7.2).
 
 use super::conversion::Conversion;
+use super::enumerated;
 use super::icc::{self, NotApplied};
-use super::{CieLab, ColourMethod, ColourSpecification, Container, ContainerKind, enumerated};
+use crate::boxes::{CieLab, ColourMethod, ColourSpecification, Container, ContainerKind};
 use crate::error::{CodestreamError, Result};
 
 /// What the colour channels of a picture are. It is rendered to sRGB.

@@ -1,6 +1,6 @@
 //! What a file says about its pictures: XML, UUID, label, number list and association boxes (T.800 I.7, T.801 Annex M).
 
-use super::boxes::BoxBody;
+use super::box_header::BoxBody;
 use crate::error::ContainerError;
 
 /// One box of metadata.

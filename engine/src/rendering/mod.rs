@@ -1,12 +1,22 @@
 //! From components to the picture they describe: palette, channel definition, colour space and
 //! registration (T.800 I.5.3).
 
-use super::channels::Assignment;
-use super::conversion::Conversion;
-use super::{Container, RenderColour, enumerated};
+mod channels;
+mod cie_lab;
+mod colour_space;
+mod conversion;
+mod enumerated;
+mod icc;
+mod packing;
+
+pub use colour_space::RenderColour;
+
+use crate::boxes::Container;
 use crate::codestream::header::{ComponentSize, ImageSize};
 use crate::error::{CodestreamError, RequestError, Result};
 use crate::geometry::Rect;
+use channels::Assignment;
+use conversion::Conversion;
 use std::sync::Arc;
 
 /// Which components make the picture, and how.
@@ -24,9 +34,9 @@ pub struct Rendering {
     /// Where the picture is only approximately what the file describes, in words.
     pub notes: Vec<String>,
     /// Palette columns.
-    pub(super) tables: Arc<[u32]>,
+    tables: Arc<[u32]>,
     /// How the colour channels become sRGB; `None` if they are.
-    pub(super) conversion: Option<Conversion>,
+    conversion: Option<Conversion>,
 }
 
 /// The opacity channel.
@@ -54,7 +64,7 @@ pub struct RenderChannel {
     /// Where its samples lie beyond multiples of the separation, in 65536ths of it ("Xcrg", "Ycrg", T.800 A.9.1).
     pub registration: (u16, u16),
     /// First entry in the tables, and entries.
-    pub(super) table: Option<(u32, u32)>,
+    table: Option<(u32, u32)>,
 }
 
 impl RenderChannel {
@@ -196,3 +206,6 @@ fn is_chroma_sub_sampled(colours: &[RenderChannel]) -> bool {
         && luma.separation.0 <= blue.separation.0
         && luma.separation.1 <= blue.separation.1
 }
+
+#[cfg(test)]
+mod tests;

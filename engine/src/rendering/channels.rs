@@ -1,7 +1,9 @@
 //! The channels of a picture: component mapping and palette (T.800 I.5.3.4, I.5.3.5), and which of them are the
 //! colours and which the opacity (I.5.3.6).
 
-use super::{ChannelKind, Container, ContainerKind, LayerOpacity, Palette, RenderChannel};
+use super::RenderChannel;
+use crate::boxes::box_header::kind_name;
+use crate::boxes::{ChannelKind, Container, ContainerKind, LayerOpacity, Palette};
 use crate::codestream::header::{ComponentSize, ImageSize};
 use crate::error::ContainerError;
 
@@ -85,7 +87,7 @@ impl Container {
         let header = self.boxes.iter().find(|found| found.kind == *b"jp2h");
         let found = header.and_then(|header| header.children.iter().find(|found| found.kind == kind));
         ContainerError::BadBox {
-            kind: super::boxes::kind_name(kind),
+            kind: kind_name(kind),
             offset: found.map_or(0, |found| found.offset),
             reason,
         }

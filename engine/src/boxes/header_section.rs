@@ -1,7 +1,7 @@
 //! Header boxes of a picture: those of 'jp2h' and, in JPX, of a single codestream ('jpch') or of a compositing layer
 //! ('jplh'), for which 'jp2h' holds the defaults (T.801 Annex M).
 
-use super::boxes::BoxBody;
+use super::box_header::BoxBody;
 use super::image_header::{self, BitDepth, ImageHeader};
 use super::{
     ChannelDefinition, ColourSpecification, ComponentMapping, Container, GridResolution, Palette, Resolutions,

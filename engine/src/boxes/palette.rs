@@ -1,6 +1,6 @@
 //! Palette and component mapping boxes (T.800 I.5.3.4, I.5.3.5).
 
-use super::boxes::BoxBody;
+use super::box_header::BoxBody;
 use super::image_header::BitDepth;
 use crate::error::ContainerError;
 
