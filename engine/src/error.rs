@@ -186,6 +186,17 @@ pub enum RequestError {
         /// The image area.
         image: crate::Rect,
     },
+    /// The region lies between the samples that the reduction leaves.
+    #[error(
+        "the region {region} (reference grid) holds no pixel at 1/2^{reduce} of full size: ask for a larger region, or \
+         discard fewer resolution levels"
+    )]
+    NoPixels {
+        /// What was asked for, inside the image area.
+        region: crate::Rect,
+        /// Resolution levels to discard.
+        reduce: u32,
+    },
     /// No such component.
     #[error("there is no component {component}: the picture has {count}")]
     NoSuchComponent {

@@ -129,11 +129,15 @@ impl Image {
     /// Size in pixels of what [`Target::Rendered`] gives for `request`.
     ///
     /// # Errors
-    /// [`RequestError`] if the region lies outside the image area.
+    /// [`RequestError`] if the region lies outside the image area, or holds no pixel at that reduction.
     pub fn rendered_size(&self, request: &DecodeRequest) -> Result<Size> {
         let region = self.region(request)?;
         let components = self.components(request, Target::Rendered(0))?;
-        Ok(builder::output_rect(&self.header, &components, region, request.reduce).size())
+        let output = builder::output_rect(&self.header, &components, region, request.reduce);
+        if output.is_empty() {
+            return Err(RequestError::NoPixels { region, reduce: request.reduce }.into());
+        }
+        Ok(output.size())
     }
 
     /// What [`Target::Components`] gives for `request`: each component and its place on its own grid.
