@@ -1,6 +1,7 @@
 //! The `wavetile` program. See `wavetile --help`.
 
 mod cli;
+mod console;
 mod demo;
 #[cfg(feature = "viewer")]
 mod live;

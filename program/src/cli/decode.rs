@@ -1,11 +1,12 @@
 //! `wavetile decode`: a picture, or a part of it, to a file.
 
 use super::arguments::{BackendArgument, LimitsArgument, Space, UpSamplingArgument, WindowArguments};
+use super::connection::ConnectionArguments;
 use super::output::{Channel, OutputFormat, Raster, Samples};
 use super::progress::Progress;
 use super::remote::Boxes;
-use super::target::{ConnectionArguments, Target};
-use super::{Failure, remark};
+use super::target::Target;
+use crate::console::{Failure, remark};
 use std::path::PathBuf;
 use wavetile_engine::Size;
 use wavetile_engine::data_bin::DataBins;

@@ -1,9 +1,10 @@
 //! `wavetile fetch`: what a window of a picture costs on the wire.
 
 use super::arguments::{Space, WindowArguments};
+use super::connection::ConnectionArguments;
 use super::remote::Boxes;
-use super::target::{ConnectionArguments, Opened, Target};
-use super::{Failure, say};
+use super::target::{Opened, Target};
+use crate::console::{Failure, say};
 use serde::Serialize;
 use std::fmt::Write as _;
 use wavetile_engine::Limits;

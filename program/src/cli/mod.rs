@@ -4,6 +4,7 @@
 //! else to standard error; a failure is one line there and exit code 1.
 
 mod arguments;
+mod connection;
 mod decode;
 mod fetch;
 mod info;
@@ -16,9 +17,9 @@ mod target;
 #[cfg(feature = "viewer")]
 mod view;
 
+use crate::console::{complain, report};
+use crate::demo;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use std::error::Error;
-use std::io::Write;
 use std::process::ExitCode;
 
 /// Streams JPEG 2000 pictures over JPIP. Without a command it runs the demo: a server and a live window
@@ -45,9 +46,6 @@ enum Command {
     View(view::Arguments),
 }
 
-/// Why a command failed.
-pub(crate) type Failure = Box<dyn Error + Send + Sync>;
-
 /// Runs the program.
 pub(crate) fn main() -> ExitCode {
     let arguments =
@@ -69,7 +67,7 @@ pub(crate) fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
     let result = match arguments.command {
-        None => crate::demo::run(),
+        None => demo::run(),
         Some(Command::Serve(arguments)) => serve::run(&arguments),
         Some(Command::Info(arguments)) => info::run(&arguments),
         Some(Command::Decode(arguments)) => decode::run(&arguments),
@@ -80,43 +78,10 @@ pub(crate) fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            complain(&with_sources(&*failure));
+            report(&failure);
             ExitCode::FAILURE
         }
     }
-}
-
-/// One line on standard error.
-fn complain(text: &str) {
-    let _ = writeln!(std::io::stderr(), "error: {}", one_line(text));
-}
-
-/// One line on standard error that is not a failure.
-fn remark(text: &str) {
-    let _ = writeln!(std::io::stderr(), "note: {}", one_line(text));
-}
-
-/// Text for standard output. Nobody listening is no failure.
-fn say(text: &str) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
-}
-
-/// The error and what caused it, as far as its own text does not say so.
-fn with_sources(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 /// The message of a usage error: its first paragraph, and where to read on.
@@ -126,16 +91,11 @@ fn usage_line(error: &clap::Error) -> String {
     format!("{} (see wavetile --help)", paragraph.strip_prefix("error: ").unwrap_or(paragraph))
 }
 
-/// Line breaks and other control characters as spaces; runs of them as one.
-fn one_line(text: &str) -> String {
-    let printable: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    printable.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::console::one_line;
 
     #[test]
     fn the_arguments_are_sound() {
@@ -155,14 +115,5 @@ mod tests {
             assert!(line.ends_with("(see wavetile --help)") && !line.contains('\n'), "{line}");
             assert!(line.len() < 200, "{line}");
         }
-    }
-
-    #[test]
-    fn causes_are_told_once() {
-        #[derive(Debug, thiserror::Error)]
-        #[error("outer: inner")]
-        struct Outer(#[source] std::io::Error);
-        assert_eq!(with_sources(&Outer(std::io::Error::other("inner"))), "outer: inner");
-        assert_eq!(with_sources(&Outer(std::io::Error::other("deep"))), "outer: inner: deep");
     }
 }

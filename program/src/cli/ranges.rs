@@ -1,10 +1,9 @@
 //! A picture file on a web server, fetched in ranges of bytes.
 
-use super::Failure;
 use super::arguments::Space;
+use super::connection::{ConnectionArguments, runtime};
 use super::progress::Progress;
-use super::remote::runtime;
-use super::target::ConnectionArguments;
+use crate::console::Failure;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use wavetile_engine::Limits;

@@ -1,9 +1,9 @@
 //! A picture on a JPIP server.
 
-use super::Failure;
 use super::arguments::Space;
+use super::connection::{ConnectionArguments, runtime};
 use super::progress::Progress;
-use super::target::ConnectionArguments;
+use crate::console::Failure;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -111,11 +111,6 @@ impl Remote {
     pub(crate) fn close(self) {
         self.runtime.block_on(self.session.close());
     }
-}
-
-/// What drives a client.
-pub(super) fn runtime() -> std::io::Result<Runtime> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
 }
 
 /// Fetches a window (`None`: headers) with a progress bar.

@@ -1,6 +1,6 @@
 //! `wavetile serve`: the pictures of a directory over JPIP.
 
-use super::{Failure, say};
+use crate::console::{Failure, say};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;

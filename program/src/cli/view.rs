@@ -1,8 +1,9 @@
 //! `wavetile view`: a live window.
 
-use super::Failure;
+use super::connection::ConnectionArguments;
 use super::remote::Boxes;
-use super::target::{ConnectionArguments, Opened, Target};
+use super::target::{Opened, Target};
+use crate::console::Failure;
 use crate::viewer::{self, Source};
 use std::sync::Arc;
 use wavetile_engine::Limits;

@@ -2,7 +2,7 @@
 
 mod script;
 
-use crate::cli::Failure;
+use crate::console::Failure;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use wavetile_engine::Limits;

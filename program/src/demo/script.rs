@@ -1,6 +1,6 @@
 //! The demo without a display: overview, zoom, pan; a picture of each and a table.
 
-use crate::cli::Failure;
+use crate::console::Failure;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;

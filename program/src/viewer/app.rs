@@ -1,11 +1,12 @@
 //! The window itself: input, drawing and the overlay (eframe on winit and wgpu).
 
 use super::camera::{Camera, Wanted};
-use super::loader::{Frame, Loader, Surroundings, Wake};
-use super::{Source, Transfer, seconds};
+use super::loader::{Frame, Loader, Surroundings};
+use super::source::{Source, Transfer, Wake};
 use eframe::egui::{self, Color32, Key, TextureId};
 use eframe::{egui_wgpu, wgpu};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use wavetile_engine::image::Image;
 use wavetile_engine::{Rect, Size};
 
@@ -230,5 +231,14 @@ fn steer_camera(
     }
     if pressed(Key::Escape) {
         ui.ctx().send_viewport_cmd(egui::ViewportCommand::Close);
+    }
+}
+
+/// "1.23 s" or "45 ms".
+fn seconds(duration: Duration) -> String {
+    if duration < Duration::from_secs(1) {
+        format!("{} ms", duration.as_millis())
+    } else {
+        format!("{:.2} s", duration.as_secs_f64())
     }
 }

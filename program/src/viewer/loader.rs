@@ -1,7 +1,7 @@
 //! The viewer's decoding thread: turns what has arrived into textures, newest view first.
 
-use super::Steer;
 use super::camera::Wanted;
+use super::source::{Steer, Wake};
 use eframe::wgpu;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,15 +10,6 @@ use wavetile_engine::data_bin::DataBins;
 use wavetile_engine::decoder::{Backend, Decoder, Report};
 use wavetile_engine::image::{DecodeRequest, Image};
 use wavetile_engine::{Limits, Result, TexelFormat};
-
-/// What wakes the thread.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Wake {
-    /// The view changed.
-    View(Wanted),
-    /// Data arrived.
-    Data,
-}
 
 /// One decoded view.
 pub(crate) struct Frame {

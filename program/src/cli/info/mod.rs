@@ -3,9 +3,10 @@
 mod describe;
 mod text;
 
+use super::connection::ConnectionArguments;
 use super::remote::Boxes;
-use super::target::{ConnectionArguments, Target};
-use super::{Failure, say};
+use super::target::Target;
+use crate::console::{Failure, say};
 use serde::Serialize;
 use wavetile_engine::Limits;
 
