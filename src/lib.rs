@@ -1,7 +1,99 @@
 //! Streams JPEG 2000 pictures over JPIP into GPU textures while they arrive.
 //!
-//! This crate gathers the parts: [`engine`] decodes, [`transport`] carries. The program of the same
-//! name serves, shows and decodes pictures; its commands are listed by `wavetile --help`.
+//! The crate names its two parts again, for those who want both: [`engine`] decodes, [`transport`] carries. This is how they
+//! meet; each of them opens with a tutorial of its own.
+//!
+//! # A picture
+//!
+//! Whatever holds a picture is cut into *data-bins*: its headers, its boxes, and the packets of each precinct. A file is such
+//! a source, and what a client has received is another. An image holds the headers, a request says what of it is wanted, and
+//! a decoder makes pixels of the bins.
+//!
+//! ```
+//! use wavetile::engine::source::IndexedFile;
+//! use wavetile::engine::{DecodeRequest, Decoder, Image, Limits, TexelFormat};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let limits = Limits::default(); // what may be allocated, whatever a file claims
+//! let file = IndexedFile::open(std::fs::read("engine/tests/data/gradient.jp2")?, &limits)?;
+//! let image = Image::open(&file, &limits)?.ok_or("the headers are not whole")?;
+//!
+//! let half = DecodeRequest { reduce: 1, ..DecodeRequest::default() };
+//! let (picture, report) = Decoder::cpu().render(&image, &file, &half, TexelFormat::Rgba8)?;
+//! assert_eq!((picture.size.width, picture.size.height), (48, 32));
+//! assert!(report.is_complete());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The same picture on a server
+//!
+//! A server is given a catalogue of pictures and the roads that it listens on. A client makes a session for each picture that
+//! is looked at; what it asks for comes as a streamed image, which can be decoded at any time.
+//!
+//! ```
+//! # #[cfg(feature = "http1")]
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//! use wavetile::engine::source::IndexedFile;
+//! use wavetile::engine::{Decoder, Limits, Rect, TexelFormat};
+//! use wavetile::transport::client::{Client, ClientConfig, ConnectOptions, RegionRequest, Transport};
+//! use wavetile::transport::jpip::{Catalogue, Picture, ServerOptions};
+//! use wavetile::transport::server::{RoadsConfig, Server};
+//!
+//! let bytes = std::fs::read("engine/tests/data/gradient.jp2")?;
+//! let picture: Arc<dyn Picture> = Arc::new(IndexedFile::open(bytes, &Limits::default())?);
+//! let catalogue = Catalogue::memory([("gradient.jp2".to_owned(), picture)]);
+//! let roads = RoadsConfig { http1: Some("127.0.0.1:0".parse()?), http3: None, ..RoadsConfig::default() };
+//! let server = Server::bind(catalogue, &roads, ServerOptions::default())?;
+//! let address = server.http1_addr().ok_or("the server has no address")?;
+//! tokio::spawn(server.run(std::future::pending()));
+//!
+//! // A server elsewhere has a certificate, and needs no options.
+//! let connect = ConnectOptions { transport: Transport::Http1, ..ConnectOptions::default() };
+//! let config = ClientConfig { connect, ..ClientConfig::default() };
+//! let client = Client::connect(&format!("jpip://{address}"), config).await?;
+//! let session = client.create_session("gradient.jp2").await;
+//! let corner = RegionRequest { region: Rect::new(0, 0, 64, 64), resolution_level: 0, layers: None };
+//! let mut image = session.request_region(&corner).await?;
+//! let decoder = Decoder::cpu();
+//! while image.next_update().await.is_some() {
+//!     let (_picture, report) = image.render(&decoder, TexelFormat::Rgba8)?; // what there is by now
+//!     println!("{:.0} %", 100.0 * report.completeness());
+//! }
+//! let (picture, report) = image.render(&decoder, TexelFormat::Rgba8)?;
+//! assert_eq!((picture.size.width, picture.size.height), (64, 64));
+//! assert!(report.is_complete());
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "http1"))]
+//! # fn main() {}
+//! ```
+//!
+//! # On a GPU
+//!
+//! With the feature `gpu`, a decoder on the device of the host leaves pictures in textures:
+//! [`Decoder::with_gpu`](engine::Decoder::with_gpu), [`Decoder::texture`](engine::Decoder::texture). Everything else stays as
+//! it is.
+//!
+//! # Features
+//!
+//! | feature | |
+//! |---|---|
+//! | `gpu` (default) | decoding on the GPU, through wgpu |
+//! | `threads` (default) | entropy decoding on rayon's threads |
+//! | `http1`, `http3`, `websocket`, `webtransport` (default) | the roads, with the async client and server on tokio |
+//! | `store` (with each road) | a cache of data-bins on disk |
+//!
+//! Without any there is the decoder on one thread of the CPU, and JPIP as state machines without input or output.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub use wavetile_engine as engine;
 pub use wavetile_transport as transport;
+
+/// The snippets of the README are compiled with the examples of the documentation.
+#[cfg(all(doctest, feature = "gpu", feature = "http1"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,6 +1,6 @@
 //! How fast the decoder and the transport are, and the peers beside them on the same bytes.
 //!
-//! `cargo bench` prints the speed table and writes it to `docs/SPEED.md` and the README. `cargo bench -- GROUP` runs a
+//! `cargo bench` prints the speed table and writes it to `docs/speed.md`, and some of it to the README. `cargo bench -- GROUP` runs a
 //! group of finer measurements (`tier1`, `coefficients`, `cpu`, `gpu`, `index`, `decode`, `first_picture`), `cargo bench
 //! -- all` everything. Milliseconds depend on the machine and on what else it does; ratios are of medians of interleaved
 //! runs in one process, and travel. Pictures: the bundled sample, and those of `../shared/bench` (or

@@ -123,6 +123,8 @@
 //!
 //! Features: `gpu` ([`gpu`](https://docs.rs/wavetile-engine/latest/wavetile_engine/gpu/), needs wgpu) and `threads` (rayon); both are on by default.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod boxes;
 pub mod byte_source;
 pub mod codestream;
@@ -153,3 +155,8 @@ pub use limits::Limits;
 pub use plan::TexelFormat;
 #[cfg(feature = "gpu")]
 pub use wgpu;
+
+/// The snippets of the README are compiled with the examples of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

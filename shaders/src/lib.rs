@@ -33,3 +33,8 @@ mod colour_tests;
 mod idwt_tests;
 #[cfg(test)]
 mod pack_tests;
+
+/// The snippets of the README are compiled with the examples of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -38,6 +38,8 @@
 //! [`IndexedFile`](wavetile_engine::source::IndexedFile), the client a
 //! [`DataBinCache`](wavetile_engine::DataBinCache), which the decoder reads while it fills.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(any(feature = "http1", feature = "http3"))]
 pub mod client;
 #[cfg(feature = "http1")]
@@ -61,3 +63,8 @@ pub mod webtransport;
 /// Helpers of the tests are shared with tests outside of the crate, and name it.
 #[cfg(test)]
 extern crate self as wavetile_transport;
+
+/// The snippets of the README are compiled with the examples of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,4 +1,5 @@
-//! The speed table: one row for each comparison, printed and written to `docs/SPEED.md` and the README.
+//! The speed table: one row for each comparison, printed and written to `docs/speed.md`, some rows also to
+//! the README.
 
 mod blocks;
 mod high_throughput;
@@ -39,18 +40,28 @@ pub(crate) fn run(bench: &mut Bench) {
     let all_pictures = table.picture(LOSSLESS).is_some();
     if table.bench.is_measuring() && all_pictures {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        save(&root.join("docs/SPEED.md"), |_| Some(format!("# Speed\n\n{text}")));
+        save(&root.join("docs/speed.md"), |_| Some(format!("# Speed\n\n{text}")));
+        let summary = table.summary();
         save(&root.join("README.md"), |readme| {
             let (before, rest) = readme.split_once(BEGIN)?;
             let (_, after) = rest.split_once(END)?;
-            Some(format!("{before}{BEGIN}\n{text}{END}{after}"))
+            Some(format!("{before}{BEGIN}\n{summary}{END}{after}"))
         });
     }
 }
 
-/// The README has the table between these lines.
+/// The README has the rows of [`HEADLINES`] between these lines.
 const BEGIN: &str = "<!-- the speed table, written by cargo bench -->";
 const END: &str = "<!-- end of the speed table -->";
+
+/// What a stranger asks first: beginnings of rows that have a peer.
+const HEADLINES: [&str; 5] = [
+    "whole decode, 1024 x 1024 lossless",
+    "whole decode, 3840 x 2160, 1 bit a pixel",
+    "HTJ2K whole decode, lossless",
+    "HTJ2K whole decode, 1.7 bits a pixel",
+    "whole decode, 1024 x 1024 of the sample",
+];
 
 /// Changes a file, if `change` has something to write.
 fn save(path: &Path, change: impl FnOnce(&str) -> Option<String>) {
@@ -108,6 +119,18 @@ impl Table<'_> {
     fn row(&mut self, what: &str, ours: String, peer: String, ratio: String, target: &'static str) {
         println!("{what}: {ours}; {peer}; {ratio}");
         self.rows.push(Row { what: what.to_owned(), ours, peer, ratio, target });
+    }
+
+    /// The rows of [`HEADLINES`], with the day.
+    fn summary(&self) -> String {
+        let today = time::OffsetDateTime::now_utc().date();
+        let mut text =
+            format!("Measured on {today}:\n\n| what | Wavetile | beside it | ratio |\n|---|---|---|---|\n");
+        let compared = self.rows.iter().filter(|row| !row.ratio.is_empty());
+        for Row { what, ours, peer, ratio, .. } in compared.filter(|row| HEADLINES.contains(&&*row.what)) {
+            writeln!(text, "| {what} | {ours} | {peer} | {ratio} |").expect("text takes all");
+        }
+        text
     }
 
     fn markdown(&self) -> String {

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Write docs/CONFORMANCE.md and the summary in README.md of the repository in this folder
+    /// Write docs/conformance.md and the sentence in README.md of the repository in this folder
     #[arg(long, value_name = "FOLDER")]
     write: Option<PathBuf>,
     /// Only files whose names contain this
@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool, String> {
     let text = table::whole(&groups, &executors.gpu_name());
     println!("{text}");
     if let Some(folder) = &arguments.write {
-        table::write(folder, &text, &table::summary(&groups))?;
+        table::write(folder, &text, &table::sentence(&groups))?;
     }
     Ok(groups.iter().flat_map(|group| &group.rows).all(|row| row.passes()))
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 const COMMAND: &str = "cargo run --release -p wavetile-checks -- conformance --write .";
 
-/// Where the summary stands in README.md.
+/// Where the sentence stands in README.md.
 const BEGIN: &str = "<!-- conformance: written by wavetile-checks -->";
 const END: &str = "<!-- end of conformance -->";
 
@@ -17,7 +17,8 @@ pub(super) fn whole(groups: &[Group], gpu: &str) -> String {
         "# Conformance\n\nPrinted by `{COMMAND}`; the GPU executor ran on {gpu}.\n\n\
          Of each reference the table gives what is allowed and what was found, on the CPU and on the GPU: the peak \
          error and, where it is bounded too, the mean squared error; or \"exact\". Pictures are rendered with sub-sampled \
-         components repeated, as the references are.\n\n"
+         components repeated, as the references are. Rows that are not compared name the reason: streams of the \
+         suite that could not be had, and references of lossy files of which only a hash was kept.\n\n"
     );
     text += &summary(groups);
     for Group { title, rows } in groups {
@@ -31,7 +32,7 @@ pub(super) fn whole(groups: &[Group], gpu: &str) -> String {
 }
 
 /// One line a group.
-pub(super) fn summary(groups: &[Group]) -> String {
+fn summary(groups: &[Group]) -> String {
     let mut text = "| references | rows | pass on the CPU | pass on the GPU | fail | not compared |\n|---|---|---|---|---|---|\n".to_owned();
     for Group { title, rows } in groups {
         let count = |is: &dyn Fn(&Row) -> bool| rows.iter().filter(|row| is(row)).count();
@@ -49,16 +50,32 @@ pub(super) fn summary(groups: &[Group]) -> String {
     text
 }
 
-/// Writes docs/CONFORMANCE.md and replaces the summary in README.md.
-pub(super) fn write(repository: &Path, whole: &str, summary: &str) -> Result<(), String> {
+/// All groups in one sentence, with the day.
+pub(super) fn sentence(groups: &[Group]) -> String {
+    let count =
+        |is: &dyn Fn(&Row) -> bool| groups.iter().flat_map(|group| &group.rows).filter(|row| is(row)).count();
+    let passed = |outcome: &Outcome| matches!(outcome, Outcome::Passed(_));
+    format!(
+        "Of {} references, {} pass on the CPU and {} on the GPU, {} fail, and {} are not compared ({}).\n",
+        count(&|_| true),
+        count(&|row| passed(&row.cpu)),
+        count(&|row| passed(&row.gpu)),
+        count(&|row| !row.passes()),
+        count(&|row| matches!(row.cpu, Outcome::NotCompared(_))),
+        time::OffsetDateTime::now_utc().date(),
+    )
+}
+
+/// Writes docs/conformance.md and replaces the sentence in README.md.
+pub(super) fn write(repository: &Path, whole: &str, sentence: &str) -> Result<(), String> {
     let put = |name: &str, text: &str| {
         let path = repository.join(name);
         std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
     };
-    put("docs/CONFORMANCE.md", whole)?;
+    put("docs/conformance.md", whole)?;
     let path = repository.join("README.md");
     let readme = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let parts = readme.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
     let (before, after) = parts.ok_or_else(|| format!("{} has no place for it: {BEGIN}", path.display()))?;
-    put("README.md", &format!("{before}{BEGIN}\n{summary}{END}{after}"))
+    put("README.md", &format!("{before}{BEGIN}\n{sentence}{END}{after}"))
 }
