@@ -3,6 +3,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -38,23 +39,38 @@ type Answer = Box<dyn Fn(&Asked, usize) -> Vec<u8> + Send + Sync>;
 /// An answer to one request, from the file.
 type FromFile = fn(&[u8], &Asked) -> Vec<u8>;
 
-/// An HTTP/1.1 server that does what a test wants of it; each connection is for one request.
+/// An HTTP/1.1 server that does what a test wants of it.
 struct Web {
     address: SocketAddr,
     asked: Arc<Mutex<Vec<Asked>>>,
+    /// Connections so far.
+    connections: Arc<AtomicUsize>,
 }
 
 impl Web {
+    /// Each connection is for one request, though nobody is told.
     async fn start(answer: Answer) -> Self {
+        Self::start_with(answer, false).await
+    }
+
+    /// Connections stay open, if `keep`.
+    async fn start_with(answer: Answer, keep: bool) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let (address, asked) = (listener.local_addr().unwrap(), Arc::<Mutex<Vec<Asked>>>::default());
-        let (log, answer) = (asked.clone(), Arc::new(answer));
+        let address = listener.local_addr().unwrap();
+        let web = Self { address, asked: Arc::default(), connections: Arc::default() };
+        let (log, opened, answer) = (web.asked.clone(), web.connections.clone(), Arc::new(answer));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, log.clone(), answer.clone()));
+                opened.fetch_add(1, Ordering::SeqCst);
+                let (log, answer) = (log.clone(), answer.clone());
+                tokio::spawn(async move {
+                    let mut stream = BufReader::new(stream);
+                    while serve(&mut stream, &log, &answer).await && keep {}
+                    let _ = stream.get_mut().shutdown().await;
+                });
             }
         });
-        Self { address, asked }
+        web
     }
 
     fn url(&self, path: &str) -> String {
@@ -66,13 +82,13 @@ impl Web {
     }
 }
 
-async fn serve(stream: TcpStream, log: Arc<Mutex<Vec<Asked>>>, answer: Arc<Answer>) {
-    let mut stream = BufReader::new(stream);
+/// Answers one request; `false` if there is none.
+async fn serve(stream: &mut BufReader<TcpStream>, log: &Mutex<Vec<Asked>>, answer: &Answer) -> bool {
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();
         if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
-            return;
+            return false;
         }
         if line.trim().is_empty() {
             break;
@@ -96,8 +112,7 @@ async fn serve(stream: TcpStream, log: Arc<Mutex<Vec<Asked>>>, answer: Arc<Answe
         log.len() - 1
     };
     let bytes = answer(&asked, number);
-    let _ = stream.get_mut().write_all(&bytes).await;
-    let _ = stream.get_mut().shutdown().await;
+    stream.get_mut().write_all(&bytes).await.is_ok()
 }
 
 fn response(status: &str, fields: &[String], body: &[u8]) -> Vec<u8> {
@@ -282,6 +297,46 @@ async fn servers_that_know_ranges_more_or_less_give_the_same_picture() {
                 (Some("\"1\""), Some("identity"))
             );
         }
+    }
+}
+
+/// The same answer in chunks, which tell their end only after the last byte.
+fn chunked(answer: &[u8]) -> Vec<u8> {
+    let head = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap() + 4;
+    let fields = String::from_utf8(answer[..head].to_vec()).unwrap();
+    let length = fields.lines().find(|line| line.starts_with("Content-Length")).unwrap();
+    let fields = fields.replace(length, "Transfer-Encoding: chunked");
+    let mut bytes = fields.into_bytes();
+    for piece in answer[head..].chunks(10_000) {
+        bytes.extend(format!("{:x}\r\n", piece.len()).bytes());
+        bytes.extend(piece);
+        bytes.extend(b"\r\n");
+    }
+    bytes.extend(b"0\r\n\r\n");
+    bytes
+}
+
+#[tokio::test]
+async fn one_connection_does_where_the_server_keeps_it() {
+    let whole = Arc::new(sample());
+    let kinds: [(&str, FromFile); 3] = [
+        ("with lengths", |file, asked| several(file, asked, "\"1\"")),
+        ("in chunks", |file, asked| chunked(&several(file, asked, "\"1\""))),
+        ("the first of several", |file, asked| single(file, asked.ranges[0], "\"1\"")),
+    ];
+    for (what, answer) in kinds {
+        let file = whole.clone();
+        let answer = move |asked: &Asked, number: usize| match number {
+            0 => response("307 Temporary Redirect", &["Location: b.jp2".to_owned()], b""),
+            _ => answer(&file, asked),
+        };
+        let web = Web::start_with(Box::new(answer), true).await;
+        let mut file = open(&web.url("/a.jp2")).await.unwrap();
+        look(&mut file, &whole).await.unwrap();
+        let (requests, connections) = (web.asked().len(), web.connections.load(Ordering::SeqCst));
+        // One at a time, as many as are under way at once.
+        let most = if what == "the first of several" { 6 } else { 1 };
+        assert!(requests > most + 2 && connections <= most, "{what}: {requests} over {connections}");
     }
 }
 

@@ -101,15 +101,14 @@ impl RemoteFile {
         let start = Instant::now();
         let mut url = url.to_owned();
         let mut fields = options.fields.clone();
+        // Of the server that was asked last.
+        let mut kept: Option<(String, Connection)> = None;
         for _ in 0..=MOST_REDIRECTS {
             let place = Place::parse(&url)?;
-            let options = ConnectOptions { fields: fields.clone(), ..options.clone() };
-            let connecting = over_tcp(&place.address, &options, Connection::connect);
-            let connection = tokio::time::timeout(options.timeout, connecting).await;
-            let connection = connection.map_err(|_| RoadError::Unreachable {
-                address: place.address.authority(),
-                reason: "no answer".to_owned(),
-            })??;
+            let connection = match kept.take().filter(|(server, _)| *server == place.address.server()) {
+                Some((_, connection)) => connection,
+                None => connect(&place.address, options, fields.clone()).await?,
+            };
             let mut ask = ranges_fields(std::slice::from_ref(&(0..FIRST)))?;
             ask.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
             let (head, body) = in_time(options.stall, connection.request_with(&place.path, &ask)).await?;
@@ -120,6 +119,7 @@ impl RemoteFile {
                     fields = RequestFields::default();
                 }
                 url = next;
+                kept = Some((place.address.server(), connection));
                 continue;
             }
             return Self::from_first(place, connection, head, body, start, options.stall, limits).await;
@@ -174,15 +174,8 @@ impl RemoteFile {
         let source = match len.filter(|_| head.status == 206) {
             Some(len) => {
                 let source = PartialSource::new(len);
-                let mut at = 0;
                 // If it breaks off, the rest is asked for when it is needed.
-                while at < FIRST
-                    && let Ok(Some(chunk)) = body.chunk().await
-                {
-                    counts.receive(&chunk);
-                    counts.keep(&source, at, &chunk);
-                    at += chunk.len() as u64;
-                }
+                let _ = body.keep(0..FIRST, &source, &counts).await;
                 source
             }
             None => {
@@ -386,14 +379,7 @@ impl RemoteFile {
         if place.range.start < hull.start || place.range.end > hull.end {
             return Err(answer("it has other bytes than were asked for"));
         }
-        let mut at = place.range.start;
-        while at < place.range.end {
-            let Some(chunk) = body.chunk().await? else { break };
-            let length = (place.range.end - at).min(chunk.len() as u64);
-            self.counts.receive(&chunk);
-            self.counts.keep(source, at, &chunk[..length as usize]);
-            at += length;
-        }
+        body.keep(place.range, source, &self.counts).await?;
         Ok(ranges.len() == 1 || ranges.iter().all(|range| source.lacks(range.clone()).is_empty()))
     }
 }
@@ -408,6 +394,41 @@ impl Body {
     async fn chunk(&mut self) -> Result<Option<bytes::Bytes>, RoadError> {
         in_time(self.stall, self.body.chunk()).await
     }
+
+    /// Keeps bytes of `range` of the file. Reads on to the end, so that the connection can be used again, but no further than
+    /// `range` if there is more.
+    async fn keep(
+        &mut self,
+        range: Range<u64>,
+        source: &PartialSource,
+        counts: &Counts,
+    ) -> Result<(), RoadError> {
+        let mut at = range.start;
+        while let Some(chunk) = self.chunk().await? {
+            counts.receive(&chunk);
+            let length = (range.end - at).min(chunk.len() as u64);
+            counts.keep(source, at, &chunk[..length as usize]);
+            at += length;
+            if length < chunk.len() as u64 {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn connect(
+    address: &Address,
+    options: &ConnectOptions,
+    fields: RequestFields,
+) -> Result<Connection, RoadError> {
+    let options = ConnectOptions { fields, ..options.clone() };
+    let connecting = over_tcp(address, &options, Connection::connect);
+    let connection = tokio::time::timeout(options.timeout, connecting).await;
+    connection.map_err(|_| RoadError::Unreachable {
+        address: address.authority(),
+        reason: "no answer".to_owned(),
+    })?
 }
 
 async fn in_time<T>(

@@ -9,7 +9,13 @@ use crate::road::RoadError;
 pub(super) struct Keeper {
     address: Address,
     options: ConnectOptions,
-    road: tokio::sync::Mutex<Option<Road>>,
+    kept: tokio::sync::Mutex<Kept>,
+}
+
+struct Kept {
+    road: Option<Road>,
+    /// How many roads there were before it.
+    number: u64,
 }
 
 impl std::fmt::Debug for Keeper {
@@ -20,7 +26,8 @@ impl std::fmt::Debug for Keeper {
 
 impl Keeper {
     pub(super) fn new(address: Address, options: ConnectOptions, road: Road) -> Self {
-        Self { address, options, road: tokio::sync::Mutex::new(Some(road)) }
+        let kept = Kept { road: Some(road), number: 0 };
+        Self { address, options, kept: tokio::sync::Mutex::new(kept) }
     }
 
     /// Sends a request and hands what is answered to the machine.
@@ -30,7 +37,7 @@ impl Keeper {
         id: u64,
         path_and_query: &str,
     ) -> Result<(), RoadError> {
-        let road = self.road().await?;
+        let (road, number) = self.road().await?;
         let outcome = async {
             let (head, mut body) = road.request(path_and_query).await?;
             shared.handle_head(id, head.status, &head.headers);
@@ -41,23 +48,30 @@ impl Keeper {
         };
         let outcome = outcome.await;
         if outcome.is_err() {
-            // Whatever it was, a new connection does no harm. Other responses keep theirs.
-            *self.road.lock().await = None;
+            // Whatever it was, a new connection does no harm. Other responses keep theirs, and a road that has been
+            // found meanwhile stays.
+            let mut kept = self.kept.lock().await;
+            if kept.number == number {
+                kept.road = None;
+            }
         }
         outcome
     }
 
-    async fn road(&self) -> Result<Road, RoadError> {
-        let mut kept = self.road.lock().await;
-        match kept.as_ref().filter(|road| !road.is_closed()) {
-            Some(road) => Ok(road.clone()),
-            None => Ok(kept.insert(Road::connect(&self.address, &self.options).await?).clone()),
+    async fn road(&self) -> Result<(Road, u64), RoadError> {
+        let mut kept = self.kept.lock().await;
+        if let Some(road) = kept.road.as_ref().filter(|road| !road.is_closed()) {
+            return Ok((road.clone(), kept.number));
         }
+        let road = Road::connect(&self.address, &self.options).await?;
+        kept.number += 1;
+        kept.road = Some(road.clone());
+        Ok((road, kept.number))
     }
 
     /// Closes the connection, telling the server.
     pub(super) async fn close(self) {
-        if let Some(road) = self.road.into_inner() {
+        if let Some(road) = self.kept.into_inner().road {
             road.close().await;
         }
     }

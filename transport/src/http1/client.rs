@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use http::{HeaderMap, Method, header};
 use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 
@@ -14,11 +14,50 @@ use crate::road::{RequestFields, ResponseHead, RoadError};
 
 type Sender = SendRequest<Full<Bytes>>;
 
-/// One server, with as many connections as there were requests at once.
+/// One server, with as many connections as there were requests at once. A request takes the idle one that was used
+/// last: those that have not been used for long are the first that a server closes.
 #[derive(Debug, Clone)]
 pub struct Connection {
     server: Arc<Opener>,
-    idle: Arc<Mutex<Vec<Sender>>>,
+    idle: Idle,
+}
+
+/// Connections that carry nothing at the moment, the one used last at the end.
+#[derive(Debug, Clone, Default)]
+struct Idle(Arc<Mutex<Vec<Sender>>>);
+
+impl Idle {
+    fn put(&self, sender: Sender) {
+        if !sender.is_closed() {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
+        }
+    }
+
+    /// One that can take a request. Waits if hyper's task has yet to see that the handshake or the last response is
+    /// over, which takes no round trip.
+    async fn take(&self) -> Option<Sender> {
+        loop {
+            let last = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+            let mut waiting = Waiting { sender: Some(last), idle: self };
+            if let Some(sender) = &mut waiting.sender
+                && sender.ready().await.is_ok()
+            {
+                return waiting.sender.take();
+            }
+        }
+    }
+}
+
+/// A connection that gets ready. It stays, if nobody waits for it any more.
+struct Waiting<'a> {
+    sender: Option<Sender>,
+    idle: &'a Idle,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.sender.take().into_iter().for_each(|sender| self.idle.put(sender));
+    }
 }
 
 impl Connection {
@@ -27,8 +66,9 @@ impl Connection {
     /// [`RoadError::Unreachable`], [`RoadError::Untrusted`]
     pub async fn connect(server: Opener) -> Result<Self, RoadError> {
         let first = open(&server).await?;
-        let server = Arc::new(server);
-        Ok(Self { server, idle: Arc::new(Mutex::new(vec![first])) })
+        let idle = Idle::default();
+        idle.put(first);
+        Ok(Self { server: Arc::new(server), idle })
     }
 
     /// Sends one request. Long targets go out as a POST.
@@ -48,26 +88,22 @@ impl Connection {
     ) -> Result<(ResponseHead, ResponseBody), RoadError> {
         let (authority, own) = (self.server.authority(), self.server.fields());
         let mut request = build(authority, own, path_and_query, fields)?;
-        while let Some(mut sender) = self.take_idle() {
+        while let Some(mut sender) = self.idle.take().await {
+            // A GET may be asked twice (RFC 9110 section 9.2.2).
+            let again = (request.method() == Method::GET).then(|| request.clone());
             match sender.try_send_request(request).await {
                 Ok(response) => return Ok(self.received(sender, response)),
-                // The kept connection had been closed before anything was sent: another one will do.
-                Err(mut error) => match error.take_message() {
-                    Some(unsent) => request = unsent,
-                    None => return Err(lost(&error.into_error())),
+                // The server had closed the kept connection, or did so before it read this: another one will do.
+                Err(mut error) => match (error.take_message(), again) {
+                    (Some(unsent), _) => request = unsent,
+                    (None, Some(again)) if !error.error().is_parse() => request = again,
+                    (None, _) => return Err(lost(&error.into_error())),
                 },
             }
         }
         let mut sender = open(&self.server).await?;
         let response = sender.send_request(request).await.map_err(|error| lost(&error))?;
         Ok(self.received(sender, response))
-    }
-
-    fn take_idle(&self) -> Option<Sender> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|sender| !sender.is_closed());
-        let ready = idle.iter().position(SendRequest::is_ready)?;
-        Some(idle.swap_remove(ready))
     }
 
     fn received(&self, sender: Sender, response: http::Response<Incoming>) -> (ResponseHead, ResponseBody) {
@@ -77,12 +113,13 @@ impl Connection {
     }
 }
 
-/// Body of a response. Dropping it before its end closes that connection, which cancels the response.
+/// Body of a response. Dropping it before its end closes that connection, which cancels the response; if all bytes of
+/// the `Content-Length` were read, that is its end.
 #[derive(Debug)]
 pub struct ResponseBody {
     body: Incoming,
     sender: Option<Sender>,
-    idle: Arc<Mutex<Vec<Sender>>>,
+    idle: Idle,
 }
 
 impl ResponseBody {
@@ -95,12 +132,21 @@ impl ResponseBody {
                 return Ok(Some(data));
             }
         }
-        if let Some(mut sender) = self.sender.take()
-            && sender.ready().await.is_ok()
-        {
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
-        }
+        self.give_back();
         Ok(None)
+    }
+
+    /// Lets the next request have the connection.
+    fn give_back(&mut self) {
+        self.sender.take().into_iter().for_each(|sender| self.idle.put(sender));
+    }
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        if self.body.is_end_stream() {
+            self.give_back();
+        }
     }
 }
 

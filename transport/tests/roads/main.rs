@@ -1,6 +1,7 @@
 //! All roads over loopback with a handler of our own: wire format, limits, trust, cancelling, stopping.
 #![allow(clippy::unwrap_used)]
 
+mod connections;
 mod credentials;
 mod floods;
 mod http1;
