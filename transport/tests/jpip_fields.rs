@@ -15,8 +15,8 @@ use wavetile_engine::codestream::tile::Tile;
 use wavetile_engine::data_bin::{DataBinId, PrecinctId};
 use wavetile_engine::image::Image;
 use wavetile_engine::source::IndexedFile;
-use wavetile_transport::jpip::metareq::MetadataRequest;
-use wavetile_transport::jpip::picture::BinLength;
+use wavetile_transport::jpip::server::picture::BinLength;
+use wavetile_transport::jpip::wire::metareq::MetadataRequest;
 use wavetile_transport::jpip::{
     Chunk, ClientOptions, MessageEvent, MessageReader, Picture, Reply, Server, ServerOptions, eor,
 };

@@ -16,7 +16,7 @@ use wavetile_engine::codestream::tile::Tile;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId, PrecinctId};
 use wavetile_engine::plan::coverage::{GridWindow, covered_precincts};
 use wavetile_engine::view_window::ViewWindow;
-use wavetile_transport::jpip::picture::BinLength;
+use wavetile_transport::jpip::server::picture::BinLength;
 use wavetile_transport::jpip::{MessageEvent, MessageReader, Picture, Reply, Server, ServerOptions, eor};
 
 const WHOLE: &str = "fsiz=200,150&type=jpp-stream";

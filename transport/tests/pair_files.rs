@@ -12,7 +12,7 @@ use wavetile_engine::data_bin::{DataBinCache, DataBinId, DataBins, PrecinctId};
 use wavetile_engine::source::IndexedFile;
 use wavetile_engine::view_window::{ViewWindow, frame_size};
 use wavetile_engine::{Limits, Size};
-use wavetile_transport::jpip::fields::NumberRange;
+use wavetile_transport::jpip::wire::fields::NumberRange;
 use wavetile_transport::jpip::{ClientOptions, Event, ServerOptions, eor};
 
 /// Every data-bin that the codestreams of a file can have, and metadata-bin 0.

@@ -12,8 +12,8 @@ use wavetile_engine::data_bin::{DataBinCache, DataBins};
 use wavetile_engine::image::{DecodeRequest, Image};
 use wavetile_engine::view_window::ViewWindow;
 use wavetile_transport::client::{ClientConfig, FetchSummary, Session, Transport};
-use wavetile_transport::jpip::fields::NumberRange;
-use wavetile_transport::jpip::metareq::MetadataRequest;
+use wavetile_transport::jpip::wire::fields::NumberRange;
+use wavetile_transport::jpip::wire::metareq::MetadataRequest;
 
 /// Which boxes of a file are fetched along with its headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use super::connect::{ConnectOptions, over_tcp};
 use super::content_range::{ContentRange, Multipart, boundary};
 use super::{Address, FetchSummary};
 use crate::http1::client::{Connection, ResponseBody};
-use crate::jpip::response;
+use crate::jpip::wire::response;
 use crate::road::{RequestFields, ResponseHead, RoadError};
 
 /// Why a file could not be had.

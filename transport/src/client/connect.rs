@@ -133,7 +133,7 @@ impl Road {
             Connection::Http1(connection) => {
                 let (head, body) = in_time(stall, connection.request(path_and_query)).await?;
                 if let Some((memory, address)) = &self.memory
-                    && let Some(alternatives) = crate::jpip::response::header(&head.headers, "Alt-Svc")
+                    && let Some(alternatives) = crate::jpip::wire::response::header(&head.headers, "Alt-Svc")
                 {
                     memory.note_alternatives(address, alternatives);
                 }

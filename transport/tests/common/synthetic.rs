@@ -8,7 +8,7 @@ use wavetile_engine::codestream::header::MainHeader;
 use wavetile_engine::codestream::tile::Tile;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId, PrecinctId};
 use wavetile_engine::{Limits, Result};
-use wavetile_transport::jpip::picture::{BinLength, Picture};
+use wavetile_transport::jpip::server::picture::{BinLength, Picture};
 
 /// Components of every synthetic picture; the last two are halved both ways.
 pub const COMPONENTS: u32 = 3;

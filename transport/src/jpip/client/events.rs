@@ -1,10 +1,10 @@
 //! What goes into a client and what comes out of it, as plain values.
 
-use super::fields::NumberRange;
-use super::message::MessageError;
-use super::metareq::MetadataRequest;
-use super::request::StreamType;
-use super::response::media_type;
+use crate::jpip::wire::fields::NumberRange;
+use crate::jpip::wire::message::MessageError;
+use crate::jpip::wire::metareq::MetadataRequest;
+use crate::jpip::wire::request::StreamType;
+use crate::jpip::wire::response::media_type;
 use std::time::Duration;
 
 /// Habits of a client.

@@ -1,7 +1,7 @@
 //! What a client tells a server of the data-bins that it holds (`model`, T.808 C.8).
 
-use super::cache_model::{BinSelector, CacheModel, Extent, Statement};
-use super::fields::NumberRange;
+use crate::jpip::wire::cache_model::{BinSelector, CacheModel, Extent, Statement};
+use crate::jpip::wire::fields::NumberRange;
 use std::ops::Range;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId};
 

@@ -1,9 +1,9 @@
 //! What a client keeps of its channel and of each request under way.
 
-use super::client_events::{ClientError, Ending};
-use super::message::eor;
-use super::message_reader::MessageReader;
-use super::response;
+use super::events::{ClientError, Ending};
+use crate::jpip::wire::message::eor;
+use crate::jpip::wire::message_reader::MessageReader;
+use crate::jpip::wire::response;
 use std::time::Duration;
 
 #[derive(Clone, Debug)]

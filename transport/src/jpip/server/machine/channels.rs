@@ -1,10 +1,10 @@
 //! Sessions and channels of a server: opening, closing and forgetting them.
 
 use super::{Refusal, Server};
-use crate::jpip::catalogue::Offered;
-use crate::jpip::request::{CloseChannels, Request, SERVICE_PATH};
-use crate::jpip::response::NewChannel;
-use crate::jpip::session::{Channel, ChannelState, Session, SessionState};
+use crate::jpip::server::catalogue::Offered;
+use crate::jpip::server::session::{Channel, ChannelState, Session, SessionState};
+use crate::jpip::wire::request::{CloseChannels, Request, SERVICE_PATH};
+use crate::jpip::wire::response::NewChannel;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;

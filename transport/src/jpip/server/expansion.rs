@@ -1,24 +1,10 @@
-//! Implicit forms of cache-model statements (`t0c1r2p3`, T.808 C.8): precincts by tile, component, resolution and
-//! position.
+//! What the implicit forms of cache models and needs (T.808 C.8) stand for in one picture, within bounds.
 
-use super::cache_model::{BinSelector, CacheModel, Extent, Statement};
-use super::fields::{FieldError, NumberRange};
 use super::picture::Picture;
-use std::fmt;
+use crate::jpip::wire::cache_model::{BinSelector, CacheModel, Extent, Statement};
+use crate::jpip::wire::fields::NumberRange;
+use crate::jpip::wire::implicit::ImplicitForm;
 use wavetile_engine::data_bin::PrecinctId;
-
-/// Precincts by where they lie. What is left out is not restricted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct ImplicitForm {
-    /// Tiles (`t`), in raster order.
-    pub tiles: Option<NumberRange>,
-    /// Components (`c`).
-    pub components: Option<NumberRange>,
-    /// Resolutions (`r`), 0 the coarsest.
-    pub resolutions: Option<NumberRange>,
-    /// Precincts of a resolution (`p`), in raster order.
-    pub positions: Option<NumberRange>,
-}
 
 /// Precincts and tiles that the implicit forms of a request may cost.
 const MOST_LOOKED_AT: u32 = 1 << 15;
@@ -36,34 +22,6 @@ impl Default for Allowance {
 }
 
 impl ImplicitForm {
-    /// Reads `t`, `c`, `r` and `p`, each at most once and with a number, a range or `*` after it.
-    pub(super) fn parse(text: &str) -> Result<Self, FieldError> {
-        let error = |reason| FieldError::new("model", text, reason);
-        let (mut found, mut rest) = (Self::default(), text);
-        while let Some(prefix) = rest.chars().next() {
-            let slot = match prefix {
-                't' => &mut found.tiles,
-                'c' => &mut found.components,
-                'r' => &mut found.resolutions,
-                'p' => &mut found.positions,
-                _ => return Err(error("not one of t, c, r and p")),
-            };
-            let after = &rest[1..];
-            let end = after.find(['t', 'c', 'r', 'p']).unwrap_or(after.len());
-            if slot.replace(NumberRange::parse("model", &after[..end])?).is_some() {
-                return Err(error("named twice"));
-            }
-            rest = &after[end..];
-        }
-        Ok(found)
-    }
-
-    fn is_everything(self) -> bool {
-        let Self { tiles, components, resolutions, positions } = self;
-        let parts = [tiles, components, resolutions, positions];
-        parts.into_iter().flatten().all(|range| range == NumberRange::ALL)
-    }
-
     /// In-class identifiers of the precincts of `picture`, as ascending runs; `None` if there are too many to
     /// tell.
     ///
@@ -126,18 +84,6 @@ fn numbers(
     let of_row = move |row: u64| columns.clone().map(move |column| row * across + column);
     let rectangle = rows.into_iter().flatten().flat_map(of_row).filter(move |&number| number <= last);
     run.into_iter().flatten().chain(rectangle)
-}
-
-impl fmt::Display for ImplicitForm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { tiles, components, resolutions, positions } = self;
-        for (prefix, range) in [('t', tiles), ('c', components), ('r', resolutions), ('p', positions)] {
-            if let Some(range) = range {
-                write!(f, "{prefix}{range}")?;
-            }
-        }
-        Ok(())
-    }
 }
 
 impl CacheModel {
@@ -253,8 +199,8 @@ fn tile_parts(
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::testing::{COMPONENTS, Synthetic};
     use super::*;
+    use crate::jpip::testing::{COMPONENTS, Synthetic};
 
     fn ids(text: &str, wide: bool) -> Vec<PrecinctId> {
         let picture = Synthetic::new();

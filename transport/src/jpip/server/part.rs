@@ -1,13 +1,13 @@
 //! One codestream's share of a response: what of its window the client lacks, piece by piece.
 
-use super::cache_model::CacheModel;
 use super::client_model::ClientModel;
+use super::expansion::Allowance;
 use super::held::Held;
-use super::implicit::Allowance;
-use super::metareq::MetadataRequest;
 use super::picture::{BinLength, Picture};
 use super::selection::{Item, Selection};
 use super::session::{Name, SessionState, Turn};
+use crate::jpip::wire::cache_model::CacheModel;
+use crate::jpip::wire::metareq::MetadataRequest;
 use std::ops::Range;
 use std::sync::Arc;
 use wavetile_engine::codestream::header::MainHeader;

@@ -2,9 +2,9 @@
 //! packets, layer by layer and within a layer coarse resolutions first. Worked out while it is sent:
 //! nothing here grows with the window.
 
-use super::cache_model::{BinSelector, CacheModel};
-use super::fields::NumberRange;
 use super::picture::Picture;
+use crate::jpip::wire::cache_model::{BinSelector, CacheModel};
+use crate::jpip::wire::fields::NumberRange;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use wavetile_engine::data_bin::DataBinId;
 
-use super::cache_model::BinSelector;
+use crate::jpip::wire::cache_model::BinSelector;
 
 /// Ranges of bytes that do not begin where their data-bin begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Islands {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jpip::fields::NumberRange;
+    use crate::jpip::wire::fields::NumberRange;
 
     #[test]
     fn the_next_one_is_the_first_that_reaches_beyond() {

@@ -4,21 +4,21 @@
 mod channels;
 
 use super::body::{Body, Pace, Stream};
-use super::cache_model::CacheModel;
 use super::catalogue::{Catalogue, Offered, TargetError};
 use super::client_model::ClientModel;
-use super::context;
-use super::fields::NumberRange;
-use super::implicit::Allowance;
-use super::message::{MessageWriter, eor};
+use super::contexts;
+use super::expansion::Allowance;
 use super::part::{Source, Wanted};
 use super::picture::Picture;
-use super::preference::Preference;
 use super::push::Standing;
-use super::request::{Request, StreamType};
-use super::response::{ResponseHead, media_type};
 use super::schedule::{Class, Schedule};
 use super::session::{Channel, Session, Turn};
+use crate::jpip::wire::cache_model::CacheModel;
+use crate::jpip::wire::fields::NumberRange;
+use crate::jpip::wire::message::{MessageWriter, eor};
+use crate::jpip::wire::preference::Preference;
+use crate::jpip::wire::request::{Request, StreamType};
+use crate::jpip::wire::response::{ResponseHead, media_type};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -475,7 +475,7 @@ fn model_set(asked: &[NumberRange], count: u32) -> String {
 fn resolve_contexts(request: &mut Request, picture: &dyn Picture, head: &mut ResponseHead) {
     let mut known = Vec::new();
     for context in &request.contexts {
-        let streams = context::ranges(&context.codestreams(picture));
+        let streams = contexts::ranges(&context.codestreams(picture));
         if !streams.is_empty() {
             let list: Vec<String> = streams.iter().map(ToString::to_string).collect();
             known.push(format!("{context}={}", list.join(",")));

@@ -225,8 +225,8 @@ fn target_id(bytes: impl Iterator<Item = u8>) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::testing::Synthetic;
     use super::*;
+    use crate::jpip::testing::Synthetic;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     /// A directory that is removed at the end.

@@ -170,7 +170,7 @@ impl Statement {
 
 impl BinSelector {
     /// The data-bin, if it is one.
-    pub(super) fn one(&self) -> Option<DataBinId> {
+    pub(in crate::jpip) fn one(&self) -> Option<DataBinId> {
         let single = |range: &NumberRange| Some(range.from).filter(|from| range.to == Some(*from));
         match self {
             Self::MainHeader => Some(DataBinId::MainHeader),
@@ -183,7 +183,7 @@ impl BinSelector {
     }
 
     /// Whether a data-bin is among those. Implicit forms hold none.
-    pub(super) fn holds(&self, id: DataBinId) -> bool {
+    pub(in crate::jpip) fn holds(&self, id: DataBinId) -> bool {
         match (self, id) {
             (Self::MainHeader, DataBinId::MainHeader) => true,
             (Self::TileHeaders(range), DataBinId::TileHeader(tile))

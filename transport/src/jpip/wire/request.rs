@@ -218,7 +218,7 @@ impl Request {
     }
 
     /// The codestreams, of `count`, that the cache model is about; `None` if it would take too long to tell.
-    pub(super) fn modelled_codestreams(&self, count: u32) -> Option<Vec<u32>> {
+    pub(in crate::jpip) fn modelled_codestreams(&self, count: u32) -> Option<Vec<u32>> {
         let statements = &self.model.statements;
         if u64::from(count).saturating_mul(statements.len() as u64) > MOST_COMPARED {
             return None;
@@ -231,7 +231,7 @@ impl Request {
     }
 
     /// Whether codestream `number` is asked for.
-    pub(super) fn wants_codestream(&self, number: u32) -> bool {
+    pub(in crate::jpip) fn wants_codestream(&self, number: u32) -> bool {
         wants(&self.streams, number)
     }
 

@@ -1,6 +1,6 @@
 //! What a client does about the boxes of a file: metadata-bin 0, and those beside it.
 
-use super::metareq::MetadataRequest;
+use crate::jpip::wire::metareq::MetadataRequest;
 use std::sync::{PoisonError, RwLock};
 use wavetile_engine::data_bin::{DataBinCache, DataBinId};
 

@@ -1,8 +1,8 @@
 //! What a program asks of a picture, in its own terms: the whole, a region, a resolution level, more quality, some
 //! components, or what the headers say.
 
-use super::client::Client;
-use super::metareq::MetadataRequest;
+use super::machine::Client;
+use crate::jpip::wire::metareq::MetadataRequest;
 use wavetile_engine::boxes::Container;
 use wavetile_engine::codestream::header::ComponentSize;
 use wavetile_engine::image::{DecodeRequest, Image};

@@ -1,12 +1,12 @@
 //! Bodies of responses. They are pulled: what to send is chosen when the connection can take it, so that a
 //! newer request of the same channel takes over at once.
 
-use super::message::{MessageHeader, MessageWriter, eor};
 use super::part::{Found, Part, Piece, Wanted};
 use super::picture::Picture;
 use super::push::{Standing, TARGET_CHANGED, Watch};
 use super::schedule::{Class, Grant, Place};
 use super::session::Turn;
+use crate::jpip::wire::message::{MessageHeader, MessageWriter, eor};
 use std::iter::Peekable;
 use std::ops::Range;
 use std::sync::Arc;

@@ -304,5 +304,4 @@ const LEAST_QUANTUM: usize = 1 << 10;
 const SCALE: u64 = 256;
 
 #[cfg(test)]
-#[path = "schedule_tests.rs"]
 mod tests;

@@ -1,9 +1,9 @@
 //! What a server believes one client holds of one picture (T.808 C.8 calls it the cache model).
 
-use super::cache_model::{BinSelector, CacheModel, Extent};
-use super::fields::NumberRange;
 use super::held::{Held, HeldMap};
 use super::islands::Islands;
+use crate::jpip::wire::cache_model::{BinSelector, CacheModel, Extent};
+use crate::jpip::wire::fields::NumberRange;
 use std::ops::Range;
 use wavetile_engine::data_bin::DataBinId;
 

@@ -45,12 +45,12 @@ impl ResponseHead {
     }
 
     /// Adds a header field.
-    pub(super) fn put(&mut self, name: &'static str, value: impl Into<String>) {
+    pub(in crate::jpip) fn put(&mut self, name: &'static str, value: impl Into<String>) {
         self.headers.push((name, value.into()));
     }
 
     /// Adds what became of the window, if that is not what was asked for.
-    pub(super) fn put_window(&mut self, asked: &ViewWindow, used: &ResolvedWindow, layers: u16) {
+    pub(in crate::jpip) fn put_window(&mut self, asked: &ViewWindow, used: &ResolvedWindow, layers: u16) {
         let Rect { x0, y0, .. } = used.region;
         let size = used.region.size();
         if used.frame_size != asked.frame_size {

@@ -1,18 +1,18 @@
 //! The JPIP client: says what to request, takes in what is answered. No socket and no clock of its own.
 
-use super::cache_model::CacheModel;
-use super::client_boxes::{Boxes, Naming};
-use super::client_events::{ClientError, ClientOptions, Ending, Event, Outgoing, Progress, Stream};
-use super::client_holdings;
-use super::client_requests::{ChannelOfClient, Failure, Outcome, Sent, refusal};
-use super::fields::NumberRange;
+use super::boxes::{Boxes, Naming};
+use super::events::{ClientError, ClientOptions, Ending, Event, Outgoing, Progress, Stream};
+use super::holdings;
 use super::journal::{Entry, Piece};
-use super::message::eor;
-use super::message_reader::MessageEvent;
-use super::metareq::MetadataRequest;
-use super::request::{CloseChannels, Request, SERVICE_PATH};
-use super::response::{self, NewChannel};
-use super::view_window_fields::StreamRange;
+use super::requests::{ChannelOfClient, Failure, Outcome, Sent, refusal};
+use crate::jpip::wire::cache_model::CacheModel;
+use crate::jpip::wire::fields::NumberRange;
+use crate::jpip::wire::message::eor;
+use crate::jpip::wire::message_reader::MessageEvent;
+use crate::jpip::wire::metareq::MetadataRequest;
+use crate::jpip::wire::request::{CloseChannels, Request, SERVICE_PATH};
+use crate::jpip::wire::response::{self, NewChannel};
+use crate::jpip::wire::view_window_fields::StreamRange;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -453,12 +453,12 @@ impl Client {
         let correction = self.requests.is_empty() && self.owes_correction();
         let first_only = self.codestreams == [NumberRange::one(0)];
         let mut statements = match correction {
-            true => client_holdings::nothing(first_only, self.options.stream == Stream::Tiles),
+            true => holdings::nothing(first_only, self.options.stream == Stream::Tiles),
             false => Vec::new(),
         };
         if correction || self.channel.is_none() {
             let bins = self.bins.read().unwrap_or_else(PoisonError::into_inner);
-            statements.extend(client_holdings::statements(&bins, first_only, self.options.model_length));
+            statements.extend(holdings::statements(&bins, first_only, self.options.model_length));
         }
         let mut request = Request {
             types: vec![self.options.stream.name().to_owned()],

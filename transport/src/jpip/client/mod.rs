@@ -1,0 +1,14 @@
+//! The client as a state machine: what to ask for, what has come, and what is held.
+
+mod boxes;
+mod events;
+mod holdings;
+mod journal;
+mod machine;
+mod requests;
+mod verbs;
+
+pub use events::{ClientError, ClientOptions, Ending, Event, Outgoing, Progress, Stream};
+pub use journal::{Entry, Piece};
+pub use machine::Client;
+pub use verbs::{Metadata, RegionRequest, View};

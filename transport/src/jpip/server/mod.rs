@@ -1,0 +1,22 @@
+//! The server as a state machine: sessions and what is believed of their clients, what is selected for a window, when it
+//! may be sent, and the bodies that carry it.
+
+mod body;
+pub mod catalogue;
+mod client_model;
+mod contexts;
+mod expansion;
+mod held;
+mod islands;
+mod machine;
+mod part;
+pub mod picture;
+mod push;
+mod schedule;
+mod selection;
+mod session;
+
+pub use body::{Body, Chunk};
+pub use catalogue::{Catalogue, OpenPicture};
+pub use machine::{Random, Reply, Server, ServerOptions};
+pub use picture::Picture;
