@@ -7,8 +7,9 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use wavetile_engine::image::{DecodeRequest, Image};
 use wavetile_engine::view_window::ViewWindow;
-use wavetile_transport::client::{RemoteFile, Session, Transport};
+use wavetile_transport::client::{Session, Transport};
 use wavetile_transport::jpip::Event;
+use wavetile_transport::ranges::RemoteFile;
 
 /// Hands a session over to a window; it is driven on `runtime` until the window closes.
 pub(crate) fn source(runtime: &Handle, name: String, session: Session) -> Source {

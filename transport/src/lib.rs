@@ -6,8 +6,10 @@
 //! | [`jpip`] | | codecs of messages, requests and responses; the client and the server as sans-IO state machines |
 //! | `store` | `store` (implied by `net`) | a cache of data-bins on disk |
 //! | `road`, `tls` | `net` (implied) | what carries requests and responses, with its limits; certificates and trust |
-//! | `http3`, `http1`, `websocket` | `http3`, `http1`, `websocket` | the roads; HTTP/2 (with `http1`) and WebSocket share the port of HTTP/1.1 |
+//! | `http3` | `http3` | the road on UDP |
+//! | `tcp` | `http1`, `websocket` | the roads on TCP: HTTP/1.1, HTTP/2 and WebSocket on one port |
 //! | `webtransport` | `webtransport` | the road for browsers that has streams; on the port of HTTP/3 |
+//! | `ranges` | `http1` | files on plain web servers, in ranges of bytes |
 //! | `server`, `client` | either road | the async programs: the state machines on roads |
 //!
 //! Without features there is no tokio, no TLS and no HTTP: [`jpip::Client`] and [`jpip::Server`] can be driven by
@@ -42,21 +44,21 @@
 
 #[cfg(any(feature = "http1", feature = "http3"))]
 pub mod client;
-#[cfg(feature = "http1")]
-pub mod http1;
 #[cfg(feature = "http3")]
 pub mod http3;
 pub mod jpip;
+#[cfg(feature = "http1")]
+pub mod ranges;
 #[cfg(feature = "net")]
 pub mod road;
 #[cfg(any(feature = "http1", feature = "http3"))]
 pub mod server;
 #[cfg(feature = "store")]
 pub mod store;
+#[cfg(feature = "http1")]
+pub mod tcp;
 #[cfg(feature = "net")]
 pub mod tls;
-#[cfg(feature = "websocket")]
-pub mod websocket;
 #[cfg(feature = "webtransport")]
 pub mod webtransport;
 

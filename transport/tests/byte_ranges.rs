@@ -11,7 +11,8 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use wavetile_engine::source::IndexedFile;
 use wavetile_engine::{DecodeRequest, Decoder, Limits, Rect};
-use wavetile_transport::client::{ByteRangeError, ConnectOptions, FetchSummary, RemoteFile};
+use wavetile_transport::client::{ConnectOptions, FetchSummary};
+use wavetile_transport::ranges::{ByteRangeError, RemoteFile};
 use wavetile_transport::road::{RequestFields, RoadError};
 
 fn sample() -> Vec<u8> {

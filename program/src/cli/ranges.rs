@@ -9,7 +9,8 @@ use tokio::runtime::Runtime;
 use wavetile_engine::Limits;
 use wavetile_engine::data_bin::DataBins;
 use wavetile_engine::image::{DecodeRequest, Image};
-use wavetile_transport::client::{ByteRangeError, FetchSummary, RemoteFile};
+use wavetile_transport::client::FetchSummary;
+use wavetile_transport::ranges::{ByteRangeError, RemoteFile};
 use wavetile_transport::road::RoadError;
 
 /// A file whose headers are there.

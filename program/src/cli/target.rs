@@ -12,7 +12,8 @@ use wavetile_engine::byte_source::FileSource;
 use wavetile_engine::data_bin::{DataBinCache, DataBins};
 use wavetile_engine::image::{DecodeRequest, Image};
 use wavetile_engine::source::IndexedFile;
-use wavetile_transport::client::{Address, RemoteFile};
+use wavetile_transport::client::Address;
+use wavetile_transport::ranges::RemoteFile;
 
 /// Where a picture is.
 #[derive(Clone, Debug)]

@@ -11,12 +11,10 @@ use super::{Address, RoadMemory, Transport};
 use crate::road::{RequestFields, ResponseHead, RoadError};
 use crate::tls::Trust;
 
-#[cfg(feature = "http1")]
-use crate::http1;
 #[cfg(feature = "http3")]
 use crate::http3;
-#[cfg(feature = "websocket")]
-use crate::websocket;
+#[cfg(feature = "http1")]
+use crate::tcp;
 #[cfg(feature = "webtransport")]
 use crate::webtransport;
 
@@ -71,11 +69,11 @@ enum Connection {
     #[cfg(feature = "http3")]
     Http3(http3::client::Connection),
     #[cfg(feature = "http1")]
-    Http1(http1::client::Connection),
+    Http1(tcp::http1::Connection),
     #[cfg(feature = "http1")]
-    Http2(http1::http2_client::Connection),
+    Http2(tcp::http2::Connection),
     #[cfg(feature = "websocket")]
-    WebSocket(websocket::client::Connection),
+    WebSocket(tcp::websocket::client::Connection),
     #[cfg(feature = "webtransport")]
     WebTransport(webtransport::client::Connection),
 }
@@ -214,11 +212,11 @@ enum Body {
     #[cfg(feature = "http3")]
     Http3(Box<http3::client::ResponseBody>),
     #[cfg(feature = "http1")]
-    Http1(http1::client::ResponseBody),
+    Http1(tcp::http1::ResponseBody),
     #[cfg(feature = "http1")]
-    Http2(http1::http2_client::ResponseBody),
+    Http2(tcp::http2::ResponseBody),
     #[cfg(feature = "websocket")]
-    WebSocket(websocket::client::ResponseBody),
+    WebSocket(tcp::websocket::client::ResponseBody),
     #[cfg(feature = "webtransport")]
     WebTransport(Box<webtransport::client::ResponseBody>),
 }
@@ -325,20 +323,20 @@ async fn http3_road(_: &Address, _: &ConnectOptions) -> Result<Connection, RoadE
 
 #[cfg(feature = "http1")]
 async fn http1_road(address: &Address, options: &ConnectOptions) -> Result<Connection, RoadError> {
-    over_tcp(address, options, http1::client::Connection::connect).await.map(Connection::Http1)
+    over_tcp(address, options, tcp::http1::Connection::connect).await.map(Connection::Http1)
 }
 
 #[cfg(feature = "http1")]
 async fn http2_road(address: &Address, options: &ConnectOptions) -> Result<Connection, RoadError> {
-    over_tcp(address, options, http1::http2_client::Connection::connect).await.map(Connection::Http2)
+    over_tcp(address, options, tcp::http2::Connection::connect).await.map(Connection::Http2)
 }
 
 /// Tries `connect` at each of the server's addresses, in TLS if the user's address says so.
 #[cfg(feature = "http1")]
-pub(super) async fn over_tcp<T, F>(
+pub(crate) async fn over_tcp<T, F>(
     address: &Address,
     options: &ConnectOptions,
-    connect: impl Fn(http1::Opener) -> F + Copy + Send + 'static,
+    connect: impl Fn(tcp::Opener) -> F + Copy + Send + 'static,
 ) -> Result<T, RoadError>
 where
     T: Send + 'static,
@@ -349,8 +347,8 @@ where
     let authority = Address { port, ..address.clone() }.authority();
     let attempt = |at| {
         let server = match address.secure {
-            true => http1::Opener::secure(at, &address.host, &authority, &options.trust),
-            false => Ok(http1::Opener::plain(at, &authority)),
+            true => tcp::Opener::secure(at, &address.host, &authority, &options.trust),
+            false => Ok(tcp::Opener::plain(at, &authority)),
         };
         let server = server.and_then(|server| server.with_fields(options.fields.clone()));
         async move { connect(server?).await }
@@ -370,7 +368,7 @@ async fn http2_road(_: &Address, _: &ConnectOptions) -> Result<Connection, RoadE
 
 #[cfg(feature = "websocket")]
 async fn websocket_road(address: &Address, options: &ConnectOptions) -> Result<Connection, RoadError> {
-    over_tcp(address, options, websocket::client::Connection::connect).await.map(Connection::WebSocket)
+    over_tcp(address, options, tcp::websocket::client::Connection::connect).await.map(Connection::WebSocket)
 }
 
 #[cfg(not(feature = "websocket"))]

@@ -20,11 +20,7 @@
 //! ```
 
 mod address;
-#[cfg(feature = "http1")]
-mod byte_range;
-mod connect;
-#[cfg(feature = "http1")]
-mod content_range;
+pub(crate) mod connect;
 mod driver;
 mod keeper;
 #[cfg_attr(
@@ -46,8 +42,6 @@ use crate::store::Store;
 
 pub use crate::jpip::{Metadata, RegionRequest};
 pub use address::{Address, DEFAULT_PORT};
-#[cfg(feature = "http1")]
-pub use byte_range::{ByteRangeError, MOST_WHOLE, RemoteFile};
 pub use connect::{ConnectOptions, ResponseBody, Road};
 use keeper::Keeper;
 pub use road_memory::RoadMemory;

@@ -12,10 +12,10 @@ use tokio::task::JoinSet;
 use crate::road::{Handler, RoadLimits};
 use crate::tls::{Certificate, Fingerprint, LiveIdentity, TlsError};
 
-#[cfg(feature = "http1")]
-use crate::http1::{self, server::Framing};
 #[cfg(feature = "http3")]
 use crate::http3;
+#[cfg(feature = "http1")]
+use crate::tcp::listener::{self, Framing};
 
 /// Where and how to listen.
 #[derive(Debug, Clone, Default)]
@@ -82,7 +82,7 @@ pub struct Roads {
     #[cfg(feature = "http3")]
     http3: Option<(http3::server::Server, SocketAddr)>,
     #[cfg(feature = "http1")]
-    http1: Option<(http1::server::Server, SocketAddr)>,
+    http1: Option<(listener::Server, SocketAddr)>,
     identity: Option<Arc<LiveIdentity>>,
     refresh: Duration,
 }
@@ -127,7 +127,7 @@ impl Roads {
         let refused = |error| ServerError::Listen { address, road: "HTTP/1.1 and HTTP/2", error };
         let tls = Arc::new(identity.tcp_server_config()?);
         let bind = |address| {
-            http1::server::Server::bind(address, config.limits.clone(), config.framing, Some(tls.clone()))
+            listener::Server::bind(address, config.limits.clone(), config.framing, Some(tls.clone()))
         };
         let same_port = self.http3_addr().filter(|_| address.port() == 0).map(|http3| http3.port());
         let server = match same_port.map(|port| bind(SocketAddr::new(address.ip(), port))) {

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wavetile_transport::client::Transport;
-use wavetile_transport::http1::server::Framing;
 use wavetile_transport::road::RoadLimits;
 use wavetile_transport::server::RoadsConfig;
+use wavetile_transport::tcp::listener::Framing;
 
 use crate::support::{Running, exchange, loopback, text};
 

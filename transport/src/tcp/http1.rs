@@ -8,7 +8,7 @@ use hyper::body::{Body, Bytes, Incoming};
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 
-use super::stream::Opener;
+use super::opener::Opener;
 use crate::road::wire::{USER_AGENT, outgoing, text_fields};
 use crate::road::{RequestFields, ResponseHead, RoadError};
 

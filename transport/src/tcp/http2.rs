@@ -5,8 +5,8 @@ use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
-use super::client::{build, lost};
-use super::stream::Opener;
+use super::http1::{build, lost};
+use super::opener::Opener;
 use crate::road::wire::text_fields;
 use crate::road::{RequestFields, ResponseHead, RoadError};
 

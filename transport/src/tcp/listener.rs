@@ -278,7 +278,7 @@ impl Site {
             {
                 // No heads come any more: only standing still is timed.
                 turns.next();
-                crate::websocket::server::serve(TokioIo::new(io), handler, peer, &limits, stop).await;
+                crate::tcp::websocket::server::serve(TokioIo::new(io), handler, peer, &limits, stop).await;
             }
         }
     }
@@ -286,7 +286,7 @@ impl Site {
     /// The head that makes the connection a WebSocket, or says why not, if that is asked for.
     #[cfg(feature = "websocket")]
     fn upgrade(&self, request: &mut http::Request<Incoming>) -> Option<http::Response<PumpBody>> {
-        let head = crate::websocket::server::accept(request.headers())?;
+        let head = crate::tcp::websocket::server::accept(request.headers())?;
         let response = head.body(PumpBody::empty(self.turns.clone()));
         let response = response.expect("a status and valid fields make a response");
         if response.status() == http::StatusCode::SWITCHING_PROTOCOLS {

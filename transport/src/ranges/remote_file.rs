@@ -12,12 +12,12 @@ use wavetile_engine::plan::{CellSize, Target};
 use wavetile_engine::source::{PartialFile, PartialSource};
 use wavetile_engine::{Limits, TexelFormat};
 
-use super::connect::{ConnectOptions, over_tcp};
 use super::content_range::{ContentRange, Multipart, boundary};
-use super::{Address, FetchSummary};
-use crate::http1::client::{Connection, ResponseBody};
+use crate::client::connect::{ConnectOptions, over_tcp};
+use crate::client::{Address, FetchSummary};
 use crate::jpip::wire::response;
 use crate::road::{RequestFields, ResponseHead, RoadError};
+use crate::tcp::http1::{Connection, ResponseBody};
 
 /// Why a file could not be had.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -89,7 +89,7 @@ impl Counts {
 impl RemoteFile {
     /// Opens `http://host/path` or `https://host/path`, which may have a query. A server without ranges gives the whole file,
     /// of up to [`MOST_WHOLE`] bytes. `limits` are those of the picture. `None`: a JPIP server answers, which a
-    /// [`Session`](super::Session) can talk with.
+    /// [`Session`](crate::client::Session) can talk with.
     ///
     /// # Errors
     /// [`ByteRangeError`]

@@ -12,9 +12,9 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::{Notice, PROTOCOL, config, parse_notice, parse_piece};
-use crate::http1::stream::{Opener, Stream};
 use crate::road::wire::USER_AGENT;
 use crate::road::{ResponseHead, RoadError};
+use crate::tcp::opener::{Opener, Stream};
 
 /// A connection. Clones share it.
 #[derive(Debug, Clone)]
