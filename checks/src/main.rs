@@ -2,7 +2,6 @@
 
 mod conformance;
 mod hostile;
-mod shared;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

@@ -2,31 +2,17 @@
 #![allow(clippy::unwrap_used)]
 
 use serde_json::Value;
-use std::path::PathBuf;
 use wavetile_engine::codestream::header::{MainHeader, main_header_length};
 use wavetile_engine::codestream::tile::Tile;
 use wavetile_engine::{Limits, Rect};
-
-fn conformance_directory() -> Option<PathBuf> {
-    let root = std::env::var_os("WAVETILE_SHARED")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
-    let directory = root.join("testdata/conformance");
-    if directory.is_dir() {
-        return Some(directory);
-    }
-    let must_run = std::env::var_os("CI").is_some() && std::env::var_os("WAVETILE_SHARED").is_some();
-    assert!(!must_run, "{} is not there", directory.display());
-    eprintln!("skipped: conformance_headers needs ../shared ({})", directory.display());
-    None
-}
+use wavetile_testing::{manifest, shared};
 
 #[test]
 fn sizes_and_depths_are_those_of_the_reference_images() {
-    let Some(directory) = conformance_directory() else { return };
-    let manifest = std::fs::read_to_string(directory.join("manifest.jsonl")).unwrap();
+    let Some(directory) = shared("testdata/conformance") else { return };
     let mut compared = 0;
-    for line in manifest.lines() {
-        let entry: Value = serde_json::from_str(line).unwrap();
+    for entry in manifest(&directory.join("manifest.jsonl")) {
+        let entry: Value = serde_json::from_str(&entry).unwrap();
         let number = |key: &str| entry[key].as_u64().unwrap() as u32;
         let name = entry["stream"].as_str().unwrap();
         if name.starts_with("(absent)") || !name.ends_with(".j2k") {

@@ -1,12 +1,11 @@
 //! Broken and hostile input: an error or a picture, never a panic, and no more memory than is earned.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use support::shared_or_skip;
 use wavetile_engine::source::IndexedFile;
 use wavetile_engine::{DecodeRequest, Decoder, Image, Limits, Rect, Result, TexelFormat};
+use wavetile_testing::random::Random;
+use wavetile_testing::shared;
 
 /// The most memory that this process has ever had resident (Linux only).
 fn most_memory_in_mib() -> Option<u64> {
@@ -36,11 +35,11 @@ fn use_it(decoder: &Decoder, bytes: Vec<u8>, limits: &Limits) -> Result<()> {
 
 #[test]
 fn malformed_files_do_no_harm() {
-    let Some(shared) = shared_or_skip("malformed_files_do_no_harm") else { return };
+    let Some(testdata) = shared("testdata") else { return };
     let decoder = Decoder::cpu();
     let mut panics = Vec::new();
     let (mut files, mut pictures) = (0, 0);
-    for entry in std::fs::read_dir(shared.join("testdata/malformed")).unwrap() {
+    for entry in std::fs::read_dir(testdata.join("malformed")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         if name == "README.md" || name == "manifest.jsonl" {
@@ -64,19 +63,9 @@ fn malformed_files_do_no_harm() {
     assert!(pictures > 20, "only {pictures} were shown at all");
 }
 
-/// A small generator of repeatable numbers.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % end.max(1)
-    }
-}
-
 #[test]
 fn changed_bytes_do_no_harm() {
-    let Some(shared) = shared_or_skip("changed_bytes_do_no_harm") else { return };
+    let Some(testdata) = shared("testdata") else { return };
     let files = [
         "files/gray-33x29-off35-t17-prec16-pcrl-l3-53.j2k",
         "files/gray-40x40-mode63-53.j2k",
@@ -94,19 +83,19 @@ fn changed_bytes_do_no_harm() {
         "conformance/part4/p0_02.j2k",
     ];
     let decoder = Decoder::cpu().with_runner(std::sync::Arc::new(wavetile_engine::runner::Serial));
-    let mut numbers = Numbers(7);
+    let mut random = Random::new(7);
     let mut pictures = 0;
     let mut panics = Vec::new();
     for name in files {
-        let whole = std::fs::read(shared.join("testdata").join(name)).unwrap();
+        let whole = std::fs::read(testdata.join(name)).unwrap();
         for round in 0..300 {
             let mut bytes = whole.clone();
             // Mostly in the headers, where each bit counts.
             let end = if round % 3 == 0 { bytes.len() } else { bytes.len().min(400) };
-            let changes: Vec<(usize, u8)> = (0..1 + numbers.below(3))
+            let changes: Vec<(usize, u8)> = (0..1 + random.below(3))
                 .map(|_| {
-                    let value = [0, 1, 0x7F, 0x80, 0xFF, numbers.below(256) as u8][numbers.below(6)];
-                    (numbers.below(end), value)
+                    let value = [0, 1, 0x7F, 0x80, 0xFF, random.below(256) as u8][random.below(6) as usize];
+                    (random.below(end as u32) as usize, value)
                 })
                 .collect();
             changes.iter().for_each(|&(at, value)| bytes[at] = value);

@@ -1,24 +1,12 @@
 //! The JP2 family files of the shared test data, against facts taken from them by hand.
 #![allow(clippy::unwrap_used, clippy::single_range_in_vec_init)]
 
-use std::path::{Path, PathBuf};
 use wavetile_engine::Result;
 use wavetile_engine::boxes::{
     BitDepth, ChannelDefinition, ChannelKind, ColourMethod, ComponentMapping, Container, ContainerKind,
     EnumeratedColourSpace,
 };
-
-/// The shared test data, or `None` (said in a line) where it is not there.
-fn testdata(test: &str) -> Option<PathBuf> {
-    let shared = std::env::var_os("WAVETILE_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
-    let testdata = shared.join("testdata");
-    if testdata.is_dir() {
-        return Some(testdata);
-    }
-    println!("skipped: {test} needs ../shared ({} is not there)", testdata.display());
-    None
-}
+use wavetile_testing::shared;
 
 fn read(bytes: &[u8]) -> Result<Container> {
     Container::read(&bytes.to_vec())
@@ -26,7 +14,7 @@ fn read(bytes: &[u8]) -> Result<Container> {
 
 #[test]
 fn known_files_give_known_facts() {
-    let Some(testdata) = testdata("known_files_give_known_facts") else { return };
+    let Some(testdata) = shared("testdata") else { return };
     let open = |name: &str| read(&std::fs::read(testdata.join(name)).unwrap()).unwrap();
     let colours = |associations: [u16; 3]| -> Vec<ChannelDefinition> {
         (0..)
@@ -91,7 +79,7 @@ fn known_files_give_known_facts() {
 
 #[test]
 fn sound_files_give_no_warning() {
-    let Some(testdata) = testdata("sound_files_give_no_warning") else { return };
+    let Some(testdata) = shared("testdata") else { return };
     let mut seen = 0;
     for directory in ["conformance/jp2", "files", "jpx"] {
         for entry in std::fs::read_dir(testdata.join(directory)).unwrap() {
@@ -114,8 +102,7 @@ fn sound_files_give_no_warning() {
 
 #[test]
 fn malformed_files_give_a_codestream_or_an_error_that_names_the_trouble() {
-    let name = "malformed_files_give_a_codestream_or_an_error_that_names_the_trouble";
-    let Some(testdata) = testdata(name) else { return };
+    let Some(testdata) = shared("testdata") else { return };
     let mut damaged = 0;
     for entry in std::fs::read_dir(testdata.join("malformed")).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();

@@ -3,6 +3,7 @@
 
 use wavetile_engine::source::IndexedFile;
 use wavetile_engine::{DecodeRequest, Decoder, Error, Image, Limits, Rect};
+use wavetile_testing::codestream::{Component, Header};
 
 /// A codestream in the making: grey or many components of 8 bits, reversible, not quantised.
 #[derive(Clone)]
@@ -37,27 +38,17 @@ impl Default for Codestream {
 
 impl Codestream {
     fn bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![0xFF, 0x4F, 0xFF, 0x51];
-        bytes.extend((38 + 3 * self.components).to_be_bytes());
-        bytes.extend([0, 0]);
-        for value in [self.image.0, self.image.1, 0, 0, self.tile.0, self.tile.1, 0, 0] {
-            bytes.extend(value.to_be_bytes());
-        }
-        bytes.extend(self.components.to_be_bytes());
-        bytes.extend([7, 1, 1].repeat(self.components.into()));
-        let precincts = self.precinct.map_or(Vec::new(), |p| vec![p | p << 4; usize::from(self.levels) + 1]);
-        bytes.extend([0xFF, 0x52, 0, 12 + precincts.len() as u8, u8::from(self.precinct.is_some()), 0]);
-        bytes.extend(self.layers.to_be_bytes());
-        bytes.extend([0, self.levels, self.code_block - 2, self.code_block - 2, 0, 1]);
-        bytes.extend(precincts);
-        bytes.extend([0xFF, 0x5C, 0, 4 + 3 * self.levels, 0x40]);
-        bytes.extend(vec![8 << 3; 3 * usize::from(self.levels) + 1]);
-        bytes.extend([0xFF, 0x90, 0, 10, 0, 0]);
-        bytes.extend((14 + self.packets.len() as u32).to_be_bytes());
-        bytes.extend([0, 1, 0xFF, 0x93]);
-        bytes.extend(&self.packets);
-        bytes.extend([0xFF, 0xD9]);
-        bytes
+        let header = Header {
+            image: [0, 0, self.image.0, self.image.1],
+            tile: [0, 0, self.tile.0, self.tile.1],
+            components: vec![Component::GREY; self.components.into()],
+            layers: self.layers,
+            levels: self.levels,
+            code_block: (self.code_block, self.code_block),
+            precincts: self.precinct.map_or(Vec::new(), |p| vec![p | p << 4; usize::from(self.levels) + 1]),
+            ..Header::default()
+        };
+        header.codestream(&self.packets)
     }
 
     /// Opens it and decodes `region`, or all.

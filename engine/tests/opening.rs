@@ -1,15 +1,13 @@
 //! Opening enormous pictures: memory and work follow what is decoded, not what the header claims.
 #![allow(clippy::unwrap_used)]
 
-mod one_tile;
-
-use one_tile::{OneTile, Pointers};
 use peak_alloc::PeakAlloc;
 use std::sync::{Arc, Mutex, PoisonError};
 use wavetile_engine::byte_source::ByteSource;
 use wavetile_engine::image::{DecodeRequest, Image};
 use wavetile_engine::source::IndexedFile;
 use wavetile_engine::{Decoder, Limits, Rect};
+use wavetile_testing::codestream::{OneTile, Pointers};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;

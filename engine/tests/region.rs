@@ -1,14 +1,12 @@
 //! A window decodes the code-blocks that its samples depend on, and no others.
 #![allow(clippy::unwrap_used)]
 
-mod one_tile;
-
-use one_tile::{OneTile, Pointers};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use wavetile_engine::image::{DecodeRequest, Image};
 use wavetile_engine::source::IndexedFile;
 use wavetile_engine::{Decoder, Limits, Rect, Report};
+use wavetile_testing::codestream::{OneTile, Pointers};
 
 /// Coefficients of one level along one axis: low-pass and high-pass.
 type Axis = (BTreeSet<u32>, BTreeSet<u32>);

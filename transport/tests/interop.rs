@@ -4,7 +4,6 @@
 
 mod common;
 
-use common::shared;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -13,6 +12,8 @@ use wavetile_engine::byte_source::FileSource;
 use wavetile_engine::codestream::header::MainHeader;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId, DataBins, PrecinctId};
 use wavetile_engine::source::IndexedFile;
+use wavetile_testing::compare::pairs;
+use wavetile_testing::shared;
 use wavetile_transport::jpip::{MessageEvent, MessageReader};
 
 /// Names of the recordings with a body, without extension, that start with `prefix`; in order.
@@ -110,10 +111,7 @@ fn parse(body: &[u8], step: usize, cache: &mut DataBinCache) -> (Vec<Listed>, Op
 
 #[test]
 fn recorded_messages_are_read_as_another_parser_listed_them() {
-    let Some(directory) = shared("recorded_messages_are_read_as_another_parser_listed_them", "interop")
-    else {
-        return;
-    };
+    let Some(directory) = shared("interop") else { return };
     let mut compared = 0;
     for name in bodies(&directory, "") {
         let Ok(text) = fs::read_to_string(directory.join(format!("{name}.txt"))) else { continue };
@@ -125,7 +123,7 @@ fn recorded_messages_are_read_as_another_parser_listed_them() {
         }
         let (found, found_end) = parse(&body, usize::MAX, &mut DataBinCache::new());
         assert_eq!(found.len(), listed.len(), "{name}");
-        for (index, (found, listed)) in found.iter().zip(&listed).enumerate() {
+        for (index, (found, listed)) in pairs(&found, &listed).enumerate() {
             assert_eq!(found, listed, "{name}, message {index}");
         }
         assert_eq!(found_end, end, "{name}");
@@ -226,10 +224,7 @@ fn open(directory: &Path, name: &str) -> IndexedFile {
 
 #[test]
 fn recorded_sessions_rebuild_every_data_bin_of_their_picture() {
-    let Some(directory) = shared("recorded_sessions_rebuild_every_data_bin_of_their_picture", "interop")
-    else {
-        return;
-    };
+    let Some(directory) = shared("interop") else { return };
     for (prefixes, codestream, name) in WHOLE {
         let picture = open(&directory, name);
         for step in [usize::MAX, 977] {
@@ -242,10 +237,7 @@ fn recorded_sessions_rebuild_every_data_bin_of_their_picture() {
 
 #[test]
 fn recorded_parts_agree_with_their_picture_as_far_as_they_go() {
-    let Some(directory) = shared("recorded_parts_agree_with_their_picture_as_far_as_they_go", "interop")
-    else {
-        return;
-    };
+    let Some(directory) = shared("interop") else { return };
     for (prefix, codestream, name) in PARTS {
         let cache = replay(&directory, &[prefix], 100);
         assert!(!cache.is_empty());
@@ -255,7 +247,7 @@ fn recorded_parts_agree_with_their_picture_as_far_as_they_go() {
 
 #[test]
 fn received_headers_say_the_same_as_those_of_the_file() {
-    let Some(directory) = shared("received_headers_say_the_same_as_those_of_the_file", "interop") else {
+    let Some(directory) = shared("interop") else {
         return;
     };
     for (prefixes, codestream, name) in WHOLE {

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{PEER, channel, header, pull, server_of, shared};
+use common::{PEER, channel, header, pull, server_of};
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use wavetile_engine::Limits;
 use wavetile_engine::byte_source::FileSource;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId, DataBins};
 use wavetile_engine::source::IndexedFile;
+use wavetile_testing::shared;
 use wavetile_transport::jpip::{MessageEvent, MessageReader, ServerOptions, eor};
 
 /// Recordings of one session in their order, or of one request: their names; how the picture is called there, and
@@ -200,7 +201,7 @@ fn compare(
 
 #[test]
 fn recorded_requests_bring_the_recorded_bins() {
-    let Some(directory) = shared("recorded_requests_bring_the_recorded_bins", "interop") else { return };
+    let Some(directory) = shared("interop") else { return };
     let mut requests = 0;
     for session in &SESSIONS {
         let source = FileSource::open(directory.join(session.file)).unwrap();

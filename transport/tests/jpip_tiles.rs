@@ -12,6 +12,7 @@ use wavetile_engine::image::Image;
 use wavetile_engine::source::{IndexedFile, TileBins};
 use wavetile_engine::view_window::ViewWindow;
 use wavetile_engine::{DecodeRequest, Decoder, Limits, Size};
+use wavetile_testing::shared;
 use wavetile_transport::jpip::{
     ClientOptions, MessageEvent, MessageReader, Picture, Reply, Server, ServerOptions, Stream,
 };
@@ -93,8 +94,7 @@ fn a_client_gets_the_picture_as_any_stream_over_a_bad_link() {
 
 #[test]
 fn tiles_whose_packet_headers_are_elsewhere_are_refused_by_name() {
-    let test = "tiles_whose_packet_headers_are_elsewhere_are_refused_by_name";
-    let Some(path) = common::shared(test, "testdata/conformance/part4/p1_03.j2k") else { return };
+    let Some(path) = shared("testdata/conformance/part4/p1_03.j2k") else { return };
     let file = IndexedFile::open(std::fs::read(path).unwrap(), &Limits::default()).unwrap();
     let mut server = server_of(vec![(NAME, Arc::new(file))], ServerOptions::default());
     let refused = ask(&mut server, "fsiz=9,9&type=jpt-stream");

@@ -4,7 +4,7 @@
 mod common;
 
 use common::link::{Link, LinkOptions};
-use common::{NAME, server_of, shared};
+use common::{NAME, server_of};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wavetile_engine::byte_source::FileSource;
@@ -12,6 +12,7 @@ use wavetile_engine::data_bin::{DataBinCache, DataBinId, DataBins, PrecinctId};
 use wavetile_engine::source::IndexedFile;
 use wavetile_engine::view_window::{ViewWindow, frame_size};
 use wavetile_engine::{Limits, Size};
+use wavetile_testing::shared;
 use wavetile_transport::jpip::wire::fields::NumberRange;
 use wavetile_transport::jpip::{ClientOptions, Event, ServerOptions, eor};
 
@@ -128,8 +129,7 @@ fn pictures(directory: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn malformed_files_are_served_as_far_as_they_go_and_responses_end() {
-    let name = "malformed_files_are_served_as_far_as_they_go_and_responses_end";
-    let Some(malformed) = shared(name, "testdata/malformed") else { return };
+    let Some(malformed) = shared("testdata/malformed") else { return };
     let mut files = 0;
     for path in pictures(&malformed) {
         let Ok(file) = open(&path) else { continue };
@@ -158,7 +158,7 @@ fn shared_files_arrive_whole() {
     for directory in
         ["interop", "testdata/conformance", "testdata/files", "testdata/jpx", "testdata/streaming"]
     {
-        let Some(directory) = shared("shared_files_arrive_whole", directory) else { return };
+        let Some(directory) = shared(directory) else { return };
         for path in pictures(&directory) {
             // Those that cannot be opened cannot be served.
             let Ok(file) = open(&path) else { continue };

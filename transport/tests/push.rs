@@ -6,7 +6,6 @@ mod common;
 use common::synthetic::{COMPONENTS, Synthetic};
 use common::{Flag, NAME, PEER, channel, server_with};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
@@ -14,6 +13,7 @@ use std::time::Duration;
 use wavetile_engine::Size;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId, PrecinctId};
 use wavetile_engine::view_window::ViewWindow;
+use wavetile_testing::running::Folder;
 use wavetile_transport::jpip::{
     Body, Catalogue, Chunk, Client, ClientOptions, Ending, Event, MessageEvent, MessageReader, OpenPicture,
     Reply, Server, ServerOptions, eor,
@@ -273,14 +273,13 @@ fn it_does_not_stand_where_it_cannot_or_was_not_asked_to() {
 }
 
 /// A directory with one file that stands for a made-up picture; it goes when this is dropped.
-struct Scratch(PathBuf);
+struct Scratch(Folder);
 
 impl Scratch {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("wavetile-push-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        std::fs::write(path.join(NAME), "first").unwrap();
-        Self(path)
+        let folder = Folder::new(name);
+        folder.file(NAME, "first");
+        Self(folder)
     }
 
     fn server(&self) -> Server {
@@ -292,12 +291,6 @@ impl Scratch {
             number
         };
         Server::new(catalogue, ServerOptions::default(), Box::new(random))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
     }
 }
 

@@ -3,11 +3,12 @@
 #![allow(clippy::unwrap_used)]
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use wavetile_engine::geometry::Size;
 use wavetile_engine::view_window::ViewWindow;
+use wavetile_testing::running::Folder;
 use wavetile_transport::client::{ClientConfig, ConnectOptions, Session, Transport};
 use wavetile_transport::jpip::Event;
 use wavetile_transport::server::{RoadsConfig, Server, ServerConfig};
@@ -18,15 +19,6 @@ const ROADS: [Transport; 5] =
 
 /// Larger than any of the pictures: their finest level serves.
 const FRAME: Size = Size::new(4096, 4096);
-
-/// A directory that is removed at the end.
-struct Scratch(PathBuf);
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
-    }
-}
 
 fn data(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)).unwrap()
@@ -40,14 +32,13 @@ async fn until(client: &mut Session, wanted: impl Fn(&Event) -> bool) {
 
 #[tokio::test]
 async fn what_is_pushed_arrives_on_every_road_and_a_replaced_file_is_told() {
-    let scratch = Scratch(std::env::temp_dir().join(format!("wavetile-push-roads-{}", std::process::id())));
-    std::fs::create_dir_all(&scratch.0).unwrap();
-    let file = scratch.0.join("p.j2k");
+    let folder = Folder::new("push-roads");
+    let file = folder.join("p.j2k");
     let any = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     let roads = RoadsConfig { http3: any, http1: any, ..RoadsConfig::default() };
     std::fs::write(&file, data("precincts.j2k")).unwrap();
     let server =
-        Server::open(&ServerConfig { root: scratch.0.clone(), roads, ..ServerConfig::default() }).unwrap();
+        Server::open(&ServerConfig { root: folder.to_path_buf(), roads, ..ServerConfig::default() }).unwrap();
     let trust = Trust::Fingerprint(server.fingerprint().unwrap());
     let (http3, http1) = (server.http3_addr().unwrap().port(), server.http1_addr().unwrap().port());
     tokio::spawn(server.run(std::future::pending()));

@@ -11,21 +11,22 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use wavetile_engine::data_bin::DataBinCache;
+use wavetile_testing::running::Folder;
 use wavetile_transport::jpip::{Catalogue, Picture, Server, ServerOptions, eor};
 
 /// A directory that is removed at the end: `root` with one picture, and secrets beside it.
-struct Scratch(PathBuf);
+struct Scratch(Folder);
 
 impl Scratch {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("wavetile-threats-{name}-{}", std::process::id()));
+        let folder = Folder::new(name);
         for directory in ["root/deep/er", "outside"] {
-            std::fs::create_dir_all(path.join(directory)).unwrap();
+            std::fs::create_dir_all(folder.join(directory)).unwrap();
         }
         for file in ["root/a.jp2", "root/deep/b.jp2", "secret.jp2", "outside/c.jp2", "root/secret.txt"] {
-            std::fs::write(path.join(file), file).unwrap();
+            folder.file(file, file);
         }
-        Self(path.canonicalize().unwrap())
+        Self(folder)
     }
 
     /// A server of `root` that notes every file which it opens.
@@ -38,12 +39,6 @@ impl Scratch {
         });
         let catalogue = Catalogue::directory(self.0.join("root"), open).unwrap();
         (Server::new(catalogue, ServerOptions::default(), Box::new(|| 7)), opened)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
     }
 }
 

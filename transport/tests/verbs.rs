@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use wavetile_engine::image::DecodeRequest;
 use wavetile_engine::image::Image;
 use wavetile_engine::source::IndexedFile;
 use wavetile_engine::{Decoder, Limits, Rect, Size};
+use wavetile_testing::running::Folder;
 use wavetile_transport::client::{
     Client, ClientConfig, ClientError, ConnectOptions, ImageError, RegionRequest, StreamedImage, Transport,
     Update,
@@ -243,28 +244,11 @@ async fn what_there_is_not_is_refused_by_name() {
     assert!(matches!(error, ImageError::Client(ClientError::Jpip(JpipError::Refused(404)))), "{error}");
 }
 
-/// A folder of its own, removed at the end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("wavetile-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 #[tokio::test]
 async fn what_is_kept_is_not_sent_again_and_shown_without_the_server() {
     let folder = Folder::new("kept");
     let mut server = serve(ServerOptions::default());
-    let store = Store::open(&folder.0, 1 << 30).unwrap();
+    let store = Store::open(&*folder, 1 << 30).unwrap();
     server.config.store = Some(store.clone());
     let overview = RegionRequest { region: Rect::new(0, 0, 8192, 8192), resolution_level: 4, layers: None };
     let closer =
@@ -305,7 +289,7 @@ async fn what_is_kept_is_not_sent_again_and_shown_without_the_server() {
 #[tokio::test]
 async fn what_is_kept_of_a_picture_that_has_changed_is_dropped() {
     let folder = Folder::new("changed");
-    let store = Store::open(&folder.0, 1 << 30).unwrap();
+    let store = Store::open(&*folder, 1 << 30).unwrap();
     let of = |name: &str| [("p", Arc::new(file(name)) as Arc<dyn Picture>)];
     let mut before = None;
     for name in ["tiles.jp2", "precincts.j2k", "tiles.jp2"] {

@@ -7,7 +7,7 @@
 
 mod common;
 
-use common::{NAME, PEER, server_of, shared};
+use common::{NAME, PEER, server_of};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,6 +21,7 @@ use wavetile_engine::plan::support::band_window;
 use wavetile_engine::source::IndexedFile;
 use wavetile_engine::view_window::{ViewWindow, frame_size};
 use wavetile_engine::{Limits, Size};
+use wavetile_testing::shared;
 use wavetile_transport::jpip::{Client, ClientOptions, Ending, Event, ServerOptions};
 
 /// Precincts of `file` that have a code-block which `window` needs.
@@ -126,8 +127,7 @@ fn session(path: &Path, screen: Size, overview: u32) -> (u64, u64) {
 
 #[test]
 fn a_session_costs_at_most_eight_percent_more_than_its_packets() {
-    let name = "a_session_costs_at_most_eight_percent_more_than_its_packets";
-    let Some(path) = shared(name, "interop/one3.jp2") else { return };
+    let Some(path) = shared("interop/one3.jp2") else { return };
     let (wire, ideal) = session(&path, Size::new(256, 192), 2);
     println!("one3.jp2: {wire} bytes on the wire, {ideal} ideal: {:.4}", wire as f64 / ideal as f64);
     assert!(wire * 100 <= ideal * 108, "{wire} bytes for {ideal}");

@@ -3,8 +3,6 @@
 mod bench;
 mod empty;
 mod image_codecs;
-#[path = "../../../engine/tests/one_tile/mod.rs"]
-pub(crate) mod one_tile;
 pub(crate) mod ours;
 pub(crate) mod peers;
 mod picture;

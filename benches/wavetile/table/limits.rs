@@ -1,7 +1,6 @@
 //! What costs should follow: threads, the window, what is decoded; and dispatches of the GPU.
 
 use super::{LOSSLESS, ONE_BIT, Table};
-use crate::support::one_tile::{OneTile, Pointers};
 use crate::support::{Picture, ours, time};
 use std::path::Path;
 use std::process::Command;
@@ -16,6 +15,7 @@ use wavetile::engine::image::{DecodeRequest, Image};
 use wavetile::engine::runner::ParallelRunner;
 use wavetile::engine::source::IndexedFile;
 use wavetile::engine::{Limits, Rect};
+use wavetile_testing::codestream::{OneTile, Pointers};
 
 pub(super) fn rows(table: &mut Table<'_>) {
     threads(table);

@@ -1,10 +1,11 @@
 //! The two executors, and decoding a file's components or picture with one of them.
 
-use super::plane::Plane;
 use super::row::Outcome;
 use std::path::Path;
+use wavetile_engine::error::DeviceError;
 use wavetile_engine::source::IndexedFile;
-use wavetile_engine::{Backend, DecodeRequest, Decoder, Image, Limits, TexelFormat, UpSampling};
+use wavetile_engine::{Backend, DecodeRequest, Decoder, Error, Image, Limits, TexelFormat, UpSampling};
+use wavetile_testing::plane::Plane;
 
 /// The CPU, and the GPU or why there is none.
 pub(super) struct Executors {
@@ -19,8 +20,16 @@ pub(super) struct Opened {
 }
 
 impl Executors {
-    pub(super) fn new() -> Self {
-        Self { cpu: Decoder::cpu(), gpu: Decoder::new(Backend::Gpu).map_err(|error| error.to_string()) }
+    /// # Errors
+    /// There is an adapter, but it does not work.
+    pub(super) fn new() -> Result<Self, String> {
+        let gpu = match Decoder::new(Backend::Gpu) {
+            Ok(decoder) => Ok(decoder),
+            Err(Error::Device(DeviceError::NoAdapter { reason })) => Err(reason),
+            Err(error @ Error::Device(DeviceError::NotBuilt)) => Err(error.to_string()),
+            Err(error) => return Err(error.to_string()),
+        };
+        Ok(Self { cpu: Decoder::cpu(), gpu })
     }
 
     /// What the GPU executor runs on.
@@ -28,9 +37,10 @@ impl Executors {
         self.gpu.as_ref().map_or_else(|reason| format!("none ({reason})"), Decoder::backend_name)
     }
 
+    /// Why there is no GPU executor.
     #[cfg(test)]
-    pub(super) fn has_gpu(&self) -> bool {
-        self.gpu.is_ok()
+    pub(super) fn no_gpu(&self) -> Option<&str> {
+        self.gpu.as_ref().err().map(String::as_str)
     }
 
     /// Runs `compare` on both.
@@ -85,11 +95,7 @@ impl Opened {
         if !report.is_complete() {
             return Err(format!("not complete: {report:?}"));
         }
-        let plane = |channel| Plane {
-            width: picture.size.width as usize,
-            height: picture.size.height as usize,
-            samples: picture.bytes.iter().skip(channel).step_by(4).map(|&value| value.into()).collect(),
-        };
-        Ok((0..4).map(plane).collect())
+        let (width, height) = (picture.size.width as usize, picture.size.height as usize);
+        Ok((0..4).map(|channel| Plane::of_texels(width, height, &picture.bytes, channel, 4)).collect())
     }
 }

@@ -1,12 +1,14 @@
 //! Files of other encoders, with component references of other decoders: whole, reduced, regions, layers.
 
+use super::digest::sha256;
 use super::executors::{Executors, Opened};
-use super::plane::{Difference, Plane, read, sha256};
 use super::row::{Bound, Outcome, Row};
 use super::{Group, text};
 use serde_json::Value;
 use std::path::Path;
 use wavetile_engine::{DecodeRequest, Decoder, Rect};
+use wavetile_testing::compare::Difference;
+use wavetile_testing::plane::{Plane, read};
 
 /// A file whose codestream ends a layer early (EOC stands where the packets of its second layer should); what
 /// its references show is all there is.

@@ -1,13 +1,12 @@
 //! `conformance`: decodes every reference of the shared test data on both executors and prints a table.
 
+mod digest;
 mod executors;
 mod files;
-mod plane;
 mod row;
 mod suite;
 mod table;
 
-use crate::shared;
 use executors::Executors;
 use row::{Outcome, Row};
 use serde_json::Value;
@@ -36,10 +35,10 @@ const FILES: [(&str, &str); 3] =
 
 /// Prints the table; tells whether all rows pass.
 pub(crate) fn run(arguments: &Arguments) -> Result<bool, String> {
-    let executors = Executors::new();
+    let executors = Executors::new()?;
     let filter = arguments.only.as_deref().unwrap_or_default();
     let progress = |row: &Row| eprintln!("{}: {}: {} | {}", row.file, row.what, row.cpu, row.gpu);
-    let groups = groups(&shared::folder()?, &executors, filter, &progress)?;
+    let groups = groups(&wavetile_testing::shared_folder()?, &executors, filter, &progress)?;
     let text = table::whole(&groups, &executors.gpu_name());
     println!("{text}");
     if let Some(folder) = &arguments.write {
@@ -93,14 +92,10 @@ mod tests {
 
     #[test]
     fn every_row_passes() {
-        let shared = match shared::folder() {
-            Ok(folder) => folder,
-            Err(reason) => return println!("skipped: every_row_passes: {reason}"),
-        };
-        let executors = Executors::new();
-        assert!(executors.has_gpu() || std::env::var_os("CI").is_none(), "{}", executors.gpu_name());
-        if !executors.has_gpu() {
-            println!("skipped: the GPU's part of every_row_passes: {}", executors.gpu_name());
+        let Some(shared) = wavetile_testing::shared("") else { return };
+        let executors = Executors::new().unwrap();
+        if let Some(reason) = executors.no_gpu() {
+            wavetile_testing::skip_adapter(reason);
         }
         let groups = groups(&shared, &executors, "", &|_| ()).unwrap();
         let failures: Vec<_> =

@@ -1,7 +1,7 @@
 //! A row of the conformance table: what was decoded, and how far each executor is from the reference.
 
-use super::plane::Difference;
 use std::fmt;
+use wavetile_testing::compare::Difference;
 
 /// What a row compares.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ impl Bound {
     }
 
     fn allows(self, found: Difference) -> bool {
-        found.peak as f64 <= self.peak && found.mean_square <= self.mean_square
+        found.peak <= self.peak && found.mean_square <= self.mean_square
     }
 }
 
@@ -63,7 +63,7 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Passed(Difference { peak: 0, .. }) => f.write_str("exact"),
+            Self::Passed(Difference { peak: 0.0, .. }) => f.write_str("exact"),
             Self::Passed(found) => write!(f, "{}, {:.4}", found.peak, found.mean_square),
             Self::Failed(reason) => write!(f, "**failed**: {reason}"),
             Self::NotCompared(reason) => write!(f, "not compared: {reason}"),
@@ -89,10 +89,10 @@ mod tests {
     fn both_bounds_count() {
         let found = |peak, mean_square| Ok(Difference { peak, mean_square });
         let bound = Bound { peak: 2.0, mean_square: 0.5 };
-        assert!(matches!(Outcome::of(found(2, 0.5), bound), Outcome::Passed(_)));
-        assert!(matches!(Outcome::of(found(3, 0.5), bound), Outcome::Failed(_)));
-        assert!(matches!(Outcome::of(found(1, 0.6), bound), Outcome::Failed(_)));
-        assert!(matches!(Outcome::of(found(1, 0.1), Bound::EXACT), Outcome::Failed(_)));
+        assert!(matches!(Outcome::of(found(2.0, 0.5), bound), Outcome::Passed(_)));
+        assert!(matches!(Outcome::of(found(3.0, 0.5), bound), Outcome::Failed(_)));
+        assert!(matches!(Outcome::of(found(1.0, 0.6), bound), Outcome::Failed(_)));
+        assert!(matches!(Outcome::of(found(1.0, 0.1), Bound::EXACT), Outcome::Failed(_)));
         assert!(matches!(Outcome::of(Err("no".into()), bound), Outcome::Failed(_)));
     }
 }

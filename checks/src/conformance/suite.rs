@@ -1,12 +1,13 @@
 //! The rows of T.803 | ISO/IEC 15444-4: Part 1 codestreams, Part 15 codestreams, JP2 files.
 
 use super::executors::{Executors, Opened};
-use super::plane::{Difference, Plane, read};
 use super::row::{Bound, Outcome, Row};
 use super::{Group, text};
 use serde_json::Value;
 use std::path::Path;
 use wavetile_engine::{DecodeRequest, Decoder};
+use wavetile_testing::compare::Difference;
+use wavetile_testing::plane::{Plane, read};
 
 /// Title, class, and how names of streams begin.
 const GROUPS: [(&str, &str, &str); 4] = [

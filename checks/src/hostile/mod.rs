@@ -12,7 +12,6 @@ mod summary;
 mod supervisor;
 mod worker;
 
-use crate::shared;
 use case::{Case, Extent, Kind};
 use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
@@ -20,7 +19,8 @@ use std::time::{Duration, Instant};
 use suite::Suite;
 use summary::{Bounds, Summary};
 use supervisor::Crew;
-use wavetile_engine::{Backend, Decoder};
+use wavetile_engine::error::DeviceError;
+use wavetile_engine::{Backend, Decoder, Error};
 use worker::{Deed, Worker};
 
 #[derive(Debug, clap::Args)]
@@ -66,21 +66,20 @@ const COMPARED: (usize, usize) = (4000, 150);
 /// # Errors
 /// The shared data is not there, or workers cannot be started.
 pub(crate) fn run(arguments: &Arguments) -> Result<bool, String> {
-    let shared = match shared::folder() {
-        Err(error) if arguments.quick && std::env::var_os("CI").is_none() => {
-            println!("skipped: hostile needs ../shared ({error})");
-            return Ok(true);
-        }
-        shared => shared?,
+    let shared = if arguments.quick {
+        let Some(shared) = wavetile_testing::shared("") else { return Ok(true) };
+        shared
+    } else {
+        wavetile_testing::shared_folder()?
     };
-    let gpu = || Decoder::new(Backend::Gpu).map_err(|error| error.to_string());
+    let gpu = || Decoder::new(Backend::Gpu);
     if arguments.worker {
-        let gpu = arguments.gpu.then(gpu).transpose()?;
+        let gpu = arguments.gpu.then(gpu).transpose().map_err(|error| error.to_string())?;
         return worker::serve(&shared, arguments.seed, gpu).map(|()| true);
     }
     let mut suite = Suite::open(&shared)?;
     if let Some(case) = &arguments.case {
-        let gpu = arguments.gpu.then(gpu).transpose()?;
+        let gpu = arguments.gpu.then(gpu).transpose().map_err(|error| error.to_string())?;
         return one(arguments, case, &mut suite, gpu);
     }
     let mut extent = if arguments.quick { Extent::QUICK } else { Extent::FULL };
@@ -113,8 +112,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool, String> {
                 print!("{summary}");
                 failures += summary.failures();
             }
-            Err(error) if std::env::var_os("CI").is_some() => return Err(error),
-            Err(error) => println!("\nskipped: the comparison of the executors: {error}"),
+            Err(Error::Device(DeviceError::NoAdapter { reason })) => wavetile_testing::skip_adapter(reason),
+            Err(error) => return Err(error.to_string()),
         }
     }
     println!("{}", if failures == 0 { "passed".to_owned() } else { format!("{failures} failures") });

@@ -13,6 +13,7 @@ use wavetile_engine::{
     Component, DataBinCache, DataBins, DecodeRequest, Decoder, Error, Image, Limits, Picture, Rect, Result,
     TexelFormat,
 };
+use wavetile_testing::compare::difference;
 use wavetile_transport::jpip::{MessageEvent, MessageReader};
 
 /// Samples beyond which only a region and an overview are decoded.
@@ -211,14 +212,20 @@ fn differing_components(
         (Ok(one), Ok(other)) => (one, other),
         _ => return differing_errors(one, other),
     };
-    let bound = u32::from(!exact);
+    let bound = if exact { 0.0 } else { 1.0 };
+    if one.len() != other.len() {
+        return Some("not as many components".into());
+    }
     for (one, other) in one.iter().zip(other) {
-        let apart = one.samples.iter().zip(&other.samples).map(|(a, b)| a.abs_diff(*b)).max().unwrap_or(0);
-        if one.rect != other.rect || apart > bound {
-            return Some(format!("component {}: {apart} apart, allowed {bound}", one.index));
+        match difference(&one.samples, &other.samples) {
+            Ok(found) if one.rect == other.rect && found.peak <= bound => {}
+            Ok(found) => {
+                return Some(format!("component {}: {} apart, allowed {bound}", one.index, found.peak));
+            }
+            Err(error) => return Some(format!("component {}: {error}", one.index)),
         }
     }
-    (one.len() != other.len()).then(|| "not as many components".into())
+    None
 }
 
 fn differing_pictures(one: &Result<Picture>, other: &Result<Picture>, exact: bool) -> Option<String> {

@@ -150,6 +150,7 @@ fn processor_time() -> Duration {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use wavetile_testing::running::Folder;
 
     #[test]
     fn deeds_survive_their_line() {
@@ -174,7 +175,7 @@ mod tests {
         let panicked = catch_unwind(|| -> () { panic!("here") });
         assert!(panicked.is_err() && worker.panic.lock().unwrap().contains("here"));
         let _ = std::panic::take_hook();
-        let folder = std::env::temp_dir().join(format!("wavetile-checks-{}", std::process::id()));
+        let folder = Folder::new("checks");
         for part in ["malformed", "conformance", "files", "jpx"] {
             std::fs::create_dir_all(folder.join("testdata").join(part)).unwrap();
         }
@@ -192,6 +193,5 @@ mod tests {
         run("cut:files/gradient.jp2@100000", false);
         let again = run("cut:files/gradient.jp2@100000", true);
         assert_eq!(again.verdict, Verdict::Ended(Outcome::SamePlan));
-        std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -5,6 +5,7 @@ use super::reference::{Coefficient, Encoder, LiteralDecoder, Walk, segment_ends}
 use super::*;
 use crate::codestream::code_block::Orientation;
 use crate::geometry::Size;
+use wavetile_testing::random::Random;
 
 const ORIENTATIONS: [Orientation; 4] = [Orientation::Ll, Orientation::Hl, Orientation::Lh, Orientation::Hh];
 const SIZES: [(u32, u32); 14] = [
@@ -24,32 +25,16 @@ const SIZES: [(u32, u32); 14] = [
     (32, 20),
 ];
 
-/// xorshift64*.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u32 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32) as u32
-    }
-
-    fn below(&mut self, end: u32) -> u32 {
-        ((u64::from(self.next()) * u64::from(end)) >> 32) as u32
-    }
-
-    /// Mostly small values with some large ones, of at most `planes` bits.
-    fn coefficients(&mut self, count: u32, planes: u32) -> Vec<i32> {
-        let sparse = self.below(4);
-        (0..count)
-            .map(|_| {
-                let bits = if self.below(4) < sparse { 0 } else { self.below(planes + 1) };
-                let magnitude = (self.next() as u64 & ((1 << bits) - 1)) as i32;
-                if self.below(2) == 0 { magnitude } else { -magnitude }
-            })
-            .collect()
-    }
+/// Mostly small values with some large ones, of at most `planes` bits.
+fn coefficients(random: &mut Random, count: u32, planes: u32) -> Vec<i32> {
+    let sparse = random.below(4);
+    (0..count)
+        .map(|_| {
+            let bits = if random.below(4) < sparse { 0 } else { random.below(planes + 1) };
+            let magnitude = (random.word() as u64 & ((1 << bits) - 1)) as i32;
+            if random.below(2) == 0 { magnitude } else { -magnitude }
+        })
+        .collect()
 }
 
 /// A block of one test: its parameters and coded bytes.
@@ -158,7 +143,7 @@ fn unpack(width: u32, words: &[u32]) -> Vec<i32> {
 
 #[test]
 fn every_style_and_orientation_decodes_to_what_was_encoded() {
-    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    let mut random = Random::new(0x9E37_79B9_7F4A_7C15);
     let mut scratch = Scratch::new();
     for style in 0..64 {
         for orientation in ORIENTATIONS {
@@ -167,7 +152,7 @@ fn every_style_and_orientation_decodes_to_what_was_encoded() {
                     continue;
                 }
                 let planes = 1 + random.below(if index % 2 == 0 { 8 } else { 16 }) as u8;
-                let truth = random.coefficients(size.0 * size.1, planes.into());
+                let truth = coefficients(&mut random, size.0 * size.1, planes.into());
                 let coded = Coded::encode(size, orientation, style, planes, &truth);
                 let count = 3 * u32::from(planes) - 2;
                 let (outcome, words) = coded.decode(count, &mut scratch);
@@ -181,13 +166,13 @@ fn every_style_and_orientation_decodes_to_what_was_encoded() {
 
 #[test]
 fn a_prefix_of_the_passes_decodes_to_the_middle_of_what_is_open() {
-    let mut random = Random(0xD1B5_4A32_D192_ED03);
+    let mut random = Random::new(0xD1B5_4A32_D192_ED03);
     let mut scratch = Scratch::new();
     for round in 0..300 {
         let size = SIZES[round % 10];
         let orientation = ORIENTATIONS[random.below(4) as usize];
         let planes = 1 + random.below(14) as u8;
-        let truth = random.coefficients(size.0 * size.1, planes.into());
+        let truth = coefficients(&mut random, size.0 * size.1, planes.into());
         let mut coded = Coded::encode(size, orientation, random.below(64) as u8, planes, &truth);
         let count = random.below(3 * u32::from(planes) - 1);
         let literal = coded.decode_literally(count);
@@ -212,7 +197,7 @@ fn a_prefix_of_the_passes_decodes_to_the_middle_of_what_is_open() {
 
 #[test]
 fn noise_decodes_as_the_flow_charts_say() {
-    let mut random = Random(0xA076_1D64_78BD_642F);
+    let mut random = Random::new(0xA076_1D64_78BD_642F);
     let mut scratch = Scratch::new();
     for round in 0..1500 {
         let size = SIZES[round % 10];
@@ -226,7 +211,7 @@ fn noise_decodes_as_the_flow_charts_say() {
             let byte = |random: &mut Random| match (markers, random.below(4)) {
                 (1, 0) | (2, 0 | 1) => 0xFF,
                 (2, 2) => 0x70 + random.below(0x30) as u8,
-                _ => random.next() as u8,
+                _ => random.word() as u8,
             };
             coded.segments.push((0..length).map(|_| byte(&mut random)).collect());
         }
@@ -272,10 +257,10 @@ fn a_region_of_interest_comes_down_and_its_background_stays() {
 
 #[test]
 fn a_wrong_segmentation_symbol_drops_its_plane_and_ends_the_block() {
-    let mut random = Random(0xE703_7ED1_A0B4_28DB);
+    let mut random = Random::new(0xE703_7ED1_A0B4_28DB);
     let mut scratch = Scratch::new();
     let style = CodeBlockStyle::SEGMENTATION_SYMBOLS | CodeBlockStyle::TERMINATE_ALL;
-    let truth = random.coefficients(32 * 20, 8);
+    let truth = coefficients(&mut random, 32 * 20, 8);
     let mut coded = Coded::encode((32, 20), Orientation::Hl, style, 8, &truth);
     // The cleanup pass of the fourth plane.
     let cut = coded.segments[9].len() / 2;

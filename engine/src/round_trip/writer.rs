@@ -3,7 +3,6 @@
 use super::wavelet::Plane;
 use crate::codestream::code_block::Orientation;
 use crate::codestream::header::{CodeBlockStyle, MainHeader};
-use crate::codestream::marker;
 use crate::codestream::progression::Packets;
 use crate::codestream::sub_band::SubBand;
 use crate::codestream::tile::Tile;
@@ -11,6 +10,7 @@ use crate::entropy::reference::{Encoder, Walk, segment_ends};
 use crate::geometry::Rect;
 use crate::limits::Limits;
 use std::collections::HashMap;
+use wavetile_testing::codestream::{BitWriter, Component, EOC, Header, tile_part};
 
 /// What to write.
 #[derive(Clone, Debug)]
@@ -52,34 +52,24 @@ impl ComponentShape {
 impl Shape {
     /// Everything before the first tile-part.
     pub(super) fn header(&self) -> Vec<u8> {
-        let segment = |marker: u16, payload: &[u8]| {
-            let length = payload.len() as u16 + 2;
-            [&marker.to_be_bytes(), &length.to_be_bytes(), payload].concat()
-        };
-        let Rect { x0, y0, x1, y1 } = self.image;
-        let mut size = vec![0, 0];
-        let numbers = [x1, y1, x0, y0, self.tile.width(), self.tile.height(), self.tile.x0, self.tile.y0];
-        size.extend(numbers.iter().flat_map(|number| number.to_be_bytes()));
-        size.extend((self.components.len() as u16).to_be_bytes());
-        for component in &self.components {
-            let signed = u8::from(component.signed) << 7;
-            size.extend([(component.depth - 1) | signed, component.dx, component.dy]);
-        }
-        let (xcb, ycb) = self.code_block;
-        let own_precincts = u8::from(!self.precincts.is_empty());
-        let mut style = vec![own_precincts, self.progression, 0, 1, 0];
-        style.extend([self.levels, xcb - 2, ycb - 2, self.style, 1]);
-        style.extend(&self.precincts);
+        let area = |rect: Rect| [rect.x0, rect.y0, rect.x1, rect.y1];
+        let component = |&ComponentShape { depth, signed, dx, dy }: &_| Component { depth, signed, dx, dy };
         // Seven guard bits, and the bits of the deepest component: more than any coefficient needs.
         let exponent = self.components.iter().map(|component| component.depth).max().unwrap_or(1).min(31);
-        let steps = vec![exponent << 3; 3 * usize::from(self.levels) + 1];
-        [
-            marker::SOC.to_be_bytes().to_vec(),
-            segment(marker::SIZ, &size),
-            segment(marker::COD, &style),
-            segment(marker::QCD, &[vec![7 << 5], steps].concat()),
-        ]
-        .concat()
+        Header {
+            image: area(self.image),
+            tile: area(self.tile),
+            components: self.components.iter().map(component).collect(),
+            progression: self.progression,
+            levels: self.levels,
+            code_block: self.code_block,
+            style: self.style,
+            precincts: self.precincts.clone(),
+            guard_bits: 7,
+            exponent,
+            ..Header::default()
+        }
+        .write()
     }
 
     /// The codestream. `samples`: one list for each component, row by row.
@@ -92,15 +82,9 @@ impl Shape {
         for index in 0..header.tile_count() {
             let tile = Tile::new(&header, index, header.tile_parameters.clone()).unwrap();
             let body = self.tile(&header, &tile, &planes);
-            bytes.extend(marker::SOT.to_be_bytes());
-            bytes.extend([0, 10]);
-            bytes.extend((index as u16).to_be_bytes());
-            bytes.extend((body.len() as u32 + 14).to_be_bytes());
-            bytes.extend([0, 1]);
-            bytes.extend(marker::SOD.to_be_bytes());
-            bytes.extend(body);
+            bytes.extend(tile_part(index as u16, 0, 1, &[], &body));
         }
-        bytes.extend(marker::EOC.to_be_bytes());
+        bytes.extend(EOC.to_be_bytes());
         bytes
     }
 
@@ -293,32 +277,5 @@ impl TagTree {
             }
             at_least = *low;
         }
-    }
-}
-
-/// Bits with the stuffing of T.800 B.10.1.
-#[derive(Default)]
-struct BitWriter {
-    bytes: Vec<u8>,
-    free: u32,
-}
-
-impl BitWriter {
-    fn put(&mut self, value: u32, count: u32) {
-        for bit in (0..count).rev() {
-            if self.free == 0 {
-                self.free = if self.bytes.last() == Some(&0xFF) { 7 } else { 8 };
-                self.bytes.push(0);
-            }
-            self.free -= 1;
-            *self.bytes.last_mut().unwrap() |= ((value >> bit & 1) as u8) << self.free;
-        }
-    }
-
-    fn finish(mut self) -> Vec<u8> {
-        if self.bytes.last() == Some(&0xFF) {
-            self.bytes.push(0);
-        }
-        self.bytes
     }
 }

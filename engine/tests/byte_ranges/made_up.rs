@@ -8,6 +8,8 @@ use wavetile_engine::codestream::header::MainHeader;
 use wavetile_engine::codestream::precinct::Precinct;
 use wavetile_engine::codestream::progression::{PacketId, Packets};
 use wavetile_engine::codestream::tile::Tile;
+use wavetile_testing::codestream::{BitWriter, EOC, Header, TLM, packet_lengths, segment, tile_part};
+use wavetile_testing::random::Random;
 
 /// In which order tile-parts stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,34 +40,25 @@ pub struct MadeUp {
     pub bytes: u32,
 }
 
-fn segment(marker: u16, payload: &[u8]) -> Vec<u8> {
-    [&marker.to_be_bytes()[..], &(payload.len() as u16 + 2).to_be_bytes(), payload].concat()
-}
-
 impl MadeUp {
     fn header(&self) -> Vec<u8> {
-        let numbers = [self.size, self.size, 0, 0, self.tile, self.tile, 0, 0];
-        let numbers = numbers.iter().flat_map(|number| number.to_be_bytes());
-        let size: Vec<u8> = [0, 0].into_iter().chain(numbers).chain([0, 1, 7, 1, 1]).collect();
-        let [high, low] = self.layers.to_be_bytes();
-        // Precincts of 256 x 256, code-blocks of 64 x 64, 5/3.
-        let style = [1, self.progression, high, low, 0, self.levels, 4, 4, 0, 1];
-        let precincts = vec![0x88; usize::from(self.levels) + 1];
-        let steps = vec![9 << 3; 3 * usize::from(self.levels) + 1];
-        [
-            vec![0xFF, 0x4F],
-            segment(0xFF51, &size),
-            segment(0xFF52, &[&style[..], &precincts].concat()),
-            segment(0xFF5C, &[vec![2 << 5], steps].concat()),
-        ]
-        .concat()
+        Header {
+            tile: [0, 0, self.tile, self.tile],
+            progression: self.progression,
+            layers: self.layers,
+            levels: self.levels,
+            precincts: vec![0x88; usize::from(self.levels) + 1],
+            exponent: 9,
+            ..Header::untiled(self.size, self.size)
+        }
+        .write()
     }
 
     /// The codestream.
     pub fn write(&self) -> Vec<u8> {
         let head = self.header();
         let header = MainHeader::parse(&head, &Limits::trusted()).unwrap();
-        let mut noise = Noise(1);
+        let mut noise = Random::new(1);
         // (resolution, tile, its packets) of each tile-part.
         let mut parts: Vec<(u32, u32, Vec<Vec<u8>>)> = Vec::new();
         for index in 0..header.tile_count() {
@@ -84,34 +77,30 @@ impl MadeUp {
         }
         let (mut body, mut lengths) = (Vec::new(), Vec::new());
         for (number, tile, packets) in parts {
-            let pointers = if self.plt { packet_lengths(&packets) } else { Vec::new() };
-            let length = 12 + pointers.len() + 2 + packets.iter().map(Vec::len).sum::<usize>();
+            let sizes: Vec<u32> = packets.iter().map(|packet| packet.len() as u32).collect();
+            let pointers = if self.plt { packet_lengths(&sizes) } else { Vec::new() };
             let count = if self.tile_parts == TileParts::Whole { 1 } else { self.levels + 1 };
-            let tile = (tile as u16).to_be_bytes();
-            let length = (length as u32).to_be_bytes();
-            let sot = [&tile[..], &length, &[number as u8, count]].concat();
-            body.extend(segment(0xFF90, &sot));
-            body.extend(pointers);
-            body.extend([0xFF, 0x93]);
-            body.extend(packets.concat());
-            lengths.extend([&tile[..], &length].concat());
+            let part = tile_part(tile as u16, number as u8, count, &pointers, &packets.concat());
+            lengths.extend((tile as u16).to_be_bytes());
+            lengths.extend((part.len() as u32).to_be_bytes());
+            body.extend(part);
         }
         let mut bytes = head;
         if self.tlm {
             for (index, lengths) in (0u8..).zip(lengths.chunks(6 * 10_000)) {
-                bytes.extend(segment(0xFF55, &[&[index, 0x60], lengths].concat()));
+                bytes.extend(segment(TLM, &[&[index, 0x60], lengths].concat()));
             }
         }
         bytes.extend(body);
-        bytes.extend([0xFF, 0xD9]);
+        bytes.extend(EOC.to_be_bytes());
         bytes
     }
 
     /// A packet with one pass of every code-block; the first has the most significant bit-plane.
-    fn packet(&self, tile: &Tile, id: PacketId, noise: &mut Noise) -> Vec<u8> {
+    fn packet(&self, tile: &Tile, id: PacketId, noise: &mut Random) -> Vec<u8> {
         let precinct =
             Precinct::new(tile, id.component, id.resolution, id.precinct, &Limits::trusted()).unwrap();
-        let (mut bits, mut body) = (Bits::default(), Vec::new());
+        let (mut bits, mut body) = (BitWriter::default(), Vec::new());
         bits.put(1, 1);
         for band in &precinct.bands {
             let (columns, rows) = (band.grid.columns, band.grid.rows);
@@ -131,63 +120,9 @@ impl MadeUp {
                     bits.put(0b100, 3);
                 }
                 bits.put(self.bytes, 9);
-                body.extend((0..self.bytes).map(|_| noise.next() % 255));
+                body.extend((0..self.bytes).map(|_| noise.coded_byte()));
             }
         }
         [bits.finish(), body].concat()
-    }
-}
-
-fn packet_lengths(packets: &[Vec<u8>]) -> Vec<u8> {
-    let mut coded: Vec<Vec<u8>> = Vec::new();
-    for packet in packets {
-        let mut groups = vec![packet.len() as u8 & 0x7F];
-        let mut rest = packet.len() >> 7;
-        while rest > 0 {
-            groups.push(rest as u8 & 0x7F | 0x80);
-            rest >>= 7;
-        }
-        groups.reverse();
-        coded.push(groups);
-    }
-    let chunks = (0u8..).zip(coded.chunks(12_000));
-    chunks.flat_map(|(index, coded)| segment(0xFF58, &[&[index][..], &coded.concat()].concat())).collect()
-}
-
-/// Bits with the stuffing of T.800 B.10.1.
-#[derive(Default)]
-struct Bits {
-    bytes: Vec<u8>,
-    free: u32,
-}
-
-impl Bits {
-    fn put(&mut self, value: u32, count: u32) {
-        for bit in (0..count).rev() {
-            if self.free == 0 {
-                self.free = if self.bytes.last() == Some(&0xFF) { 7 } else { 8 };
-                self.bytes.push(0);
-            }
-            self.free -= 1;
-            *self.bytes.last_mut().unwrap() |= ((value >> bit & 1) as u8) << self.free;
-        }
-    }
-
-    fn finish(mut self) -> Vec<u8> {
-        if self.bytes.last() == Some(&0xFF) {
-            self.bytes.push(0);
-        }
-        self.bytes
-    }
-}
-
-/// SplitMix64.
-struct Noise(u64);
-
-impl Noise {
-    fn next(&mut self) -> u8 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        (mixed >> 56) as u8
     }
 }

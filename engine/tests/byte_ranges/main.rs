@@ -2,18 +2,16 @@
 #![allow(clippy::unwrap_used)]
 
 mod made_up;
-#[path = "../support/mod.rs"]
-mod support;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use made_up::{MadeUp, TileParts};
-use support::shared_or_skip;
 use wavetile_engine::plan::{CellSize, Target};
 use wavetile_engine::source::{IndexedFile, PartialFile, PartialSource};
 use wavetile_engine::{Component, DecodeRequest, Decoder, Image, Limits, Rect};
+use wavetile_testing::shared;
 
 /// What a client asks for before it knows anything.
 const FIRST: u64 = 64 << 10;
@@ -186,8 +184,7 @@ fn a_tlm_that_lies_costs_requests_but_not_the_picture() {
 /// Every file of the conformance suite and of others', in pieces.
 #[test]
 fn any_file_decodes_in_pieces_as_it_does_whole() {
-    let Some(shared) = shared_or_skip("any_file_decodes_in_pieces_as_it_does_whole") else { return };
-    let testdata = shared.join("testdata");
+    let Some(testdata) = shared("testdata") else { return };
     let mut seen = 0;
     for folder in ["conformance", "files", "jpx"] {
         for path in pictures(&testdata.join(folder)) {

@@ -1,12 +1,13 @@
 //! However the bytes of the data-bins arrive, the picture is the same.
 
 use crate::open;
-use crate::support::shared_or_skip;
 use proptest::prelude::*;
 use std::path::Path;
 use wavetile_engine::data_bin::{DataBinId, PrecinctId};
 use wavetile_engine::source::IndexedFile;
 use wavetile_engine::{DataBinCache, DataBins, DecodeRequest, Decoder, Image, Limits};
+use wavetile_testing::compare::pairs;
+use wavetile_testing::shared;
 
 /// All data-bins of codestream 0.
 fn all_bins(file: &IndexedFile) -> Vec<(DataBinId, Vec<u8>, bool)> {
@@ -52,7 +53,7 @@ fn damage_in_a_precinct_costs_that_precinct_alone() {
             assert!(report.coverage.damaged_precincts == 0 || !report.is_complete());
             // One tile: the precinct's number tells its component.
             let components = whole.len() as u64;
-            for (got, whole) in got.iter().zip(&whole) {
+            for (got, whole) in pairs(&got, &whole) {
                 let other = u64::from(got.index) != number % components;
                 assert!(!other || got.samples == whole.samples);
             }
@@ -164,10 +165,8 @@ proptest! {
         seed in any::<u64>(),
         sizes in prop::collection::vec(1usize..200, 1..6),
     ) {
-        let Some(shared) = shared_or_skip("any_split_and_order_gives_the_same_picture_of_real_files") else {
-            return Ok(());
-        };
-        arrives_alike(std::fs::read(shared.join("testdata").join(name)).unwrap(), seed, &sizes)?;
+        let Some(testdata) = shared("testdata") else { return Ok(()) };
+        arrives_alike(std::fs::read(testdata.join(name)).unwrap(), seed, &sizes)?;
     }
 }
 

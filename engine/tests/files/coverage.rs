@@ -1,6 +1,5 @@
 //! A region decodes the code-blocks that its samples depend on and no others: counted sample by sample.
 
-use crate::support::shared_or_skip;
 use crate::{empty_codestream, open, open_path};
 use std::collections::BTreeSet;
 use wavetile_engine::codestream::header::WaveletTransform;
@@ -9,6 +8,7 @@ use wavetile_engine::data_bin::{DataBinId, PrecinctId};
 use wavetile_engine::plan::{CellSize, Target};
 use wavetile_engine::source::IndexedFile;
 use wavetile_engine::{DataBins, DecodeRequest, Decoder, Image, Limits, Rect};
+use wavetile_testing::shared;
 
 /// Interleaved positions of one dimension that the positions `wanted` of a resolution `start..end` depend on:
 /// the lifting steps of T.800 F.3.8 walked backwards, the signal extended as F.3.7 says.
@@ -124,9 +124,7 @@ fn literal(file: &IndexedFile, image: &Image, region: Rect) -> (u64, u64) {
 
 #[test]
 fn regions_decode_the_blocks_that_their_samples_depend_on() {
-    let Some(shared) = shared_or_skip("regions_decode_the_blocks_that_their_samples_depend_on") else {
-        return;
-    };
+    let Some(testdata) = shared("testdata") else { return };
     // Odd offsets, tiles, small precincts, sub-sampling, both wavelets, one-sample ranges.
     let files = [
         "files/gray-33x29-off35-t17-prec16-pcrl-l3-53.j2k",
@@ -144,7 +142,7 @@ fn regions_decode_the_blocks_that_their_samples_depend_on() {
     let decoder = Decoder::cpu();
     let mut partial = 0;
     for name in files {
-        let (file, image) = open_path(&shared.join("testdata").join(name));
+        let (file, image) = open_path(&testdata.join(name));
         let area = image.area();
         let (w, h) = (area.width(), area.height());
         let at = |x: u32, y: u32, width: u32, height: u32| {
@@ -193,8 +191,8 @@ fn regions_decode_the_blocks_that_their_samples_depend_on() {
 
 #[test]
 fn a_small_region_of_a_large_picture_reads_few_blocks() {
-    let Some(shared) = shared_or_skip("a_small_region_of_a_large_picture_reads_few_blocks") else { return };
-    let path = shared.join("testdata/streaming/mosaic8192_p1_rpcl_7lev_5layers_plt_tlm.jp2");
+    let Some(testdata) = shared("testdata") else { return };
+    let path = testdata.join("streaming/mosaic8192_p1_rpcl_7lev_5layers_plt_tlm.jp2");
     let (file, image) = open_path(&path);
     let region = Rect::new(3031, 3440, 3415, 3696);
     let request = DecodeRequest { region: Some(region), ..DecodeRequest::default() };

@@ -5,10 +5,11 @@
 //! software GPU (llvmpipe) it is 0 at 8, 10, 12 and 16 bits. In a picture of 16 bits a channel, one step of a
 //! shallower component is `65535 / (2^depth - 1)`.
 
-use crate::support::shared_or_skip;
 use crate::{gpu, open, open_path};
 use wavetile_engine::codestream::header::WaveletTransform;
-use wavetile_engine::{DecodeRequest, Decoder, Image, Rect, TexelFormat};
+use wavetile_engine::{DecodeRequest, Decoder, Image, Picture, Rect, TexelFormat};
+use wavetile_testing::compare::{assert_near, difference, pairs};
+use wavetile_testing::shared;
 
 const FILES: [&str; 20] = [
     "files/a2_colr.j2c",
@@ -33,6 +34,14 @@ const FILES: [&str; 20] = [
     "jpx/stack4_p1.jpx",
 ];
 
+/// The channels of a picture, one after another.
+fn values(picture: &Picture) -> Vec<u16> {
+    match picture.format {
+        TexelFormat::Rgba8 => picture.bytes.iter().map(|&value| value.into()).collect(),
+        _ => picture.bytes.chunks_exact(2).map(|value| u16::from_le_bytes([value[0], value[1]])).collect(),
+    }
+}
+
 fn is_reversible(image: &Image) -> bool {
     let parameters = &image.header().tile_parameters.components;
     parameters.iter().all(|c| c.coding.transform == WaveletTransform::Reversible53)
@@ -40,14 +49,14 @@ fn is_reversible(image: &Image) -> bool {
 
 #[test]
 fn the_gpu_agrees_with_the_cpu() {
-    let Some(shared) = shared_or_skip("the_gpu_agrees_with_the_cpu") else { return };
+    let Some(testdata) = shared("testdata") else { return };
     let Some(gpu) = gpu() else { return };
     let cpu = Decoder::cpu();
-    let mut worst = std::collections::BTreeMap::<u8, u32>::new();
+    let mut worst = std::collections::BTreeMap::<u8, f64>::new();
     let mut failures = Vec::new();
     let mut pictures = 0;
     for name in FILES {
-        let (file, image) = open_path(&shared.join("testdata").join(name));
+        let (file, image) = open_path(&testdata.join(name));
         let request = DecodeRequest::default();
         let bound = u32::from(!is_reversible(&image));
 
@@ -55,13 +64,12 @@ fn the_gpu_agrees_with_the_cpu() {
         let (got, on_gpu) = gpu.components(&image, &file, &request).unwrap();
         assert_eq!(on_cpu.coverage, on_gpu.coverage, "{name}");
         assert!(on_gpu.dispatches > 0 && on_gpu.uploaded_bytes > 0, "{name}");
-        for (got, wanted) in got.iter().zip(&wanted) {
+        for (got, wanted) in pairs(&got, &wanted) {
             assert_eq!((got.rect, got.depth), (wanted.rect, wanted.depth), "{name}");
-            let differences = got.samples.iter().zip(&wanted.samples).map(|(a, b)| a.abs_diff(*b));
-            let peak = differences.max().unwrap_or(0);
+            let peak = difference(&got.samples, &wanted.samples).unwrap().peak;
             let worst = worst.entry(wanted.depth).or_default();
-            *worst = (*worst).max(peak);
-            if peak > bound {
+            *worst = worst.max(peak);
+            if peak > bound.into() {
                 failures.push(format!("{name} component {}: {peak}", wanted.index));
             }
         }
@@ -75,17 +83,11 @@ fn the_gpu_agrees_with_the_cpu() {
             let (got, _) = gpu.render(&image, &file, &request, format).unwrap();
             assert_eq!(got.size, wanted.size, "{name}");
             pictures += 1;
-            let peak = if format == TexelFormat::Rgba8 {
-                got.bytes.iter().zip(&wanted.bytes).map(|(a, b)| u32::from(a.abs_diff(*b))).max()
-            } else {
-                let value = |bytes: &[u8]| u16::from_le_bytes([bytes[0], bytes[1]]);
-                let pairs = got.bytes.chunks_exact(2).zip(wanted.bytes.chunks_exact(2));
-                pairs.map(|(a, b)| u32::from(value(a).abs_diff(value(b)))).max()
-            };
+            let peak = difference(&values(&got), &values(&wanted)).unwrap().peak;
             let full = if format == TexelFormat::Rgba8 { 255 } else { 65_535u32 };
             let allowed = bound * full.div_ceil(((1u32 << depth) - 1).min(full));
-            if peak.unwrap() > allowed {
-                failures.push(format!("{name} {format:?}: {peak:?}, allowed {allowed}"));
+            if peak > allowed.into() {
+                failures.push(format!("{name} {format:?}: {peak}, allowed {allowed}"));
             }
         }
     }
@@ -117,9 +119,7 @@ fn parts(image: &Image) -> Vec<DecodeRequest> {
 fn parts_and_pieces_of_files_agree_on_both_in_memory_used_before() {
     use wavetile_engine::gpu::Context;
 
-    let Some(shared) = shared_or_skip("parts_and_pieces_of_files_agree_on_both_in_memory_used_before") else {
-        return;
-    };
+    let Some(testdata) = shared("testdata") else { return };
     let Some(gpu) = gpu() else { return };
     // Several cells, and several submissions.
     let small = Context::request_blocking().unwrap().with_buffer_bytes(256 << 10);
@@ -135,7 +135,7 @@ fn parts_and_pieces_of_files_agree_on_both_in_memory_used_before() {
             "files/ht_tileparts_rc_rgb_rev.j2c",
             "conformance/part4/p0_06.j2k",
         ] {
-            let bytes = std::fs::read(shared.join("testdata").join(name)).unwrap();
+            let bytes = std::fs::read(testdata.join(name)).unwrap();
             for share in [4, 2] {
                 let Ok((file, image)) = open(bytes[..bytes.len() * share / 4].to_vec()) else { continue };
                 for request in parts(&image) {
@@ -145,18 +145,18 @@ fn parts_and_pieces_of_files_agree_on_both_in_memory_used_before() {
                     compared += 1;
                     incomplete += u32::from(!report.is_complete());
                     cut += u32::from(on_gpu.submissions > 1);
-                    for (got, wanted) in got.iter().zip(&wanted) {
-                        let differences =
-                            got.samples.iter().zip(&wanted.samples).map(|(a, b)| a.abs_diff(*b));
-                        let allowed = u32::from(!is_reversible(&image));
-                        assert!(differences.max() <= Some(allowed), "{name} {share}/4 {request:?}");
+                    let what = format!("{name} {share}/4 {request:?}");
+                    for (got, wanted) in pairs(&got, &wanted) {
+                        assert_eq!(got.rect, wanted.rect, "{what}");
+                        let allowed = if is_reversible(&image) { 0.0 } else { 1.0 };
+                        assert_near(&what, &got.samples, &wanted.samples, allowed);
                     }
                     let Ok((wanted, _)) = cpu.render(&image, &file, &request, TexelFormat::Rgba8) else {
                         continue;
                     };
                     let (got, _) = gpu.render(&image, &file, &request, TexelFormat::Rgba8).unwrap();
-                    let differences = got.bytes.iter().zip(&wanted.bytes).map(|(a, b)| a.abs_diff(*b));
-                    assert!(differences.max() <= Some(1), "{name} {share}/4 {request:?}");
+                    assert_eq!(got.size, wanted.size, "{what}");
+                    assert_near(&what, &got.bytes, &wanted.bytes, 1.0);
                 }
             }
         }

@@ -1,13 +1,14 @@
 //! Pictures: the JP2 files of T.803 | ISO/IEC 15444-4 within peak error 4 and mean squared error 1, other files against
 //! what opj_decompress makes of them.
 
-use crate::support::{Plane, difference, manifest, read_png, shared_or_skip};
 use crate::{gpu, open_path};
 use std::collections::BTreeMap;
 use std::path::Path;
 use wavetile_engine::boxes::Metadata;
 use wavetile_engine::rendering::RenderColour;
 use wavetile_engine::{DecodeRequest, Decoder, Image, Limits, TexelFormat, UpSampling};
+use wavetile_testing::plane::{self, Plane};
+use wavetile_testing::{manifest, shared};
 
 /// The references repeat sub-sampled chroma.
 fn as_references() -> DecodeRequest {
@@ -17,6 +18,7 @@ fn as_references() -> DecodeRequest {
 fn check(decoder: &Decoder, folder: &Path) {
     let mut files: BTreeMap<String, Vec<serde_json::Value>> = BTreeMap::new();
     for row in manifest(&folder.join("manifest.jsonl")) {
+        let row: serde_json::Value = serde_json::from_str(&row).unwrap();
         let stream = row["stream"].as_str().unwrap();
         if stream.starts_with("jp2/") {
             files.entry(stream.to_owned()).or_default().push(row);
@@ -25,19 +27,16 @@ fn check(decoder: &Decoder, folder: &Path) {
     assert_eq!(files.len(), 9);
     let mut failures = Vec::new();
     for (stream, rows) in files {
-        let reference = read_png(&folder.join(rows[0]["reference"].as_str().unwrap()));
+        let reference = plane::read(&folder.join(rows[0]["reference"].as_str().unwrap())).unwrap();
         let (file, image) = open_path(&folder.join(&stream));
         let (picture, report) = decoder.render(&image, &file, &as_references(), TexelFormat::Rgba8).unwrap();
         assert!(report.is_complete());
         for row in &rows {
             let component = row["component"].as_u64().unwrap() as usize;
-            let got = Plane {
-                width: picture.size.width as usize,
-                height: picture.size.height as usize,
-                samples: picture.bytes.iter().skip(component).step_by(4).map(|&v| i32::from(v)).collect(),
-            };
-            let found = difference(&got, &reference[component]);
-            if found.peak > row["peak"].as_i64().unwrap_or(4) || found.mean_square > 1.0 {
+            let (width, height) = (picture.size.width as usize, picture.size.height as usize);
+            let got = Plane::of_texels(width, height, &picture.bytes, component, 4);
+            let found = got.difference(&reference[component]).unwrap();
+            if found.peak > row["peak"].as_f64().unwrap_or(4.0) || found.mean_square > 1.0 {
                 failures.push(format!("{stream} {component}: {found:?}"));
             }
         }
@@ -47,8 +46,8 @@ fn check(decoder: &Decoder, folder: &Path) {
 
 #[test]
 fn part_4_pictures() {
-    let Some(shared) = shared_or_skip("part_4_pictures") else { return };
-    let folder = shared.join("testdata/conformance");
+    let Some(testdata) = shared("testdata") else { return };
+    let folder = testdata.join("conformance");
     check(&Decoder::cpu(), &folder);
     if let Some(decoder) = gpu() {
         check(&decoder, &folder);
@@ -56,7 +55,7 @@ fn part_4_pictures() {
 }
 
 /// opj_decompress drops the fractions that it should round, in YCC to RGB; irreversible wavelets add a step.
-const BOUND: i64 = 2;
+const BOUND: f64 = 2.0;
 
 /// Channels of references that show something else than the file says, and why.
 const OTHER_CHANNELS: [(&str, &[usize], &str); 1] = [(
@@ -78,7 +77,7 @@ fn left_out<'a>(table: &[(&str, &'a [usize], &str)], name: &str) -> &'a [usize] 
 
 /// Compares a picture with its reference; gives the channels compared.
 fn compare(decoder: &Decoder, folder: &Path, name: &str, reference: &str) -> usize {
-    let wanted = read_png(&folder.join(reference));
+    let wanted = plane::read(&folder.join(reference)).unwrap();
     let (file, image) = open_path(&folder.join(name));
     let grey = image.rendering().unwrap().colour.is_grey();
     let (picture, report) = decoder.render(&image, &file, &as_references(), TexelFormat::Rgba8).unwrap();
@@ -88,19 +87,19 @@ fn compare(decoder: &Decoder, folder: &Path, name: &str, reference: &str) -> usi
     let (width, height) = (picture.size.width as usize, picture.size.height as usize);
     let columns = left_out(&OTHER_COLUMNS, name);
     let mut compared = 0;
+    assert!((1..=channels.len()).contains(&wanted.len()), "{name}");
     for (wanted, &channel) in wanted.iter().zip(channels) {
         if left_out(&OTHER_CHANNELS, name).contains(&channel) {
             continue;
         }
-        let mut samples: Vec<i32> =
-            picture.bytes.iter().skip(channel).step_by(4).map(|&v| i32::from(v)).collect();
+        let mut got = Plane::of_texels(width, height, &picture.bytes, channel, 4);
         let mut excused = 0;
         for at in (0..height).flat_map(|row| columns.iter().map(move |column| row * width + column)) {
-            excused = excused.max((samples[at] - wanted.samples[at]).abs());
-            samples[at] = wanted.samples[at];
+            excused = excused.max((got.samples[at] - wanted.samples[at]).abs());
+            got.samples[at] = wanted.samples[at];
         }
         assert!(columns.is_empty() || excused > 20, "{name} needs no exception");
-        let found = difference(&Plane { width, height, samples }, wanted);
+        let found = got.difference(wanted).unwrap();
         assert!(found.peak <= BOUND && found.mean_square <= 0.5, "{name} channel {channel}: {found:?}");
         compared += 1;
     }
@@ -110,6 +109,7 @@ fn compare(decoder: &Decoder, folder: &Path, name: &str, reference: &str) -> usi
 fn references(decoder: &Decoder, folder: &Path) -> (usize, usize) {
     let (mut files, mut channels) = (0, 0);
     for row in manifest(&folder.join("manifest.jsonl")) {
+        let row: serde_json::Value = serde_json::from_str(&row).unwrap();
         for reference in row["references"].as_array().unwrap() {
             if reference["kind"] == "rendered" {
                 let name = row["file"].as_str().unwrap();
@@ -123,8 +123,8 @@ fn references(decoder: &Decoder, folder: &Path) -> (usize, usize) {
 
 #[test]
 fn rendered_references() {
-    let Some(shared) = shared_or_skip("rendered_references") else { return };
-    let folder = shared.join("testdata/files");
+    let Some(testdata) = shared("testdata") else { return };
+    let folder = testdata.join("files");
     assert_eq!(references(&Decoder::cpu(), &folder), (11, 33));
     if let Some(decoder) = gpu() {
         assert_eq!(references(&decoder, &folder), (11, 33));
@@ -134,9 +134,9 @@ fn rendered_references() {
 /// The channels of a profile that names blue first are put in order by its matrix.
 #[test]
 fn a_profile_decides_what_the_channels_are() {
-    let Some(shared) = shared_or_skip("a_profile_decides_what_the_channels_are") else { return };
+    let Some(testdata) = shared("testdata") else { return };
     // "text_GBR": the profile's first primary is green, its second blue, its third red.
-    let (file, image) = open_path(&shared.join("testdata/files/text_GBR.jp2"));
+    let (file, image) = open_path(&testdata.join("files/text_GBR.jp2"));
     let rendering = image.rendering().unwrap();
     assert_eq!((rendering.colour, &rendering.notes[..]), (RenderColour::Rgb, &[][..]));
     let request = DecodeRequest::default();
@@ -160,8 +160,8 @@ fn a_profile_decides_what_the_channels_are() {
 /// Each codestream of a JPX file is shown as its own boxes say.
 #[test]
 fn codestreams_of_a_file_have_colours_of_their_own() {
-    let Some(shared) = shared_or_skip("codestreams_of_a_file_have_colours_of_their_own") else { return };
-    let (file, first) = open_path(&shared.join("testdata/files/heliov.jpx"));
+    let Some(testdata) = shared("testdata") else { return };
+    let (file, first) = open_path(&testdata.join("files/heliov.jpx"));
     let open = |number| Image::open_codestream(&file, number, &Limits::default()).unwrap();
     let seen: Vec<_> = (0..3)
         .map(|number| {

@@ -1,11 +1,11 @@
 //! What a decode on the GPU costs: dispatches, submissions, bytes uploaded.
 
-use crate::support::shared_or_skip;
 use crate::{gpu, open_path};
 use wavetile_engine::gpu::Context;
 use wavetile_engine::plan::{CellSize, Target};
 use wavetile_engine::source::IndexedFile;
 use wavetile_engine::{DecodeRequest, Decoder, Image, Report, TexelFormat};
+use wavetile_testing::shared;
 
 /// Red, green and blue; grey; tiles; four components; 16 bits; both wavelets; palette; HT; sub-sampled.
 const FILES: [&str; 13] = [
@@ -40,10 +40,10 @@ fn reports(gpu: &Decoder, file: &IndexedFile, image: &Image, format: TexelFormat
 
 #[test]
 fn a_whole_decode_is_one_submission_of_few_dispatches() {
-    let Some(shared) = shared_or_skip("a_whole_decode_is_one_submission_of_few_dispatches") else { return };
+    let Some(testdata) = shared("testdata") else { return };
     let Some(gpu) = gpu() else { return };
     for name in FILES {
-        let (file, image) = open_path(&shared.join("testdata").join(name));
+        let (file, image) = open_path(&testdata.join(name));
         for report in reports(&gpu, &file, &image, TexelFormat::Rgba8) {
             assert_eq!((report.cells, report.submissions), (1, 1), "{name}");
             let most = levels(&image) + 2;
@@ -54,12 +54,11 @@ fn a_whole_decode_is_one_submission_of_few_dispatches() {
 
 #[test]
 fn small_buffers_cut_a_decode_into_cells_and_submissions_with_the_same_result() {
-    let test = "small_buffers_cut_a_decode_into_cells_and_submissions_with_the_same_result";
-    let Some(shared) = shared_or_skip(test) else { return };
+    let Some(testdata) = shared("testdata") else { return };
     let Some(gpu) = gpu() else { return };
     let request = DecodeRequest::default();
     // 800 x 800 in three components: 4 MiB of coefficients, 18 MiB of samples.
-    let (file, image) = open_path(&shared.join("testdata/files/goodstuff.j2k"));
+    let (file, image) = open_path(&testdata.join("files/goodstuff.j2k"));
     let (whole, _) = gpu.components(&image, &file, &request).unwrap();
     let (picture, report) = gpu.render(&image, &file, &request, TexelFormat::Rgba8).unwrap();
     assert_eq!((report.cells, report.submissions), (1, 1));
@@ -88,9 +87,7 @@ fn small_buffers_cut_a_decode_into_cells_and_submissions_with_the_same_result() 
 
 #[test]
 fn coefficients_are_uploaded_in_16_bits_and_empty_blocks_never() {
-    let Some(shared) = shared_or_skip("coefficients_are_uploaded_in_16_bits_and_empty_blocks_never") else {
-        return;
-    };
+    let Some(testdata) = shared("testdata") else { return };
     let Some(gpu) = gpu() else { return };
     let mut empty = 0;
     for (name, fits_16) in [
@@ -102,7 +99,7 @@ fn coefficients_are_uploaded_in_16_bits_and_empty_blocks_never() {
         ("files/byte.jph", true),
         ("files/gray-32x32-u16-53.j2k", false),
     ] {
-        let (file, image) = open_path(&shared.join("testdata").join(name));
+        let (file, image) = open_path(&testdata.join(name));
         let request = DecodeRequest::default();
         let cells = CellSize { side: u32::MAX, buffer_bytes: 128 << 20 };
         let (plan, coverage) = image.plan(&file, &request, Target::Components, cells).unwrap();

@@ -1,10 +1,11 @@
 //! Files that end early: a picture of what is there, and a report that says so.
 
-use crate::support::shared_or_skip;
 use crate::{Decoder, open};
 use std::path::Path;
 use wavetile_engine::codestream::header::Progression;
 use wavetile_engine::{DecodeRequest, Report};
+use wavetile_testing::compare::{difference, pairs};
+use wavetile_testing::shared;
 
 /// Where a file is cut: everywhere if it is short, else in 200 places.
 fn cuts(length: usize) -> Vec<usize> {
@@ -14,10 +15,9 @@ fn cuts(length: usize) -> Vec<usize> {
 
 /// Sum of squared differences.
 fn error(got: &[Vec<i32>], whole: &[Vec<i32>]) -> f64 {
-    let squares = |(a, b): (&Vec<i32>, &Vec<i32>)| {
-        a.iter().zip(b).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum::<f64>()
-    };
-    got.iter().zip(whole).map(squares).sum()
+    let squares =
+        |(got, whole): (&Vec<i32>, &Vec<i32>)| difference(got, whole).unwrap().mean_square * got.len() as f64;
+    pairs(got, whole).map(squares).sum()
 }
 
 /// Decodes every truncation of a file; gives how many gave a picture.
@@ -68,7 +68,7 @@ fn check(path: &Path) -> usize {
 
 #[test]
 fn every_truncation_is_a_picture_or_a_broken_header() {
-    let Some(shared) = shared_or_skip("every_truncation_is_a_picture_or_a_broken_header") else { return };
+    let Some(testdata) = shared("testdata") else { return };
     let files = [
         ("files/gray-64x64-multilayer-53.j2k", 3800),
         ("files/gray-64x64-tp-layers-53.j2k", 3000),
@@ -85,7 +85,7 @@ fn every_truncation_is_a_picture_or_a_broken_header() {
         ("conformance/part4/p1_06.j2k", 2000),
     ];
     for (name, least) in files {
-        let pictures = check(&shared.join("testdata").join(name));
+        let pictures = check(&testdata.join(name));
         assert!(pictures >= least, "{name}: only {pictures} pictures");
     }
 }

@@ -1,7 +1,9 @@
 //! Component transforms, level shift and clamping of several jobs in one dispatch.
 
-use crate::rig::{Random, assert_same_words, executor, plan_on_arena, run_on_arena};
+use crate::rig::{executor, plan_on_arena, run_on_arena};
 use wavetile_shaders::component_transform::ComponentTransformJob;
+use wavetile_testing::compare::{assert_near, assert_same};
+use wavetile_testing::random::Random;
 
 /// Jobs of one kind on planes that lie one after another; half of them in place.
 fn random_jobs(random: &mut Random, flags: u32, count: u32) -> (Vec<ComponentTransformJob>, u32) {
@@ -72,13 +74,8 @@ fn literal(job: &ComponentTransformJob, arena: &mut [u32]) {
     }
 }
 
-fn found_and_expected(
-    test: &str,
-    flags: u32,
-    count: u32,
-    word: &mut dyn FnMut() -> u32,
-) -> Option<[Vec<u32>; 2]> {
-    let executor = executor(test)?;
+fn found_and_expected(flags: u32, count: u32, word: &mut dyn FnMut() -> u32) -> Option<[Vec<u32>; 2]> {
+    let executor = executor()?;
     let (jobs, words) = random_jobs(&mut Random::new(flags.into()), flags, count);
     let staging: Vec<u32> = (0..words).map(|_| word()).collect();
     let mut plan = plan_on_arena(words);
@@ -94,19 +91,16 @@ fn reversible_transform_is_bit_exact_even_when_it_overflows() {
     let mut random = Random::new(5);
     for mask in [0x1ff, 0x1ffff, u32::MAX] {
         let mut word = || (random.word() & mask).wrapping_sub(mask / 2);
-        let name = "reversible_transform_is_bit_exact_even_when_it_overflows";
-        let Some([found, expected]) = found_and_expected(name, ComponentTransformJob::RCT, 3, &mut word)
-        else {
+        let Some([found, expected]) = found_and_expected(ComponentTransformJob::RCT, 3, &mut word) else {
             return;
         };
-        assert_same_words("RCT", &found, &expected);
+        assert_same("RCT", &found, &expected);
     }
 }
 
 #[test]
 fn untransformed_integers_and_floats_are_bit_exact() {
     let mut random = Random::new(6);
-    let name = "untransformed_integers_and_floats_are_bit_exact";
     // One float and one integer plane; halves round to even.
     let halves = [0.5_f32, 1.5, 2.5, -0.5, -1.5, 1e9, -1e9, 1e30, -1e30, f32::INFINITY, f32::NAN, -0.0];
     let mut word = || match random.below(3) {
@@ -115,30 +109,27 @@ fn untransformed_integers_and_floats_are_bit_exact() {
         _ => random.below(100_000).wrapping_sub(50_000),
     };
     let flags = ComponentTransformJob::FLOAT_0 << 1;
-    let Some([found, expected]) = found_and_expected(name, flags, 3, &mut word) else { return };
-    assert_same_words("no transform", &found, &expected);
-    let Some([found, expected]) = found_and_expected(name, ComponentTransformJob::FLOAT_0, 1, &mut word)
-    else {
+    let Some([found, expected]) = found_and_expected(flags, 3, &mut word) else { return };
+    assert_same("no transform", &found, &expected);
+    let Some([found, expected]) = found_and_expected(ComponentTransformJob::FLOAT_0, 1, &mut word) else {
         return;
     };
-    assert_same_words("one component", &found, &expected);
+    assert_same("one component", &found, &expected);
 }
 
 #[test]
 fn irreversible_transform_is_within_one_of_the_formulas() {
     let mut random = Random::new(7);
-    let name = "irreversible_transform_is_within_one_of_the_formulas";
     let mut word = || random.float(300.0).to_bits();
-    let Some([found, expected]) = found_and_expected(name, ComponentTransformJob::ICT, 3, &mut word) else {
+    let Some([found, expected]) = found_and_expected(ComponentTransformJob::ICT, 3, &mut word) else {
         return;
     };
-    let software = executor(name)
+    let software = executor()
         .is_some_and(|executor| executor.context().adapter_info().device_type == wgpu::DeviceType::Cpu);
     if software {
-        assert_same_words("ICT", &found, &expected);
+        assert_same("ICT", &found, &expected);
     }
     // Words that no job writes hold floats: they must be the same words.
-    for (&found, &expected) in found.iter().zip(&expected) {
-        assert!((found as i32).wrapping_sub(expected as i32).unsigned_abs() <= 1, "{found} for {expected}");
-    }
+    let samples = |words: &[u32]| -> Vec<i32> { words.iter().map(|&word| word as i32).collect() };
+    assert_near("ICT", &samples(&found), &samples(&expected), 1.0);
 }

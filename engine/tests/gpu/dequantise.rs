@@ -1,9 +1,11 @@
 //! Dequantisation of blocks in both storage layouts.
 
-use crate::rig::{Random, assert_same_words, block, executor, plan_on_arena, run_on_arena};
+use crate::rig::{block, executor, plan_on_arena, run_on_arena};
 use wavetile_engine::Rect;
 use wavetile_engine::plan::{Cell, Plan, PlaneWindow};
 use wavetile_shaders::dequantise::DequantiseJob;
+use wavetile_testing::compare::assert_same;
+use wavetile_testing::random::Random;
 
 /// A plan of `count` blocks of random shapes; blocks lie in the staging in the opposite order.
 fn random_plan(random: &mut Random, count: usize) -> Plan {
@@ -53,7 +55,7 @@ fn random_plan(random: &mut Random, count: usize) -> Plan {
 
 #[test]
 fn blocks_of_all_layouts_are_bit_exact() {
-    let Some(executor) = executor("blocks_of_all_layouts_are_bit_exact") else { return };
+    let Some(executor) = executor() else { return };
     let mut random = Random::new(1);
     let plan = random_plan(&mut random, 150);
     let staging: Vec<u32> = (0..plan.staging_words).map(|_| random.word()).collect();
@@ -79,12 +81,12 @@ fn blocks_of_all_layouts_are_bit_exact() {
             }
         }
     }
-    assert_same_words("dequantise", &run_on_arena(executor, &plan, &staging), &expected);
+    assert_same("dequantise", &run_on_arena(executor, &plan, &staging), &expected);
 }
 
 #[test]
 fn the_arena_is_cleared_between_cells() {
-    let Some(executor) = executor("the_arena_is_cleared_between_cells") else { return };
+    let Some(executor) = executor() else { return };
     let mut plan = random_plan(&mut Random::new(2), 3);
     let full = vec![0x7fff_7fff; plan.staging_words];
     run_on_arena(executor, &plan, &full);
@@ -94,9 +96,7 @@ fn the_arena_is_cleared_between_cells() {
 
 #[test]
 fn more_workgroups_than_one_row_of_a_dispatch_holds_are_all_run_once() {
-    let Some(executor) = executor("more_workgroups_than_one_row_of_a_dispatch_holds_are_all_run_once") else {
-        return;
-    };
+    let Some(executor) = executor() else { return };
     let count = 70_001;
     assert!(count > executor.context().device().limits().max_compute_workgroups_per_dimension);
     let mut plan = plan_on_arena(count);
@@ -105,5 +105,5 @@ fn more_workgroups_than_one_row_of_a_dispatch_holds_are_all_run_once() {
         (0..count).map(|at| DequantiseJob { source: at, target: count - 1 - at, ..job }).collect();
     let staging: Vec<u32> = (1..=count).collect();
     let expected: Vec<u32> = staging.iter().rev().copied().collect();
-    assert_same_words("one-sample jobs", &run_on_arena(executor, &plan, &staging), &expected);
+    assert_same("one-sample jobs", &run_on_arena(executor, &plan, &staging), &expected);
 }

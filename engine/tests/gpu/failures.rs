@@ -17,7 +17,7 @@ fn refusal(result: Result<impl Sized, DeviceError>) -> String {
 
 #[test]
 fn a_texture_larger_than_the_device_has_is_refused() {
-    let Some(executor) = executor("a_texture_larger_than_the_device_has_is_refused") else { return };
+    let Some(executor) = executor() else { return };
     let side = executor.context().device().limits().max_texture_dimension_2d + 1;
     let plan = Plan { window: Rect::new(0, 0, side, 1), ..Plan::default() };
     let reason = refusal(executor.decode_to_texture(&plan, &[], TexelFormat::Rgba8));
@@ -26,7 +26,7 @@ fn a_texture_larger_than_the_device_has_is_refused() {
 
 #[test]
 fn a_cell_larger_than_a_binding_is_refused() {
-    let Some(executor) = executor("a_cell_larger_than_a_binding_is_refused") else { return };
+    let Some(executor) = executor() else { return };
     let mut plan = plan_on_arena(4);
     plan.cells[0].arena_words = u32::MAX;
     let reason = refusal(executor.read_planes(&plan, &[0; 4], &mut |_, _, _| ()));
@@ -35,7 +35,7 @@ fn a_cell_larger_than_a_binding_is_refused() {
 
 #[test]
 fn plans_that_contradict_themselves_are_refused() {
-    let Some(executor) = executor("plans_that_contradict_themselves_are_refused") else { return };
+    let Some(executor) = executor() else { return };
     let ignore = &mut |_: &_, _: &_, _: &[i32]| ();
     let mut plan = plan_on_arena(4);
     plan.cells[0].planes[0].offset = 1;
@@ -65,7 +65,7 @@ fn plans_that_contradict_themselves_are_refused() {
 
 #[test]
 fn a_lost_device_is_an_error() {
-    if executor("a_lost_device_is_an_error").is_none() {
+    if executor().is_none() {
         return;
     }
     let context = Context::request_blocking().unwrap();

@@ -1,5 +1,5 @@
 //! The GPU executor against the CPU twins and the literal formulas, and its behaviour when things fail.
-//! Without an adapter the tests say that they are skipped; with `CI=true` they fail.
+//! Without an adapter the tests are skipped.
 #![cfg(feature = "gpu")]
 #![allow(clippy::unwrap_used)]
 

@@ -100,7 +100,7 @@ fn read_texture(executor: &GpuExecutor, texture: &wgpu::Texture, bytes: u32) -> 
 
 #[test]
 fn cells_make_one_window_in_every_output() {
-    let Some(executor) = executor("cells_make_one_window_in_every_output") else { return };
+    let Some(executor) = executor() else { return };
     let window = Rect::new(1003, 17, 1003 + 150, 17 + 101);
     // More cells than are in flight, with odd sizes at the right and lower edges.
     let (plan, staging) = grey_plan(window, 32, 3);
@@ -141,7 +141,7 @@ fn cells_make_one_window_in_every_output() {
 
 #[test]
 fn sixteen_bit_textures_hold_the_packed_texels() {
-    let Some(executor) = executor("sixteen_bit_textures_hold_the_packed_texels") else { return };
+    let Some(executor) = executor() else { return };
     let (plan, staging) = grey_plan(Rect::new(5, 6, 50, 40), 31, 0);
     for format in [TexelFormat::R16, TexelFormat::Rgba16] {
         let (texels, _) = executor.read_texels(&plan, &staging, format).unwrap();
@@ -152,10 +152,7 @@ fn sixteen_bit_textures_hold_the_packed_texels() {
 
 #[test]
 fn the_hosts_texture_is_written_at_the_place_asked_for_and_nowhere_else() {
-    let Some(executor) = executor("the_hosts_texture_is_written_at_the_place_asked_for_and_nowhere_else")
-    else {
-        return;
-    };
+    let Some(executor) = executor() else { return };
     let texture = executor.context().device().create_texture(&wgpu::TextureDescriptor {
         label: None,
         size: wgpu::Extent3d { width: 64, height: 48, depth_or_array_layers: 2 },
@@ -192,10 +189,7 @@ fn the_hosts_texture_is_written_at_the_place_asked_for_and_nowhere_else() {
 
 #[test]
 fn decodes_recorded_into_the_hosts_encoders_are_submitted_in_any_order() {
-    let Some(executor) = executor("decodes_recorded_into_the_hosts_encoders_are_submitted_in_any_order")
-    else {
-        return;
-    };
+    let Some(executor) = executor() else { return };
     let (device, queue) = (executor.context().device(), executor.context().queue());
     let texture = || {
         device.create_texture(&wgpu::TextureDescriptor {
@@ -231,7 +225,7 @@ fn decodes_recorded_into_the_hosts_encoders_are_submitted_in_any_order() {
 
 #[test]
 fn a_hosts_device_of_the_lowest_limits_will_do() {
-    if executor("a_hosts_device_of_the_lowest_limits_will_do").is_none() {
+    if executor().is_none() {
         return;
     }
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
@@ -253,9 +247,7 @@ fn a_hosts_device_of_the_lowest_limits_will_do() {
 
 #[test]
 fn uploads_and_results_beyond_a_buffer_take_more_submissions() {
-    let Some(executor) = executor("uploads_and_results_beyond_a_buffer_take_more_submissions") else {
-        return;
-    };
+    let Some(executor) = executor() else { return };
     let window = Rect::new(0, 0, 320, 64);
     let (plan, staging) = grey_plan(window, 64, 0);
     // A cell: 16 KiB of samples, as much to upload and to read back.
@@ -274,7 +266,7 @@ fn uploads_and_results_beyond_a_buffer_take_more_submissions() {
 
 #[test]
 fn an_empty_plan_costs_nothing() {
-    let Some(executor) = executor("an_empty_plan_costs_nothing") else { return };
+    let Some(executor) = executor() else { return };
     let (texels, statistics) = executor.read_texels(&Plan::default(), &[], TexelFormat::Rgba8).unwrap();
     assert!(texels.is_empty());
     assert_eq!(statistics, GpuStatistics::default());

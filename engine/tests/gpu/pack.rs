@@ -1,12 +1,14 @@
 //! Packing: depths, palettes, up-sampling, missing channels, colour conversions.
 
-use crate::rig::{Random, executor, plan_on_arena};
+use crate::rig::{executor, plan_on_arena};
 use wavetile_engine::Rect;
 use wavetile_engine::gpu::TexelFormat;
 use wavetile_engine::plan::PlaneWindow;
 use wavetile_shaders::colour::ColourParameters;
 use wavetile_shaders::component_transform::{self, ComponentTransformJob};
 use wavetile_shaders::pack::{self, PackChannel, PackParameters};
+use wavetile_testing::compare::{assert_near, assert_same};
+use wavetile_testing::random::Random;
 
 /// A plane of its own for each channel: `[width, height]` samples from 0 to `high` less `low`.
 fn channel(plane: u32, [width, height]: [u32; 2], high: u32, low: i32) -> PackChannel {
@@ -85,7 +87,7 @@ fn parameters(case: &Case) -> PackParameters {
 
 /// What the GPU packs.
 fn packed(case: &Case, format: TexelFormat) -> Option<Vec<u8>> {
-    let executor = executor(case.name)?;
+    let executor = executor()?;
     let mut plan = plan_on_arena(case.arena.len() as u32);
     plan.window = case.rect;
     plan.tables.clone_from(&case.tables);
@@ -114,10 +116,7 @@ fn check(case: &Case) {
                 }
             }
         }
-        assert_eq!(found.len(), expected.len(), "{} {format:?}", case.name);
-        if let Some(at) = (0..found.len()).find(|&at| found[at] != expected[at]) {
-            panic!("{} {format:?}: byte {at} is {}, expected {}", case.name, found[at], expected[at]);
-        }
+        assert_same(format_args!("{} {format:?}", case.name), &found, &expected);
     }
 }
 
@@ -139,11 +138,8 @@ fn check_against_twin(case: &Case) {
             }
         };
         let (found, expected) = (values(&found), values(&expected));
-        assert_eq!(found.len(), expected.len(), "{} {format:?}", case.name);
         assert!(expected.iter().any(|value| value != &expected[0]), "{} {format:?} is flat", case.name);
-        if let Some(at) = (0..found.len()).find(|&at| found[at].abs_diff(expected[at]) > 1) {
-            panic!("{} {format:?}: value {at} is {}, expected {}", case.name, found[at], expected[at]);
-        }
+        assert_near(format_args!("{} {format:?}", case.name), &found, &expected, 1.0);
     }
 }
 
@@ -277,8 +273,7 @@ fn every_step_of_a_colour_conversion_agrees_with_its_twin() {
 
 /// Two tiles side by side, both transformed; the one on the right with another shift if `differ`.
 fn check_with_transform(flags: u32, differ: bool, dispatches: u64) {
-    let name = "the_component_transform_is_taken_along_where_tiles_agree";
-    let Some(executor) = executor(name) else { return };
+    let Some(executor) = executor() else { return };
     let (width, height) = (70, 33);
     let words = width * height;
     let mut random = Random::new(u64::from(flags) + 11);
@@ -328,10 +323,9 @@ fn check_with_transform(flags: u32, differ: bool, dispatches: u64) {
     let mut texels = vec![0; words as usize];
     pack::run(&plan.cells[0].pack, &[], &arena, &mut texels);
     let expected: &[u8] = bytemuck::cast_slice(&texels);
-    let differences = found.iter().zip(expected).map(|(a, b)| a.abs_diff(*b));
     // A driver may fuse a product of the irreversible transform with a sum.
-    let allowed = u8::from(flags & 0xff == ComponentTransformJob::ICT);
-    assert!(differences.max().unwrap() <= allowed, "{flags} {differ}");
+    let allowed = if flags & 0xff == ComponentTransformJob::ICT { 1.0 } else { 0.0 };
+    assert_near(format_args!("{flags} {differ}"), &found, expected, allowed);
 }
 
 #[test]

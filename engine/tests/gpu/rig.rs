@@ -1,4 +1,4 @@
-//! An executor for all tests, plans made of single steps, random numbers.
+//! An executor for all tests, and plans made of single steps.
 
 use std::sync::OnceLock;
 use wavetile_engine::codestream::code_block::{BlockCoder, Orientation};
@@ -7,24 +7,18 @@ use wavetile_engine::gpu::{Context, GpuExecutor};
 use wavetile_engine::plan::{Cell, Plan, PlaneWindow, PlannedBlock};
 use wavetile_engine::{Rect, Size};
 use wavetile_shaders::dequantise::DequantiseJob;
+use wavetile_testing::skip_adapter;
 
-/// The shared executor; `None`, with a line that says so, where there is no adapter.
-pub(crate) fn executor(test: &str) -> Option<&'static GpuExecutor> {
-    static EXECUTOR: OnceLock<Option<GpuExecutor>> = OnceLock::new();
-    let executor = EXECUTOR
-        .get_or_init(|| match Context::request_blocking() {
-            Ok(context) => Some(GpuExecutor::new(&context).unwrap()),
-            Err(DeviceError::NoAdapter { reason }) => {
-                assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "no adapter: {reason}");
-                None
-            }
-            Err(error) => panic!("{error}"),
-        })
-        .as_ref();
-    if executor.is_none() {
-        println!("skipped: {test} needs a graphics adapter (Vulkan; Mesa's llvmpipe will do)");
-    }
-    executor
+/// The shared executor; `None`, the test being skipped, where there is no adapter.
+#[track_caller]
+pub(crate) fn executor() -> Option<&'static GpuExecutor> {
+    static EXECUTOR: OnceLock<Result<GpuExecutor, String>> = OnceLock::new();
+    let executor = EXECUTOR.get_or_init(|| match Context::request_blocking() {
+        Ok(context) => Ok(GpuExecutor::new(&context).unwrap()),
+        Err(DeviceError::NoAdapter { reason }) => Err(reason),
+        Err(error) => panic!("{error}"),
+    });
+    executor.as_ref().map_err(skip_adapter).ok()
 }
 
 /// A block whose coefficients are `words` staging words from `start`.
@@ -73,51 +67,4 @@ pub(crate) fn run_on_arena(executor: &GpuExecutor, plan: &Plan, staging: &[u32])
         })
         .unwrap();
     arena
-}
-
-/// A small generator (xorshift64*), the same numbers in each run.
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    pub(crate) fn word(&mut self) -> u32 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as u32
-    }
-
-    /// `0..end`.
-    pub(crate) fn below(&mut self, end: u32) -> u32 {
-        self.word() % end
-    }
-
-    /// About `-size..size`.
-    pub(crate) fn float(&mut self, size: f32) -> f32 {
-        (self.word() as f32 / (1u32 << 31) as f32 - 1.0) * size
-    }
-}
-
-/// # Panics
-/// At the first word that differs.
-pub(crate) fn assert_same_words(name: &str, found: &[u32], expected: &[u32]) {
-    assert_eq!(found.len(), expected.len(), "{name}: length");
-    if let Some(at) = (0..found.len()).find(|&at| found[at] != expected[at]) {
-        let different = found.iter().zip(expected).filter(|(a, b)| a != b).count();
-        panic!(
-            "{name}: {different} of {} words differ, first word {at}: {:#x}, expected {:#x}",
-            found.len(),
-            found[at],
-            expected[at]
-        );
-    }
-}
-
-#[test]
-#[should_panic(expected = "1 of 3 words differ, first word 2: 0x4, expected 0x3")]
-fn one_wrong_word_fails_the_comparison() {
-    assert_same_words("alarm", &[1, 2, 4], &[1, 2, 3]);
 }

@@ -5,7 +5,6 @@ pub mod link;
 pub mod synthetic;
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Wake;
@@ -15,17 +14,6 @@ use wavetile_engine::data_bin::{DataBinCache, DataBinId, Insert};
 use wavetile_transport::jpip::{
     Catalogue, MessageEvent, MessageReader, Picture, Reply, Server, ServerOptions,
 };
-
-/// A file or folder of the shared test data; `None`, with a line that says so, if it is not at hand.
-pub fn shared(test: &str, name: &str) -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
-    let path = std::env::var_os("WAVETILE_SHARED").map_or_else(beside, PathBuf::from).join(name);
-    if path.exists() {
-        return Some(path);
-    }
-    println!("skipped: {test} needs ../shared ({name})");
-    None
-}
 
 /// A waker that tells whether it was woken.
 #[derive(Default)]

@@ -8,6 +8,7 @@ use wavetile_engine::codestream::header::MainHeader;
 use wavetile_engine::codestream::tile::Tile;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId, PrecinctId};
 use wavetile_engine::{Limits, Result};
+use wavetile_testing::codestream::{Component, Header};
 use wavetile_transport::jpip::server::picture::{BinLength, Picture};
 
 /// Components of every synthetic picture; the last two are halved both ways.
@@ -160,26 +161,15 @@ fn noise(precinct: PrecinctId, salt: u64) -> u64 {
 
 /// SOC, SIZ, COD and QCD: 5/3, code-blocks of 16 x 16, precincts of 32 x 32.
 fn main_header(width: u32, height: u32, tile: u32) -> Vec<u8> {
-    let mut bytes = vec![0xff, 0x4f, 0xff, 0x51];
-    bytes.extend((38 + 3 * COMPONENTS as u16).to_be_bytes());
-    bytes.extend(0u16.to_be_bytes());
-    for number in [width, height, 0, 0, tile, tile, 0, 0] {
-        bytes.extend(number.to_be_bytes());
+    Header {
+        image: [0, 0, width, height],
+        tile: [0, 0, tile, tile],
+        components: [1, 2, 2].map(|separation| Component::GREY.separated(separation, separation)).to_vec(),
+        layers: LAYERS,
+        levels: LEVELS,
+        code_block: (4, 4),
+        precincts: vec![0x55; 1 + usize::from(LEVELS)],
+        ..Header::default()
     }
-    bytes.extend((COMPONENTS as u16).to_be_bytes());
-    bytes.extend([7, 1, 1, 7, 2, 2, 7, 2, 2]);
-    bytes.extend([0xff, 0x52]);
-    bytes.extend((12 + 1 + u16::from(LEVELS)).to_be_bytes());
-    // Precincts are given; LRCP; layers; no component transform.
-    bytes.push(1);
-    bytes.push(0);
-    bytes.extend(LAYERS.to_be_bytes());
-    bytes.push(0);
-    bytes.extend([LEVELS, 2, 2, 0, 1]);
-    bytes.extend([0x55; 1 + LEVELS as usize]);
-    bytes.extend([0xff, 0x5c]);
-    bytes.extend((3 + 1 + 3 * u16::from(LEVELS)).to_be_bytes());
-    bytes.push(2 << 5);
-    bytes.extend([8 << 3; 1 + 3 * LEVELS as usize]);
-    bytes
+    .write()
 }

@@ -8,6 +8,7 @@ use wavetile_transport::server::RoadsConfig;
 use wavetile_transport::tls::{Certificate, Fingerprint, Identity, Trust};
 
 use crate::support::{Running, both, loopback, text};
+use wavetile_testing::running::Folder;
 
 fn options(trust: Trust) -> ConnectOptions {
     ConnectOptions { trust, timeout: Duration::from_secs(3), ..ConnectOptions::default() }
@@ -39,8 +40,7 @@ async fn only_the_right_certificate_is_accepted() {
 
 #[tokio::test]
 async fn certificate_files_serve_both_sides() {
-    let directory = std::env::temp_dir().join(format!("wavetile-roads-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).unwrap();
+    let directory = Folder::new("roads");
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
     let parameters = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
     let leaf = parameters.self_signed(&key).unwrap();
@@ -70,7 +70,6 @@ async fn certificate_files_serve_both_sides() {
     }
     // A chain and a key that do not belong together.
     assert!(wavetile_transport::server::Roads::bind(&RoadsConfig { certificate, ..both() }).is_err());
-    std::fs::remove_dir_all(directory).unwrap();
 }
 
 #[tokio::test]
@@ -104,8 +103,7 @@ async fn nobody_there_is_said_soon() {
 
 #[tokio::test]
 async fn a_certificate_that_is_replaced_on_disk_is_shown_without_a_new_start() {
-    let folder = std::env::temp_dir().join(format!("wavetile-replaced-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
+    let folder = Folder::new("replaced");
     let [chain, key] = ["chain.pem", "key.pem"].map(|name| folder.join(name));
     let write = |identity: &Identity| {
         std::fs::write(&key, identity.key_pem()).unwrap();
@@ -145,5 +143,4 @@ async fn a_certificate_that_is_replaced_on_disk_is_shown_without_a_new_start() {
         }
     }
     server.stop().await;
-    let _ = std::fs::remove_dir_all(folder);
 }

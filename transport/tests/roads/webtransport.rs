@@ -12,6 +12,7 @@ use wtransport::tls::Sha256Digest;
 use wtransport::{ClientConfig, Connection, Endpoint};
 
 use crate::support::{Running, loopback, text};
+use wavetile_testing::running::Folder;
 
 fn udp(limits: RoadLimits) -> RoadsConfig {
     RoadsConfig { http3: loopback(), limits, ..RoadsConfig::default() }
@@ -142,8 +143,7 @@ async fn another_certificate_is_refused() {
 
 #[tokio::test]
 async fn a_session_that_a_foreign_server_gives_up_is_over() {
-    let directory = std::env::temp_dir().join(format!("wavetile-webtransport-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).unwrap();
+    let directory = Folder::new("webtransport");
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
     let leaf =
         rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().self_signed(&key).unwrap();
@@ -182,7 +182,6 @@ async fn a_session_that_a_foreign_server_gives_up_is_over() {
     assert!(road.is_closed());
     road.close().await;
     server.await.unwrap();
-    std::fs::remove_dir_all(directory).unwrap();
 }
 
 /// Waits until no answer is under way any more.

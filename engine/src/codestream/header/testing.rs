@@ -5,21 +5,17 @@ use super::MainHeader;
 use crate::codestream::marker;
 use crate::geometry::Rect;
 use crate::limits::Limits;
-
-/// A marker segment with its length.
-pub(crate) fn segment(marker: u16, payload: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(payload.len() + 2).unwrap();
-    [&marker.to_be_bytes(), &length.to_be_bytes(), payload].concat()
-}
+pub(crate) use wavetile_testing::codestream::segment;
+use wavetile_testing::codestream::{Component, size_segment};
 
 /// SOC and SIZ: `components` are (Ssiz, XRsiz, YRsiz).
 pub(crate) fn soc_siz(image: Rect, tile: Rect, components: &[(u8, u8, u8)]) -> Vec<u8> {
-    let mut payload = vec![0, 0];
-    let numbers = [image.x1, image.y1, image.x0, image.y0, tile.width(), tile.height(), tile.x0, tile.y0];
-    payload.extend(numbers.iter().flat_map(|number| number.to_be_bytes()));
-    payload.extend(u16::try_from(components.len()).unwrap().to_be_bytes());
-    payload.extend(components.iter().flat_map(|&(depth, dx, dy)| [depth, dx, dy]));
-    [marker::SOC.to_be_bytes().to_vec(), segment(marker::SIZ, &payload)].concat()
+    let area = |rect: Rect| [rect.x0, rect.y0, rect.x1, rect.y1];
+    let components: Vec<_> = components
+        .iter()
+        .map(|&(size, dx, dy)| Component { depth: (size & 0x7F) + 1, signed: size & 0x80 != 0, dx, dy })
+        .collect();
+    size_segment(area(image), area(tile), &components)
 }
 
 /// Reversible 5/3, no component transform, LRCP; `precincts` are (PPx << 0 | PPy << 4) bytes or empty.

@@ -8,6 +8,7 @@ use crate::entropy::simd::Level;
 use crate::entropy::{BlockOutcome, MAX_BIT_PLANES, Scratch, decode_block, decode_blocks};
 use crate::geometry::Size;
 use crate::plan::{PlannedBlock, Segment};
+use wavetile_testing::random::Random;
 
 const SIZES: [(usize, usize); 22] = [
     (1, 1),
@@ -34,38 +35,22 @@ const SIZES: [(usize, usize); 22] = [
     (3, 1021),
 ];
 
-/// xorshift64*.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u32 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32) as u32
-    }
-
-    fn below(&mut self, end: u32) -> u32 {
-        ((u64::from(self.next()) * u64::from(end)) >> 32) as u32
-    }
-
-    /// Values of at most `planes` bits. Some blocks are sparse, some have runs of large values, and some nothing
-    /// but the largest, whose bits need stuffing.
-    fn coefficients(&mut self, count: usize, planes: u32) -> Vec<i32> {
-        let (sparse, kind) = (self.below(6), self.below(4));
-        let mut bits = 0;
-        (0..count)
-            .map(|at| {
-                if at % 16 == 0 || kind == 0 {
-                    bits = if self.below(5) < sparse { 0 } else { self.below(planes + 1) };
-                }
-                let mask = (1_u64 << bits) - 1;
-                let magnitude = (u64::from(self.next()) & mask) as i32;
-                let magnitude = if kind == 3 { mask as i32 } else { magnitude };
-                if self.below(2) == 0 { magnitude } else { -magnitude }
-            })
-            .collect()
-    }
+/// Values of at most `planes` bits. Some blocks are sparse, some have runs of large values, and some nothing
+/// but the largest, whose bits need stuffing.
+fn coefficients(random: &mut Random, count: usize, planes: u32) -> Vec<i32> {
+    let (sparse, kind) = (random.below(6), random.below(4));
+    let mut bits = 0;
+    (0..count)
+        .map(|at| {
+            if at % 16 == 0 || kind == 0 {
+                bits = if random.below(5) < sparse { 0 } else { random.below(planes + 1) };
+            }
+            let mask = (1_u64 << bits) - 1;
+            let magnitude = (u64::from(random.word()) & mask) as i32;
+            let magnitude = if kind == 3 { mask as i32 } else { magnitude };
+            if random.below(2) == 0 { magnitude } else { -magnitude }
+        })
+        .collect()
 }
 
 /// A coded block and what it decodes to.
@@ -158,7 +143,7 @@ impl Case {
     }
 
     fn random(random: &mut Random, size: (usize, usize), planes: u32, plane: u32) -> Self {
-        let truth = random.coefficients(size.0 * size.1, planes);
+        let truth = coefficients(random, size.0 * size.1, planes);
         let passes = if plane > 0 { 1 + random.below(3) } else { 1 };
         Self::new(size, planes, plane, passes, random.below(2) == 1, &truth)
     }
@@ -180,7 +165,7 @@ fn whole(case: &Case) -> BlockOutcome {
 #[test]
 fn blocks_of_all_shapes_and_depths_decode_to_what_was_encoded() {
     for mut scratch in scratches() {
-        let mut random = Random(0x9E37_79B9_7F4A_7C15);
+        let mut random = Random::new(0x9E37_79B9_7F4A_7C15);
         for round in 0..24 {
             for size in SIZES {
                 let planes = 1 + random.below(MAX_BIT_PLANES.into());
@@ -200,7 +185,7 @@ fn blocks_of_all_shapes_and_depths_decode_to_what_was_encoded() {
 #[test]
 fn every_count_of_bit_planes_decodes_in_every_layout() {
     for mut scratch in scratches() {
-        let mut random = Random(0xD1B5_4A32_D192_ED03);
+        let mut random = Random::new(0xD1B5_4A32_D192_ED03);
         for planes in 1..=u32::from(MAX_BIT_PLANES) {
             for plane in [0, 1, 2, planes / 2, planes - 1] {
                 if plane >= planes {
@@ -226,7 +211,7 @@ fn every_count_of_bit_planes_decodes_in_every_layout() {
 
 #[test]
 fn a_run_of_blocks_decodes_as_they_do_alone() {
-    let mut random = Random(0xA076_1D64_78BD_642F);
+    let mut random = Random::new(0xA076_1D64_78BD_642F);
     let mut alone = Scratch::new();
     for mut scratch in scratches() {
         for _ in 0..40 {
@@ -273,7 +258,7 @@ fn a_run_of_blocks_decodes_as_they_do_alone() {
 #[test]
 fn noise_and_cuts_do_not_leave_their_range() {
     let mut scratches = scratches();
-    let mut random = Random(0xE703_7ED1_A0B4_28DB);
+    let mut random = Random::new(0xE703_7ED1_A0B4_28DB);
     let mut damaged = 0;
     for round in 0..2000 {
         let size = SIZES[round % SIZES.len()];
@@ -285,7 +270,7 @@ fn noise_and_cuts_do_not_leave_their_range() {
         case.block.size = Size::new(size.0 as u32, size.1 as u32);
         let mut case = case.with_output(fraction, packed_16);
         match round % 3 {
-            0 => case.data.iter_mut().for_each(|byte| *byte = random.next() as u8 | random.next() as u8),
+            0 => case.data.iter_mut().for_each(|byte| *byte = random.word() as u8 | random.word() as u8),
             1 => {
                 for _ in 0..1 + random.below(4) {
                     let at = random.below(case.data.len() as u32) as usize;
@@ -335,7 +320,7 @@ fn a_region_of_interest_comes_down_and_its_background_stays() {
 #[test]
 fn what_a_block_cannot_hold_is_damage() {
     for mut scratch in scratches() {
-        let mut random = Random(0xC2B2_AE3D_27D4_EB4F);
+        let mut random = Random::new(0xC2B2_AE3D_27D4_EB4F);
         let truth: Vec<i32> = (0..64).map(|_| random.below(64) as i32 + 64).collect();
         let case = |planes| Case::new((8, 8), planes, 2, 3, false, &truth);
         let nothing = BlockOutcome { passes_decoded: 0, damaged: true };

@@ -1,62 +1,52 @@
-//! Planes of samples: reading references (PGX, T.803; PNG), and telling how far two of them are apart.
+//! Planes of samples, and references that hold them: PGX (T.803) and PNG.
 
+use crate::compare::{self, Difference};
 use image::DynamicImage;
-use sha2::{Digest, Sha256};
 use std::path::Path;
 
 /// One component, row by row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Plane {
-    pub(super) width: usize,
-    pub(super) height: usize,
-    pub(super) samples: Vec<i32>,
-}
-
-/// How far two planes are apart.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Difference {
-    /// The largest absolute one.
-    pub(super) peak: i64,
-    pub(super) mean_square: f64,
+pub struct Plane {
+    /// Samples in a row.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// `width * height` samples.
+    pub samples: Vec<i32>,
 }
 
 impl Plane {
+    /// One channel of interleaved bytes, `channels` to a texel.
+    pub fn of_texels(width: usize, height: usize, texels: &[u8], channel: usize, channels: usize) -> Self {
+        let samples = texels.iter().skip(channel).step_by(channels).map(|&value| value.into()).collect();
+        Self { width, height, samples }
+    }
+
     /// The top-left part, where this plane is as large as that.
-    pub(super) fn top_left(&self, width: usize, height: usize) -> Self {
+    pub fn top_left(&self, width: usize, height: usize) -> Self {
         let (width, height) = (width.min(self.width), height.min(self.height));
         let rows = self.samples.chunks(self.width.max(1)).take(height);
         Self { width, height, samples: rows.flat_map(|row| &row[..width]).copied().collect() }
     }
 
-    /// Difference to `wanted`, or why the planes cannot be compared.
-    pub(super) fn difference(&self, wanted: &Self) -> Result<Difference, String> {
+    /// How far it is from `wanted`.
+    ///
+    /// # Errors
+    /// They are not of one size.
+    pub fn difference(&self, wanted: &Self) -> Result<Difference, String> {
         let size = |plane: &Self| (plane.width, plane.height);
         if size(self) != size(wanted) {
             return Err(format!("{:?} samples instead of {:?}", size(self), size(wanted)));
         }
-        let mut difference = Difference::default();
-        let mut sum = 0.0;
-        for (&a, &b) in self.samples.iter().zip(&wanted.samples) {
-            let apart = (i64::from(a) - i64::from(b)).abs();
-            difference.peak = difference.peak.max(apart);
-            sum += (apart as f64).powi(2);
-        }
-        difference.mean_square = sum / self.samples.len().max(1) as f64;
-        Ok(difference)
+        compare::difference(&self.samples, &wanted.samples)
     }
-}
-
-/// SHA-256 over all samples as little-endian 32-bit words, in hexadecimal.
-pub(super) fn sha256(planes: &[Plane]) -> String {
-    let mut hash = Sha256::new();
-    for sample in planes.iter().flat_map(|plane| &plane.samples) {
-        hash.update(sample.to_le_bytes());
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Reads a reference, unscaled: a PGX file of one component, or a PNG of 1 to 4 channels.
-pub(super) fn read(path: &Path) -> Result<Vec<Plane>, String> {
+///
+/// # Errors
+/// It cannot be read, or is neither.
+pub fn read(path: &Path) -> Result<Vec<Plane>, String> {
     let planes = if path.extension().is_some_and(|extension| extension == "png") {
         image::open(path).map_err(|error| error.to_string()).map(|image| png_planes(&image))
     } else {
@@ -114,19 +104,32 @@ fn pgx_plane(bytes: &[u8]) -> Result<Vec<Plane>, String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
     fn one_wrong_sample_is_seen() {
         let plane = Plane { width: 3, height: 2, samples: vec![0, 1, 2, 3, 4, 5] };
-        assert_eq!(plane.difference(&plane), Ok(Difference { peak: 0, mean_square: 0.0 }));
+        assert_eq!(plane.difference(&plane), Ok(Difference::default()));
         let mut wrong = plane.clone();
         wrong.samples[4] -= 3;
-        assert_eq!(plane.difference(&wrong), Ok(Difference { peak: 3, mean_square: 1.5 }));
-        assert_ne!(sha256(std::slice::from_ref(&plane)), sha256(&[wrong]));
+        assert_eq!(plane.difference(&wrong), Ok(Difference { peak: 3.0, mean_square: 1.5 }));
+    }
+
+    #[test]
+    fn planes_of_other_sizes_do_not_compare() {
+        let plane = Plane { width: 3, height: 2, samples: vec![0, 1, 2, 3, 4, 5] };
         assert_eq!(plane.top_left(2, 1).samples, [0, 1]);
         assert!(plane.difference(&plane.top_left(2, 2)).is_err());
+        assert!(plane.difference(&Plane { width: 2, height: 3, ..plane.clone() }).is_err());
+        assert!(plane.difference(&Plane { samples: Vec::new(), ..plane.clone() }).is_err());
+        let empty = Plane { width: 0, height: 0, samples: Vec::new() };
+        assert!(empty.difference(&plane).is_err() && plane.difference(&empty).is_err());
+    }
+
+    #[test]
+    fn channels_of_texels_are_taken_apart() {
+        let texels = [1, 2, 3, 4, 5, 6];
+        assert_eq!(Plane::of_texels(2, 1, &texels, 1, 3).samples, [2, 5]);
     }
 
     #[test]
