@@ -134,9 +134,10 @@ async function main() {
       if (result.endings.join() !== "2,3") detail = `ended for the reasons ${result.endings}`;
       else if (result.pushed > budget) detail = `${result.pushed} bytes, ${budget} were allowed`;
     }
-    // A browser that does not even ask for the page tells nothing about the server.
+    // A browser that does not even ask for the page tells nothing about the server; in CI it has to.
     if (!loaded) detail = "Chromium does not run here";
-    const verdict = !loaded ? "skipped" : detail ? "fail" : "pass";
+    const excused = !loaded && ["", "false"].includes(process.env.CI ?? "");
+    const verdict = excused ? "skipped" : detail ? "fail" : "pass";
     detail ??= step.push
       ? `${got.length} bins equal at the window's end, then ${result.pushed} bytes pushed`
       : `${got.length} bins equal, ${result.bytes} bytes in ${result.requests} requests`;

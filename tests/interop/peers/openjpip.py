@@ -86,7 +86,9 @@ else:
         try:
             server, front, port = start(name)
         except (Broken, OSError) as error:
-            row("OpenJPIP server", "HTTP/1.1", name, "skipped", error)
+            # It is there; in CI it has to run.
+            excused = os.environ.get("CI", "") in ("", "false")
+            row("OpenJPIP server", "HTTP/1.1", name, "skipped" if excused else "fail", error)
             continue
         try:
             check("OpenJPIP server", "HTTP/1.1", f"{name}, whole", lambda: same(port, name))
