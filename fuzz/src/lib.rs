@@ -3,7 +3,13 @@
 #![deny(unsafe_code)]
 
 mod block;
+mod client_script;
+mod held;
 mod packets;
+mod server_script;
 
 pub use block::BlockInput;
+pub use client_script::{ClientScript, Step, limits, read_messages};
+pub use held::decode_held;
 pub use packets::PacketsInput;
+pub use server_script::ask;

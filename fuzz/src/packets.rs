@@ -4,6 +4,7 @@ use wavetile_engine::codestream::header::MainHeader;
 use wavetile_engine::codestream::precinct::{Contribution, Precinct};
 use wavetile_engine::codestream::tile::Tile;
 use wavetile_engine::{Error, Limits};
+use wavetile_testing::codestream::Header;
 
 /// A tile of one component, and the data-bin of the only precinct of one of its resolutions.
 pub struct PacketsInput<'a> {
@@ -18,18 +19,18 @@ impl<'a> PacketsInput<'a> {
         let (&[width, height, layers, cod, code_block, style, guard, resolution], bin) =
             bytes.split_first_chunk()?;
         let (width, height) = (u32::from(width) * 4 + 1, u32::from(height) * 4 + 1);
-        let layers = u16::from(layers) + 1;
-        let mut header = vec![0xFF, 0x4F, 0xFF, 0x51, 0, 41, 0x40, 0];
-        for value in [width, height, 0, 0, width, height, 0, 0] {
-            header.extend(value.to_be_bytes());
-        }
-        header.extend([0, 1, 7, 1, 1]);
         // SOP and EPH as they come; code-blocks of 4 x 4 to 32 x 32.
-        header.extend([0xFF, 0x52, 0, 12, cod & 6, 0]);
-        header.extend(layers.to_be_bytes());
-        header.extend([0, 1, code_block & 3, code_block >> 2 & 3, style, 1]);
-        header.extend([0xFF, 0x5C, 0, 7, guard & 0xE0, 8 << 3, 9 << 3, 9 << 3, 10 << 3]);
-        let header = MainHeader::parse(&header, &Limits::strict()).expect("a sound header");
+        let header = Header {
+            delimiters: cod & 6,
+            layers: u16::from(layers) + 1,
+            levels: 1,
+            code_block: ((code_block & 3) + 2, (code_block >> 2 & 3) + 2),
+            style,
+            guard_bits: guard >> 5,
+            exponent: 9,
+            ..Header::untiled(width, height)
+        };
+        let header = MainHeader::parse(&header.write(), &Limits::strict()).expect("a sound header");
         let tile = Tile::new(&header, 0, header.tile_parameters.clone()).expect("sound parameters");
         Some(Self { tile, resolution: u32::from(resolution & 1), bin })
     }

@@ -1,14 +1,14 @@
-//! Fills `fuzz/corpus` from the shared test data: `$WAVETILE_SHARED`, or `shared` beside the repository.
+//! Fills `fuzz/corpus` from the shared test data: its files, and the sessions recorded from other servers.
 
 use std::error::Error;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use wavetile_engine::codestream::code_block::BlockCoder;
 use wavetile_engine::data_bin::{DataBinId, PrecinctId};
 use wavetile_engine::plan::{CellSize, Target};
 use wavetile_engine::source::IndexedFile;
 use wavetile_engine::{DataBins, DecodeRequest, Image, Limits};
-use wavetile_fuzz::BlockInput;
+use wavetile_fuzz::{BlockInput, ClientScript, Step};
 
 /// Longer files teach a fuzzer nothing that shorter ones do not.
 const LONGEST: usize = 20_000;
@@ -16,12 +16,8 @@ const LONGEST: usize = 20_000;
 const PIECES: usize = 6;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let shared = std::env::var_os("WAVETILE_SHARED").map(PathBuf::from);
-    let beside =
-        || package.ancestors().skip(1).take(2).map(|up| up.join("shared")).find(|shared| shared.is_dir());
-    let shared = shared.or_else(beside).ok_or("the shared test data is not there: set WAVETILE_SHARED")?;
-    let corpus = package.join("corpus");
+    let shared = wavetile_testing::shared_folder()?;
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let mut seeds = 0;
     for part in ["conformance/part4", "conformance/part15", "conformance/jp2", "files", "jpx", "malformed"] {
         let mut entries: Vec<_> =
@@ -36,6 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
     }
+    seeds += sessions(&corpus, &shared.join("interop"))?;
     println!("{seeds} seeds in {}", corpus.display());
     Ok(())
 }
@@ -90,4 +87,70 @@ fn seed(corpus: &Path, name: &str, bytes: &[u8]) -> Result<usize, Box<dyn Error>
         add("packets", &format!("{name}-{precinct}"), &input)?;
     }
     Ok(seeds)
+}
+
+/// Bytes of each recorded body.
+const BODY: usize = 3000;
+
+/// Adds what recorded sessions have to teach: requests, messages, and whole sessions for client and server.
+fn sessions(corpus: &Path, folder: &Path) -> Result<usize, Box<dyn Error>> {
+    let mut seeds = 0;
+    let mut add = |target: &str, name: &str, bytes: &[u8]| {
+        let folder = corpus.join(target);
+        seeds += 1;
+        fs::create_dir_all(&folder).and_then(|()| fs::write(folder.join(name), bytes))
+    };
+    let mut names: Vec<String> = fs::read_dir(folder)?
+        .filter_map(|entry| {
+            entry.ok()?.file_name().into_string().ok()?.strip_suffix(".req").map(str::to_owned)
+        })
+        .collect();
+    names.sort();
+    // "openjpip_tiled4_03_full" is of the session "openjpip_tiled4".
+    for session in names.chunk_by(|a, b| session(a) == session(b)) {
+        let (mut heads, mut bodies, mut queries) = (Vec::new(), Vec::new(), Vec::new());
+        let mut tiles = false;
+        for name in session {
+            let file = |kind: &str| fs::read(folder.join(format!("{name}.{kind}"))).unwrap_or_default();
+            let (request, mut body) = (String::from_utf8_lossy(&file("req")).into_owned(), file("body"));
+            body.truncate(BODY);
+            add("jpip_messages", name, &body)?;
+            if let Some(query) = query(&request) {
+                add("jpip_query", name, query.as_bytes())?;
+                queries.push(to_ours(&query));
+            }
+            let head = file("hdr");
+            tiles |= head.windows(10).any(|part| part == b"jpt-stream");
+            heads.push(head);
+            bodies.push(body);
+        }
+        let window = [4, 0, 3, 0, 20, 20, 60, 60];
+        let mut steps = vec![Step::Window(&window)];
+        for (head, body) in heads.iter().zip(&bodies) {
+            steps.extend([Step::Head(head), Step::Body(body), Step::End]);
+        }
+        let options = if tiles { ClientScript::TILES } else { 0 };
+        add("jpip_client", &session[0], &ClientScript::write(options, &steps))?;
+        add("jpip_server", &session[0], queries.join("\n").as_bytes())?;
+    }
+    Ok(seeds)
+}
+
+/// The session that a recording belongs to.
+fn session(name: &str) -> &str {
+    let end = name.match_indices('_').nth(1).map_or(name.len(), |(at, _)| at);
+    &name[..end]
+}
+
+/// Path and query of a recorded request.
+fn query(request: &str) -> Option<String> {
+    request.split(' ').nth(1).map(str::to_owned)
+}
+
+/// The same of a picture and of the channel that the fuzz target has.
+fn to_ours(query: &str) -> String {
+    let fields = query.split_once('?').map_or("", |(_, fields)| fields).split('&');
+    let fields = fields.filter(|field| !field.starts_with("target="));
+    let fields = fields.map(|field| if field.starts_with("cid=") { "cid=$" } else { field });
+    format!("/tiles.jp2?{}", fields.collect::<Vec<_>>().join("&"))
 }
