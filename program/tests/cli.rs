@@ -188,6 +188,11 @@ fn info_tells_the_same_in_text_and_json() {
         "code_block code_block_style depth dx dy guard_bits height index levels precincts quantisation roi_shift \
          signed transform width"
     );
+    let described = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/json.md")).unwrap();
+    for member in members(&info).split(' ').chain(members(&info["components"][0]).split(' ')) {
+        let names = [format!("`{member}`"), format!("`{member}[]`")];
+        assert!(names.iter().any(|name| described.contains(name)), "docs/json.md has no {member}");
+    }
     assert_eq!(members(&info["tiles"]), "across count down height offset width");
     assert_eq!(members(&info["rendering"]), "alpha colour depth height notes width");
     assert_eq!(members(&info["boxes"][0]), "length offset type");

@@ -116,4 +116,22 @@ mod tests {
             assert!(line.len() < 200, "{line}");
         }
     }
+
+    #[test]
+    #[cfg(feature = "viewer")]
+    fn the_reference_has_every_option_and_no_other() {
+        use std::collections::BTreeSet;
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/command-line.md");
+        let reference = std::fs::read_to_string(path).unwrap();
+        let is_part = |c: char| c == '-' || c.is_ascii_lowercase();
+        let told: BTreeSet<_> =
+            reference.split(|c| !is_part(c)).filter_map(|word| word.strip_prefix("--")).collect();
+        let program = Arguments::command();
+        let arguments = program.get_subcommands().flat_map(clap::Command::get_arguments);
+        let options: BTreeSet<_> = arguments.filter_map(clap::Arg::get_long).chain(["help"]).collect();
+        assert_eq!(told, options);
+        for command in program.get_subcommands().map(clap::Command::get_name) {
+            assert!(reference.contains(&format!("\nwavetile {command} ")), "{command}");
+        }
+    }
 }
