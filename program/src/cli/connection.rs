@@ -11,7 +11,7 @@ use wavetile_transport::tls::{Fingerprint, Trust};
 
 /// How to reach a server.
 #[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "JPIP targets")]
+#[command(next_help_heading = "Targets on servers")]
 pub(crate) struct ConnectionArguments {
     /// How to reach the server [default: h3, then http; for http(s):// files of web servers, too]
     #[arg(long, value_enum)]

@@ -22,10 +22,10 @@ use crate::demo;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::process::ExitCode;
 
-/// Streams JPEG 2000 pictures over JPIP. Without a command it runs the demo: a server and a live window
+/// Serves, shows, fetches and decodes JPEG 2000 pictures. Without a command it runs the demo: a server and a live window
 /// in one program.
 #[derive(Debug, Parser)]
-#[command(name = "wavetile", version, about)]
+#[command(name = "wavetile", version)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
