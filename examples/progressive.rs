@@ -9,7 +9,7 @@
 use std::error::Error;
 use wavetile::engine::byte_source::FileSource;
 use wavetile::engine::data_bin::DataBinId;
-use wavetile::engine::plan::coverage::{GridWindow, covered_precincts};
+use wavetile::engine::plan::reach::{GridWindow, covered_precincts};
 use wavetile::engine::source::IndexedFile;
 use wavetile::engine::{Component, DataBinCache, DataBins, DecodeRequest, Decoder, Image, Limits};
 

@@ -9,6 +9,7 @@
 use std::error::Error;
 use std::time::Instant;
 use wavetile::engine::byte_source::FileSource;
+use wavetile::engine::plan::ResolutionCoverage;
 use wavetile::engine::source::IndexedFile;
 use wavetile::engine::{DecodeRequest, Decoder, Image, Limits, Rect};
 
@@ -47,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let coverage = &report.coverage;
     println!("code-blocks needed: {}, of them not empty: {}", coverage.blocks_needed, coverage.blocks_coded);
     println!("compressed bytes:   {} of {}", coverage.compressed_bytes, image_bytes(&file));
-    for (resolution, (present, needed)) in coverage.resolutions.iter().enumerate() {
+    for (resolution, ResolutionCoverage { present, needed, .. }) in coverage.resolutions.iter().enumerate() {
         println!("resolution {resolution}: {present} of {needed} packets were there");
     }
     Ok(())

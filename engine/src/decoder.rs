@@ -9,8 +9,7 @@ use crate::geometry::{Rect, Size};
 use crate::image::{DecodeRequest, Image};
 #[cfg(feature = "gpu")]
 use crate::plan::PlaneWindow;
-use crate::plan::builder::Coverage;
-use crate::plan::{Cell, CellSize, Plan, Target, TexelFormat};
+use crate::plan::{Cell, CellSize, Coverage, Plan, Target, TexelFormat};
 use crate::runner::{self, ParallelRunner};
 use bytemuck::Zeroable;
 use std::sync::Arc;
@@ -85,7 +84,7 @@ impl Report {
     pub fn is_complete(&self) -> bool {
         self.damaged_blocks == 0
             && self.coverage.damage.is_none()
-            && self.coverage.resolutions.iter().all(|&(present, needed)| present == needed)
+            && self.coverage.resolutions.iter().all(|level| level.present == level.needed)
     }
 
     #[cfg(feature = "gpu")]
@@ -109,7 +108,7 @@ impl Report {
             .coverage
             .resolutions
             .iter()
-            .fold((0, 0), |(p, n), &(present, needed)| (p + present, n + needed));
+            .fold((0, 0), |(present, needed), level| (present + level.present, needed + level.needed));
         if needed == 0 { 1.0 } else { present as f64 / needed as f64 }
     }
 }

@@ -7,8 +7,9 @@ use crate::data_bin::{DataBinId, DataBins};
 use crate::error::{CodestreamError, RequestError, Result};
 use crate::geometry::{Rect, Size};
 use crate::limits::Limits;
-use crate::plan::builder::{self, Coverage, PlanRequest, PlannedTile};
-use crate::plan::{CellSize, Plan, Target};
+use crate::plan::builder::{self, PlanSource};
+use crate::plan::output_grid::output_rect;
+use crate::plan::{CellSize, Coverage, Plan, PlanRequest, PlannedTile, Target};
 use crate::rendering::Rendering;
 use std::sync::Arc;
 use wavetile_shaders::pack::PackParameters;
@@ -133,7 +134,7 @@ impl Image {
     pub fn rendered_size(&self, request: &DecodeRequest) -> Result<Size> {
         let region = self.region(request)?;
         let components = self.components(request, Target::Rendered(0))?;
-        let output = builder::output_rect(&self.header, &components, region, request.reduce);
+        let output = output_rect(&self.header, &components, region, request.reduce);
         if output.is_empty() {
             return Err(RequestError::NoPixels { region, reduce: request.reduce }.into());
         }
@@ -208,8 +209,14 @@ impl Image {
             output_bytes,
         };
         let tiles = |index| self.tile(bins, index);
-        let (mut plan, coverage) =
-            builder::build(&self.header, &tiles, bins, self.codestream, &plan_request, &self.limits)?;
+        let source = PlanSource {
+            header: &self.header,
+            tiles: &tiles,
+            bins,
+            codestream: self.codestream,
+            limits: &self.limits,
+        };
+        let (mut plan, coverage) = builder::build(&source, &plan_request)?;
         if let Target::Rendered(format) = target {
             let rendering = match &request.components {
                 Some(_) => Rendering::of_components(&self.header.size, &components)?,

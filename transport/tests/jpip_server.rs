@@ -14,7 +14,7 @@ use wavetile_engine::Size;
 use wavetile_engine::codestream::header::MainHeader;
 use wavetile_engine::codestream::tile::Tile;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId, PrecinctId};
-use wavetile_engine::plan::coverage::{GridWindow, covered_precincts};
+use wavetile_engine::plan::reach::{GridWindow, covered_precincts};
 use wavetile_engine::view_window::ViewWindow;
 use wavetile_transport::jpip::server::picture::BinLength;
 use wavetile_transport::jpip::{MessageEvent, MessageReader, Picture, Reply, Server, ServerOptions, eor};

@@ -14,10 +14,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use wavetile_engine::byte_source::FileSource;
 use wavetile_engine::data_bin::PrecinctId;
-use wavetile_engine::plan::coverage::{
+use wavetile_engine::plan::reach::band_window;
+use wavetile_engine::plan::reach::{
     GridWindow, component_window, covered_tiles, resolution_windows, wanted_resolution,
 };
-use wavetile_engine::plan::support::band_window;
 use wavetile_engine::source::IndexedFile;
 use wavetile_engine::view_window::{ViewWindow, frame_size};
 use wavetile_engine::{Limits, Size};

@@ -1,26 +1,21 @@
 //! Lays out one cell: the arena, and the jobs of every pass.
 
-use super::builder::{
-    ComponentWork, OutputGrid, PlanRequest, TileWork, component_windows, transforms_components,
-};
-use super::support::band_window;
-use super::{Cell, Plan, PlaneWindow};
-use crate::codestream::header::{MainHeader, WaveletTransform};
+use super::layout::Layout;
+use super::reach::{band_window, component_windows};
+use super::work::{ComponentWork, TileWork};
+use super::{Cell, PlaneWindow};
+use crate::codestream::header::WaveletTransform;
 use crate::codestream::tile::Tile;
 use crate::error::{CodestreamError, LimitError, Result};
 use crate::geometry::Rect;
-use crate::limits::Limits;
 use std::ops::Range;
 use wavetile_shaders::component_transform::ComponentTransformJob;
 use wavetile_shaders::dequantise::DequantiseJob;
 use wavetile_shaders::idwt::IdwtJob;
 
 pub(super) struct CellBuilder<'a> {
-    header: &'a MainHeader,
-    grid: &'a OutputGrid,
-    request: &'a PlanRequest,
+    layout: &'a Layout<'a>,
     region: Rect,
-    plan: &'a Plan,
     max_words: u64,
     words: u64,
     /// Samples of each of the cell's planes that some tile makes.
@@ -60,21 +55,15 @@ impl Window {
 }
 
 impl<'a> CellBuilder<'a> {
-    pub(super) fn new(
-        header: &'a MainHeader,
-        grid: &'a OutputGrid,
-        request: &'a PlanRequest,
-        region: Rect,
-        plan: &'a Plan,
-        limits: &Limits,
-    ) -> Self {
-        let cell = Cell { rect: grid.rect(region), ..Cell::default() };
-        let max_words = (limits.max_bytes.min(request.cells.buffer_bytes) / 4).min(u64::from(u32::MAX));
-        Self { header, grid, request, region, plan, max_words, words: 0, covered: Vec::new(), cell }
+    pub(super) fn new(layout: &'a Layout<'a>, region: Rect) -> Self {
+        let cell = Cell { rect: layout.grid.rect(region), ..Cell::default() };
+        let most = layout.limits.max_bytes.min(layout.request.cells.buffer_bytes);
+        let max_words = (most / 4).min(u64::from(u32::MAX));
+        Self { layout, region, max_words, words: 0, covered: Vec::new(), cell }
     }
 
     pub(super) fn build<'w>(mut self, tiles: impl Iterator<Item = &'w TileWork>) -> Result<Cell> {
-        for &component in &self.request.components {
+        for &component in &self.layout.request.components {
             let rect = self.plane_rect(component);
             if !rect.is_empty() {
                 let Window { offset, row, .. } = self.allocate(rect)?;
@@ -100,7 +89,8 @@ impl<'a> CellBuilder<'a> {
     }
 
     fn plane_rect(&self, component: u32) -> Rect {
-        self.grid.plane(self.header, component, self.region, self.request.widen)
+        let Layout { header, grid, request, .. } = self.layout;
+        grid.plane(header, component, self.region, request.widen)
     }
 
     fn allocate(&mut self, rect: Rect) -> Result<Window> {
@@ -200,7 +190,7 @@ impl<'a> CellBuilder<'a> {
         let sub_band = &tile.components[work.component as usize].resolutions[resolution].bands[band];
         let mut covered = 0;
         for (block, rect) in work.blocks.meeting(resolution, band, sub_band, target.rect) {
-            let planned = &self.plan.blocks[block as usize];
+            let planned = &self.layout.plan.blocks[block as usize];
             let part = rect.intersect(target.rect);
             let irreversible = transform == WaveletTransform::Irreversible97;
             let flags = (u32::from(planned.packed_16) * DequantiseJob::PACKED_16)
@@ -232,7 +222,7 @@ impl<'a> CellBuilder<'a> {
 
     /// The last pass of one tile: component transform where it is used, level shift, clamping.
     fn transforms(&mut self, tile: &Tile, made: &[(u32, Window)]) -> Result<()> {
-        let together = transforms_components(tile, self.request);
+        let together = self.layout.request.transforms_components(tile);
         if together {
             self.transform_three(tile, made)?;
         }
@@ -293,7 +283,7 @@ impl<'a> CellBuilder<'a> {
         component: u32,
         window: Window,
     ) {
-        let size = self.header.size.components[component as usize];
+        let size = self.layout.header.size.components[component as usize];
         if tile.parameters.components[component as usize].coding.transform == WaveletTransform::Irreversible97
         {
             job.flags |= ComponentTransformJob::FLOAT_0 << slot;

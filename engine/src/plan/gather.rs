@@ -1,11 +1,11 @@
 //! Collects the compressed code-blocks of a window into a plan.
 
-use super::builder::Coverage;
-use super::coverage::ResolutionWindow;
-use super::support::band_window;
-use super::{Plan, PlannedBlock, Segment};
+use super::builder::PlanSource;
+use super::reach::{ResolutionWindow, band_window};
+use super::work::{BandBlocks, TileBlocks};
+use super::{Coverage, Plan, PlannedBlock, ResolutionCoverage, Segment};
 use crate::codestream::code_block::{BlockCoder, Orientation};
-use crate::codestream::header::{MainHeader, WaveletTransform};
+use crate::codestream::header::WaveletTransform;
 use crate::codestream::precinct::{Contribution, Precinct};
 use crate::codestream::sub_band::SubBand;
 use crate::codestream::tile::Tile;
@@ -15,48 +15,6 @@ use crate::error::{CodestreamError, Error, Result};
 use crate::geometry::{Rect, Size};
 use crate::limits::{Budget, Limits};
 use wavetile_shaders::dequantise::DequantiseJob;
-
-/// The coded blocks of one sub-band: (row, column) of the code-block grid, plan index, rectangle. In that order
-/// once all are found.
-type BandBlocks = Vec<((u32, u32), u32, Rect)>;
-
-/// The coded blocks of one tile-component inside a window, by place.
-#[derive(Default)]
-pub(super) struct TileBlocks {
-    /// One entry for each band of each resolution.
-    bands: Vec<Vec<BandBlocks>>,
-}
-
-impl TileBlocks {
-    /// Blocks of one band that meet `window` (band grid), with their rectangles, in raster order.
-    pub(super) fn meeting<'a>(
-        &'a self,
-        resolution: usize,
-        band: usize,
-        sub_band: &SubBand,
-        window: Rect,
-    ) -> impl Iterator<Item = (u32, Rect)> + use<'a> {
-        let (xcb, ycb) = (sub_band.code_block_width_exponent, sub_band.code_block_height_exponent);
-        let blocks =
-            self.bands.get(resolution).and_then(|bands| bands.get(band)).map_or(&[][..], Vec::as_slice);
-        let span = |from: u32, to: u32, exponent: u8| {
-            if window.is_empty() || blocks.is_empty() {
-                0..0
-            } else {
-                (from >> exponent)..((to - 1) >> exponent) + 1
-            }
-        };
-        let columns = span(window.x0, window.x1, xcb);
-        span(window.y0, window.y1, ycb).flat_map(move |row| {
-            let first = blocks.partition_point(|block| block.0 < (row, columns.start));
-            let end = (row, columns.end);
-            blocks[first..]
-                .iter()
-                .take_while(move |block| block.0 < end)
-                .map(|&(_, index, rect)| (index, rect))
-        })
-    }
-}
 
 pub(super) struct Gatherer<'a> {
     bins: &'a dyn DataBins,
@@ -79,31 +37,20 @@ pub(super) struct Gatherer<'a> {
 }
 
 impl<'a> Gatherer<'a> {
-    pub(super) fn new(
-        bins: &'a dyn DataBins,
-        codestream: u32,
-        header: &MainHeader,
-        layers: u16,
-        limits: &'a Limits,
-        budget: Budget,
-    ) -> Self {
-        let counts = (header.size.components.len() as u32, header.tile_count());
-        let coverage = Coverage::default();
-        let (order, starts) = (Vec::new(), Vec::new());
-        let (precincts, work, bytes) = (0, 0, 0);
+    pub(super) fn new(source: &PlanSource<'a>, layers: u16, budget: Budget) -> Self {
         Self {
-            bins,
-            codestream,
-            counts,
+            bins: source.bins,
+            codestream: source.codestream,
+            counts: (source.header.size.components.len() as u32, source.header.tile_count()),
             layers,
-            limits,
-            coverage,
+            limits: source.limits,
+            coverage: Coverage::default(),
             budget,
-            precincts,
-            work,
-            bytes,
-            order,
-            starts,
+            precincts: 0,
+            work: 0,
+            bytes: 0,
+            order: Vec::new(),
+            starts: Vec::new(),
         }
     }
 
@@ -123,7 +70,7 @@ impl<'a> Gatherer<'a> {
             let resolution = &geometry.resolutions[index];
             found.bands.push(vec![BandBlocks::new(); resolution.bands.len()]);
             if self.coverage.resolutions.len() <= index {
-                self.coverage.resolutions.resize(index + 1, (0, 0));
+                self.coverage.resolutions.resize(index + 1, ResolutionCoverage::default());
             }
             for number in resolution.precincts_meeting(window.input) {
                 self.precincts += 1;
@@ -133,7 +80,7 @@ impl<'a> Gatherer<'a> {
                     component,
                     precinct: resolution.first_precinct + u64::from(number),
                 };
-                self.coverage.resolutions[index].1 += u64::from(layers);
+                self.coverage.resolutions[index].needed += u64::from(layers);
                 let bin = match id.in_class_id(self.counts.0, self.counts.1) {
                     Some(id) if known => self.bins.bin(self.codestream, DataBinId::Precinct(id))?,
                     _ => None,
@@ -156,7 +103,7 @@ impl<'a> Gatherer<'a> {
                 self.bytes += bin.bytes.len() as u64;
                 self.limits.check_work(self.work, self.bytes)?;
                 self.coverage.holes += u64::from(index == 0 && precinct.layers == 0);
-                self.coverage.resolutions[index].0 += u64::from(precinct.layers.min(layers));
+                self.coverage.resolutions[index].present += u64::from(precinct.layers.min(layers));
                 self.precinct(
                     plan,
                     tile,

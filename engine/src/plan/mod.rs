@@ -4,13 +4,20 @@
 pub mod builder;
 mod cell;
 mod cell_size;
-pub mod coverage;
+mod coverage;
 mod gather;
-pub mod support;
+mod layout;
+pub mod output_grid;
+pub mod reach;
+mod request;
 mod texel_format;
+mod work;
 
 pub use cell_size::CellSize;
+pub use coverage::{Coverage, ResolutionCoverage};
+pub use request::PlanRequest;
 pub use texel_format::TexelFormat;
+pub use work::PlannedTile;
 
 use crate::codestream::code_block::{BlockCoder, Orientation};
 use crate::codestream::header::CodeBlockStyle;

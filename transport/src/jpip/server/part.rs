@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use wavetile_engine::codestream::header::MainHeader;
 use wavetile_engine::data_bin::{DataBinId, PrecinctId};
-use wavetile_engine::plan::coverage::GridWindow;
+use wavetile_engine::plan::reach::GridWindow;
 use wavetile_engine::view_window::{ResolvedWindow, ViewWindow};
 use wavetile_engine::{Error, Result};
 

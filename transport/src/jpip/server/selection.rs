@@ -10,7 +10,7 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 use wavetile_engine::codestream::tile::Tile;
 use wavetile_engine::data_bin::{DataBinId, PrecinctId};
-use wavetile_engine::plan::coverage::{
+use wavetile_engine::plan::reach::{
     GridWindow, component_window, covered_tiles, resolution_windows, wanted_resolution,
 };
 
