@@ -9,9 +9,7 @@
 use std::error::Error;
 use std::fs::File;
 use std::io::BufWriter;
-use wavetile::engine::byte_source::FileSource;
-use wavetile::engine::source::IndexedFile;
-use wavetile::engine::{Backend, DecodeRequest, Decoder, Image, Limits, Picture, TexelFormat};
+use wavetile::engine::{Backend, DecodeRequest, Decoder, Image, Picture, TexelFormat};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -20,16 +18,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let reduce = arguments.next().map_or(Ok(0), |levels| levels.parse())?;
 
-    let limits = Limits::default();
-    let file = IndexedFile::open(FileSource::open(input)?, &limits)?;
-    let image = Image::open(&file, &limits)?.ok_or("the file ends before its headers do")?;
-    let request = DecodeRequest { reduce, ..DecodeRequest::default() };
+    let image = Image::open_file(input)?;
     // 8 bits a channel are enough for many pictures, but not for all.
     let deep = image.rendering()?.depth() > 8;
     let format = if deep { TexelFormat::Rgba16 } else { TexelFormat::Rgba8 };
+    let request = DecodeRequest::new().reduce(reduce).format(format);
 
     let decoder = Decoder::new(Backend::Auto)?;
-    let (picture, report) = decoder.render(&image, &file, &request, format)?;
+    let (picture, report) = decoder.render(&image, &request)?;
     println!(
         "{} x {} pixels on {}: {} code-blocks, {:.1} % of the packets were there",
         picture.size.width,

@@ -5,10 +5,8 @@
 //! ```
 
 use std::error::Error;
-use wavetile::engine::byte_source::FileSource;
 use wavetile::engine::gpu::Context;
-use wavetile::engine::source::IndexedFile;
-use wavetile::engine::{DecodeRequest, Decoder, Image, Limits, TexelFormat, wgpu};
+use wavetile::engine::{DecodeRequest, Decoder, Image, wgpu};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -20,12 +18,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let adapter = pollster::block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default()))?;
     let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor::default()))?;
 
-    let limits = Limits::default();
-    let file = IndexedFile::open(FileSource::open(input)?, &limits)?;
-    let image = Image::open(&file, &limits)?.ok_or("the file ends before its headers do")?;
+    let image = Image::open_file(input)?;
     let decoder = Decoder::with_gpu(Context::new(device.clone(), queue.clone()))?;
-    let request = DecodeRequest { reduce, ..DecodeRequest::default() };
-    let (texture, report) = decoder.texture(&image, &file, &request, TexelFormat::Rgba8)?;
+    let request = DecodeRequest::new().reduce(reduce);
+    let (texture, report) = decoder.texture(&image, &request)?;
 
     let size = texture.size();
     println!("a texture of {} x {} texels on {}", size.width, size.height, decoder.backend_name());

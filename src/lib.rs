@@ -6,20 +6,16 @@
 //! # A picture
 //!
 //! Whatever holds a picture is cut into *data-bins*: its headers, its boxes, and the packets of each precinct. A file is such
-//! a source, and what a client has received is another. An image holds the headers, a request says what of it is wanted, and
-//! a decoder makes pixels of the bins.
+//! a source, and what a client has received is another. An image holds the headers and where the bins are, a request says what
+//! of it is wanted, and a decoder makes pixels.
 //!
 //! ```
-//! use wavetile::engine::source::IndexedFile;
-//! use wavetile::engine::{DecodeRequest, Decoder, Image, Limits, TexelFormat};
+//! use wavetile::engine::{DecodeRequest, Decoder, Image};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let limits = Limits::default(); // what may be allocated, whatever a file claims
-//! let file = IndexedFile::open(std::fs::read("engine/tests/data/gradient.jp2")?, &limits)?;
-//! let image = Image::open(&file, &limits)?.ok_or("the headers are not whole")?;
-//!
-//! let half = DecodeRequest { reduce: 1, ..DecodeRequest::default() };
-//! let (picture, report) = Decoder::cpu().render(&image, &file, &half, TexelFormat::Rgba8)?;
+//! # fn main() -> wavetile::engine::Result<()> {
+//! let image = Image::open_file("engine/tests/data/gradient.jp2")?;
+//! let half = DecodeRequest::new().reduce(1);
+//! let (picture, report) = Decoder::cpu().render(&image, &half)?;
 //! assert_eq!((picture.size.width, picture.size.height), (48, 32));
 //! assert!(report.is_complete());
 //! # Ok(())
@@ -37,7 +33,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use std::sync::Arc;
 //! use wavetile::engine::source::IndexedFile;
-//! use wavetile::engine::{Decoder, Limits, Rect, TexelFormat};
+//! use wavetile::engine::{Decoder, Limits, Rect};
 //! use wavetile::transport::client::{Client, ClientConfig, ConnectOptions, RegionRequest, Transport};
 //! use wavetile::transport::jpip::{Catalogue, Picture, ServerOptions};
 //! use wavetile::transport::server::{RoadsConfig, Server};
@@ -59,10 +55,10 @@
 //! let mut image = session.request_region(&corner).await?;
 //! let decoder = Decoder::cpu();
 //! while image.next_update().await.is_some() {
-//!     let (_picture, report) = image.render(&decoder, TexelFormat::Rgba8)?; // what there is by now
+//!     let (_picture, report) = image.prepare(&decoder)?.read()?; // what there is by now
 //!     println!("{:.0} %", 100.0 * report.completeness());
 //! }
-//! let (picture, report) = image.render(&decoder, TexelFormat::Rgba8)?;
+//! let (picture, report) = image.prepare(&decoder)?.read()?;
 //! assert_eq!((picture.size.width, picture.size.height), (64, 64));
 //! assert!(report.is_complete());
 //! # Ok(())
@@ -74,8 +70,8 @@
 //! # On a GPU
 //!
 //! With the feature `gpu`, a decoder on the device of the host leaves pictures in textures:
-//! [`Decoder::with_gpu`](engine::Decoder::with_gpu), [`Decoder::texture`](engine::Decoder::texture). Everything else stays as
-//! it is.
+//! [`Decoder::with_gpu`](engine::Decoder::with_gpu), [`Decoder::texture`](engine::Decoder::texture), or, recorded into the
+//! host's own encoder, [`Prepared::record`](engine::Prepared::record). Everything else stays as it is.
 //!
 //! # Features
 //!

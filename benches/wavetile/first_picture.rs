@@ -5,9 +5,8 @@ use crate::support::{Bench, Picture, sample_path};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
-use wavetile::engine::image::Image;
 use wavetile::engine::view_window::ViewWindow;
-use wavetile::engine::{Backend, Decoder, Limits, Size, TexelFormat};
+use wavetile::engine::{Backend, Decoder, Image, Limits, Opening, Size};
 use wavetile::transport::client::{ClientConfig, ConnectOptions, Session, Transport};
 use wavetile::transport::jpip::{Catalogue, Event, ServerOptions};
 use wavetile::transport::server::{RoadsConfig, Server};
@@ -107,12 +106,9 @@ impl Site {
                 continue;
             }
             let bytes = client.progress().received;
-            // What has arrived is copied out under the lock, so that receiving goes on meanwhile.
-            let held = bins.read().expect("no thread panicked").clone();
-            let Ok(Some(image)) = Image::open(&held, &Limits::default()) else { continue };
-            let (picture, report) = decoder
-                .render(&image, &held, &overview.request, TexelFormat::Rgba8)
-                .expect("what has arrived can be shown");
+            let Ok(Opening::Image(image)) = Image::open_stream(bins.clone()) else { continue };
+            let (picture, report) =
+                decoder.render(&image, &overview.request).expect("what has arrived can be shown");
             if report.coverage.blocks_coded == 0 {
                 continue;
             }

@@ -41,7 +41,7 @@ fn index(codestream: &Arc<[u8]>) -> Vec<u64> {
 
 /// The codestream of a picture, with or without its pointers (TLM and PLT), and how many PLT it had.
 fn codestream(picture: &Picture, keep: bool) -> (Arc<[u8]>, usize) {
-    let (file, _) = picture.open();
+    let file = IndexedFile::open(picture.bytes.clone(), &Limits::default()).expect("it was opened before");
     let range = file.container().codestreams[0].clone();
     let bytes = &picture.bytes[range.start as usize..range.end as usize];
     let (mut out, mut at, mut pointers) = (bytes[..2].to_vec(), 2, 0);

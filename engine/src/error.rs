@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 /// Any failure of the engine.
 #[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The codestream breaks T.800, or needs a part of the standard that is not supported.
     #[error(transparent)]
@@ -34,12 +35,30 @@ impl From<std::io::Error> for Error {
     }
 }
 
+impl Error {
+    /// A name for this kind of error that stays the same from version to version, for other languages and logs:
+    /// `area.kind`, such as `codestream.bad-packet`.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Codestream(error) => error.code(),
+            Self::Container(error) => error.code(),
+            Self::Limit(_) => "limit",
+            Self::Memory(_) => "memory",
+            Self::Request(error) => error.code(),
+            Self::Device(error) => error.code(),
+            Self::Io(_) => "io",
+        }
+    }
+}
+
 /// A [`Result`](std::result::Result) with the engine's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A codestream that cannot be decoded as it stands. Offsets count bytes from the start of the
 /// codestream or, for headers that arrived in data-bins, from the start of the bin.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CodestreamError {
     /// It does not start with SOC, SIZ (T.800 A.4.1, A.5.1).
     #[error("not a JPEG 2000 codestream: it starts with {found:02x?} instead of the SOC and SIZ markers")]
@@ -114,8 +133,25 @@ pub enum CodestreamError {
     },
 }
 
+impl CodestreamError {
+    /// See [`Error::code`].
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotACodestream { .. } => "codestream.not-a-codestream",
+            Self::BadMarkerSegment { .. } => "codestream.bad-marker-segment",
+            Self::MissingMarkerSegment { .. } => "codestream.missing-marker-segment",
+            Self::BadTileParameters { .. } => "codestream.bad-tile-parameters",
+            Self::BadTilePart { .. } => "codestream.bad-tile-part",
+            Self::BadPacket { .. } => "codestream.bad-packet",
+            Self::Unsupported { .. } => "codestream.unsupported",
+        }
+    }
+}
+
 /// A box structure that cannot be used (T.800 Annex I).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ContainerError {
     /// Neither a JP2-family signature nor a codestream.
     #[error("neither a JP2 file nor a JPEG 2000 codestream: it starts with {found:02x?}")]
@@ -139,6 +175,18 @@ pub enum ContainerError {
         /// Its four characters.
         kind: &'static str,
     },
+}
+
+impl ContainerError {
+    /// See [`Error::code`].
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownFormat { .. } => "container.unknown-format",
+            Self::BadBox { .. } => "container.bad-box",
+            Self::MissingBox { .. } => "container.missing-box",
+        }
+    }
 }
 
 /// A limit that the picture or the request would cross.
@@ -165,6 +213,7 @@ pub struct MemoryError {
 
 /// A request that does not fit the picture.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RequestError {
     /// More resolution levels to discard than some tile-component has.
     #[error("cannot discard {reduce} resolution levels: tile {tile}, component {component} has {levels}")]
@@ -197,6 +246,30 @@ pub enum RequestError {
         /// Resolution levels to discard.
         reduce: u32,
     },
+    /// No such codestream.
+    #[error("there is no codestream {codestream}: the file has {count}, counted from 0")]
+    NoSuchCodestream {
+        /// What was asked for.
+        codestream: u32,
+        /// Codestreams in the file.
+        count: u32,
+    },
+    /// Rows of texels are longer than the distance between them.
+    #[error("a stride of {stride} bytes is too short: a row of the picture has {row}")]
+    BadStride {
+        /// What was given.
+        stride: u64,
+        /// Bytes of a row.
+        row: u64,
+    },
+    /// The memory for the picture is too small.
+    #[error("the picture takes {needed} bytes at this stride, but the buffer has {available}")]
+    BufferTooSmall {
+        /// Bytes that the picture takes.
+        needed: u64,
+        /// Bytes that were given.
+        available: u64,
+    },
     /// No such component.
     #[error("there is no component {component}: the picture has {count}")]
     NoSuchComponent {
@@ -210,8 +283,26 @@ pub enum RequestError {
     Unmet(String),
 }
 
+impl RequestError {
+    /// See [`Error::code`].
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TooFewLevels { .. } => "request.too-few-levels",
+            Self::EmptyRegion { .. } => "request.empty-region",
+            Self::NoPixels { .. } => "request.no-pixels",
+            Self::NoSuchCodestream { .. } => "request.no-such-codestream",
+            Self::BadStride { .. } => "request.bad-stride",
+            Self::BufferTooSmall { .. } => "request.buffer-too-small",
+            Self::NoSuchComponent { .. } => "request.no-such-component",
+            Self::Unmet(_) => "request.unmet",
+        }
+    }
+}
+
 /// A graphics device that is missing or refuses.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DeviceError {
     /// No adapter.
     #[error("no graphics adapter: {reason} (use the CPU backend, or install a Vulkan driver)")]
@@ -236,4 +327,17 @@ pub enum DeviceError {
     /// Built without the `gpu` feature.
     #[error("this build has no GPU backend (feature `gpu` is off)")]
     NotBuilt,
+}
+
+impl DeviceError {
+    /// See [`Error::code`].
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoAdapter { .. } => "device.no-adapter",
+            Self::Refused { .. } => "device.refused",
+            Self::Failed { .. } => "device.failed",
+            Self::NotBuilt => "device.not-built",
+        }
+    }
 }

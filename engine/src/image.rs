@@ -1,116 +1,123 @@
-//! A picture as its headers describe it, and what can be asked of it.
+//! A picture as its headers describe it, and the plans of what is asked of it.
 
 use crate::boxes::Container;
+use crate::byte_source::ByteSource;
 use crate::codestream::header::MainHeader;
 use crate::codestream::tile::Tile;
 use crate::data_bin::{DataBinId, DataBins};
 use crate::error::{CodestreamError, RequestError, Result};
 use crate::geometry::{Rect, Size};
 use crate::limits::Limits;
+use crate::opening::{ImageOptions, Opening};
 use crate::plan::builder::{self, PlanSource};
 use crate::plan::output_grid::output_rect;
 use crate::plan::{CellSize, Coverage, Plan, PlanRequest, PlannedTile, Target};
 use crate::rendering::Rendering;
+use crate::request::{DecodeRequest, UpSampling};
+use crate::view_window::{Rounding, ViewWindow, frame_size, in_frame};
+use std::borrow::Cow;
+use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use wavetile_shaders::pack::PackParameters;
 
 /// The deepest unsigned samples that fit the `i32` planes; signed ones may have one bit more.
 pub const MAX_UNSIGNED_DEPTH: u8 = 31;
 
-/// What to decode. The default is the whole picture at full size and quality.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DecodeRequest {
-    /// Resolution levels to discard: the result is `1 / 2^reduce` of full size.
-    pub reduce: u32,
-    /// Part of the picture on the reference grid (absolute: it includes the image offset); `None` = all.
-    pub region: Option<Rect>,
-    /// Quality layers to use at most; `None` = all.
-    pub layers: Option<u16>,
-    /// Codestream components, in the order wanted; `None` = all (components) or those of the picture
-    /// (rendered).
-    pub components: Option<Vec<u32>>,
-    /// How sub-sampled components become as fine as the picture (rendered).
-    pub up_sampling: UpSampling,
-    /// Leave the component transform (RCT, ICT) in place, as a class 0 decoder of T.803 does.
-    pub without_component_transform: bool,
-}
-
-/// How sub-sampled components are brought to the grid of a picture.
-///
-/// Their samples lie at multiples of their separation on the reference grid (T.800 B.2), not in the middle of the
-/// samples that they stand for, unless the codestream says so (CRG).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum UpSampling {
-    /// Linearly between the samples, where they lie. Beyond the outermost samples, those are repeated.
-    #[default]
-    Linear,
-    /// Each sample is repeated up to the next one, and CRG is passed over: what the reference pictures of T.803 and
-    /// OpenJPEG do. Colours are moved by up to a sample's distance.
-    Repeated,
-}
-
-/// An opened picture: its headers, but none of its data. Data comes from the [`DataBins`] given to each
-/// call, so the same `Image` serves while data still arrives.
-#[derive(Clone, Debug)]
+/// An opened picture: its headers, and where its data comes from. Of a stream, the data may still arrive: each call sees
+/// what there is by then. Cheap to clone.
+#[derive(Clone)]
 pub struct Image {
-    header: Arc<MainHeader>,
-    container: Arc<Container>,
+    headers: Arc<Headers>,
+    bins: Arc<dyn DataBins + Send + Sync>,
+}
+
+struct Headers {
+    main: MainHeader,
+    container: Container,
     /// An error if the boxes do not tell how to draw it; components can be decoded all the same.
-    rendering: Result<Arc<Rendering>>,
+    rendering: Result<Rendering>,
     codestream: u32,
     limits: Limits,
 }
 
+impl fmt::Debug for Image {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Headers { main, codestream, .. } = &*self.headers;
+        formatter
+            .debug_struct("Image")
+            .field("area", &main.size.image)
+            .field("codestream", codestream)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Image {
-    /// Opens codestream 0 as soon as its headers are there: `Ok(None)` until the main header bin is
-    /// whole, and, while the metadata bin is incomplete, until that is too.
+    /// Opens the first codestream of a file that is held in memory (`Vec<u8>`), or whatever else bytes can be read from,
+    /// within the default limits; [`ImageOptions`] for more.
     ///
     /// # Errors
-    /// Broken or unsupported headers, or a picture larger than `limits`.
-    pub fn open(bins: &dyn DataBins, limits: &Limits) -> Result<Option<Self>> {
-        Self::open_codestream(bins, 0, limits)
+    /// As [`ImageOptions::open`].
+    pub fn open(source: impl ByteSource + 'static) -> Result<Self> {
+        ImageOptions::new().open(source)
     }
 
-    /// Opens one of several codestreams of a JPX file, by its number in file order, with the boxes that hold for it
-    /// ([`Container::of_codestream`]): `Ok(None)` as for [`Self::open`], and also if there is no such codestream.
+    /// Opens the first codestream of a file by its path. Waits for the file system, here and wherever data is read.
     ///
     /// # Errors
-    /// As for [`Self::open`].
-    pub fn open_codestream(bins: &dyn DataBins, codestream: u32, limits: &Limits) -> Result<Option<Self>> {
-        let whole = |id| Ok::<_, crate::Error>(bins.bin(codestream, id)?.filter(|bin| bin.complete));
-        let Some(main) = whole(DataBinId::MainHeader)? else { return Ok(None) };
-        if whole(DataBinId::Metadata(0))?.is_none() {
-            return Ok(None);
-        }
-        let header = MainHeader::parse(&main.bytes, limits)?;
-        let metadata = |number| Some(bins.bin(codestream, DataBinId::Metadata(number)).ok()??.bytes);
+    /// As [`ImageOptions::open_file`].
+    pub fn open_file(path: impl AsRef<Path>) -> Result<Self> {
+        ImageOptions::new().open_file(path)
+    }
+
+    /// Opens the first codestream of a picture of which data arrives.
+    ///
+    /// # Errors
+    /// As [`ImageOptions::open_stream`].
+    pub fn open_stream(bins: Arc<dyn DataBins + Send + Sync>) -> Result<Opening> {
+        ImageOptions::new().open_stream(bins)
+    }
+
+    /// `main`: the contents of the main header bin.
+    pub(crate) fn parse(
+        bins: Arc<dyn DataBins + Send + Sync>,
+        main: &[u8],
+        codestream: u32,
+        limits: &Limits,
+    ) -> Result<Self> {
+        let main = MainHeader::parse(main, limits)?;
+        let metadata = |number| {
+            let bin = bins.bin(codestream, DataBinId::Metadata(number)).ok()??;
+            Some(Cow::Owned(bin.bytes.into_owned()))
+        };
         let container = Container::from_metadata(&metadata).of_codestream(codestream);
-        let rendering = container.rendering(&header.size);
-        Ok(Some(Self {
-            header: Arc::new(header),
-            container: Arc::new(container),
-            rendering: rendering.map(Arc::new),
-            codestream,
-            limits: limits.clone(),
-        }))
+        let rendering = container.rendering(&main.size);
+        let headers = Headers { main, container, rendering, codestream, limits: limits.clone() };
+        Ok(Self { headers: Arc::new(headers), bins })
+    }
+
+    /// Where its data comes from.
+    #[must_use]
+    pub fn bins(&self) -> &Arc<dyn DataBins + Send + Sync> {
+        &self.bins
     }
 
     /// Which codestream of the file it is.
     #[must_use]
     pub fn codestream(&self) -> u32 {
-        self.codestream
+        self.headers.codestream
     }
 
     /// The codestream's main header.
     #[must_use]
     pub fn header(&self) -> &MainHeader {
-        &self.header
+        &self.headers.main
     }
 
     /// The boxes around the codestream.
     #[must_use]
     pub fn container(&self) -> &Container {
-        &self.container
+        &self.headers.container
     }
 
     /// How components make a picture.
@@ -118,13 +125,13 @@ impl Image {
     /// # Errors
     /// Broken boxes, or a colour space that cannot be shown. The components can be decoded all the same.
     pub fn rendering(&self) -> Result<&Rendering> {
-        self.rendering.as_deref().map_err(Clone::clone)
+        self.headers.rendering.as_ref().map_err(Clone::clone)
     }
 
     /// The image area on the reference grid.
     #[must_use]
     pub fn area(&self) -> Rect {
-        self.header.size.image
+        self.header().size.image
     }
 
     /// Size in pixels of what [`Target::Rendered`] gives for `request`.
@@ -133,8 +140,8 @@ impl Image {
     /// [`RequestError`] if the region lies outside the image area, or holds no pixel at that reduction.
     pub fn rendered_size(&self, request: &DecodeRequest) -> Result<Size> {
         let region = self.region(request)?;
-        let components = self.components(request, Target::Rendered(0))?;
-        let output = output_rect(&self.header, &components, region, request.reduce);
+        let components = self.components(request, Target::Rendered)?;
+        let output = output_rect(self.header(), &components, region, request.reduce);
         if output.is_empty() {
             return Err(RequestError::NoPixels { region, reduce: request.reduce }.into());
         }
@@ -148,7 +155,7 @@ impl Image {
     pub fn component_rects(&self, request: &DecodeRequest) -> Result<Vec<(u32, Rect)>> {
         let region = self.region(request)?;
         let rect = |component: u32| {
-            let size = self.header.size.components[component as usize];
+            let size = self.header().size.components[component as usize];
             region.ceil_div(size.dx.into(), size.dy.into()).ceil_shift(request.reduce)
         };
         Ok(self.components(request, Target::Components)?.into_iter().map(|c| (c, rect(c))).collect())
@@ -158,8 +165,7 @@ impl Image {
     /// may have fewer.
     #[must_use]
     pub fn levels(&self) -> u32 {
-        let components = &self.header.tile_parameters.components;
-        components.iter().map(|component| u32::from(component.coding.levels)).min().unwrap_or(0)
+        self.header().levels()
     }
 
     /// The parameters and geometry of one tile, and whether its header has arrived. Without it, the
@@ -167,30 +173,26 @@ impl Image {
     ///
     /// # Errors
     /// A broken tile header.
-    pub fn tile(&self, bins: &dyn DataBins, index: u32) -> Result<PlannedTile> {
-        let bin = bins.bin(self.codestream, DataBinId::TileHeader(index))?;
+    pub fn tile(&self, index: u32) -> Result<PlannedTile> {
+        let Headers { main, codestream, limits, .. } = &*self.headers;
+        let bin = self.bins.bin(*codestream, DataBinId::TileHeader(index))?;
         let known = bin.as_ref().is_some_and(|bin| bin.complete);
         let bytes: &[u8] = bin.as_ref().filter(|_| known).map_or(&[], |bin| &bin.bytes);
-        let parameters = self.header.tile_parameters(index, bytes)?;
-        parameters.check_limits(&self.limits)?;
-        Ok(PlannedTile { tile: Arc::new(Tile::new(&self.header, index, parameters)?), known })
+        let parameters = main.tile_parameters(index, bytes)?;
+        parameters.check_limits(limits)?;
+        Ok(PlannedTile { tile: Arc::new(Tile::new(main, index, parameters)?), known })
     }
 
-    /// Decides what a decode does, and takes the compressed bytes it needs out of `bins`.
+    /// Decides what a decode does, and takes the compressed bytes that it needs out of the image's bins.
     ///
     /// `cells` tells how large the parts of the output may be that the executor works on.
     ///
     /// # Errors
     /// A request that the picture cannot meet, broken headers, unsupported data, or a limit. Broken packets
     /// are not errors: [`Coverage::damage`] names the first.
-    pub fn plan(
-        &self,
-        bins: &dyn DataBins,
-        request: &DecodeRequest,
-        target: Target,
-        cells: CellSize,
-    ) -> Result<(Plan, Coverage)> {
-        self.header.check_decodable()?;
+    pub fn plan(&self, request: &DecodeRequest, target: Target, cells: CellSize) -> Result<(Plan, Coverage)> {
+        let headers = &*self.headers;
+        self.header().check_decodable()?;
         let region = self.region(request)?;
         let components = self.components(request, target)?;
         self.check_depths(&components)?;
@@ -204,26 +206,27 @@ impl Image {
             layers: request.layers.unwrap_or(u16::MAX),
             components: ascending,
             component_transform: !request.without_component_transform,
-            widen: matches!(target, Target::Rendered(_)),
+            widen: matches!(target, Target::Rendered),
             cells,
             output_bytes,
         };
-        let tiles = |index| self.tile(bins, index);
+        let tiles = |index| self.tile(index);
         let source = PlanSource {
-            header: &self.header,
+            header: &headers.main,
             tiles: &tiles,
-            bins,
-            codestream: self.codestream,
-            limits: &self.limits,
+            bins: &*self.bins,
+            codestream: headers.codestream,
+            limits: &headers.limits,
         };
         let (mut plan, coverage) = builder::build(&source, &plan_request)?;
-        if let Target::Rendered(format) = target {
+        if target == Target::Rendered {
+            let format = request.format.pack_format();
             let rendering = match &request.components {
-                Some(_) => Rendering::of_components(&self.header.size, &components)?,
+                Some(_) => Rendering::of_components(&self.header().size, &components)?,
                 None => self.rendering()?.clone(),
             };
             let (up_sampling, registrations) = match request.up_sampling {
-                UpSampling::Linear => (PackParameters::LINEAR, &self.header.registrations[..]),
+                UpSampling::Linear => (PackParameters::LINEAR, &self.header().registrations[..]),
                 UpSampling::Repeated => (PackParameters::REPEATED, &[][..]),
             };
             let rendering = rendering.registered(registrations);
@@ -249,11 +252,11 @@ impl Image {
 
     /// The components that `request` wants, in its order.
     fn components(&self, request: &DecodeRequest, target: Target) -> Result<Vec<u32>> {
-        let count = self.header.size.components.len() as u32;
+        let count = self.header().size.components.len() as u32;
         let components = match (&request.components, target) {
             (Some(components), _) => components.clone(),
             (None, Target::Components) => (0..count).collect(),
-            (None, Target::Rendered(_)) => self.rendering()?.components(),
+            (None, Target::Rendered) => self.rendering()?.components(),
         };
         if components.is_empty() {
             return Err(RequestError::Unmet("no component was asked for".to_owned()).into());
@@ -271,12 +274,8 @@ impl Image {
                 let areas = self.component_rects(request)?.into_iter().map(|(_, rect)| rect.area());
                 areas.fold(0, u64::saturating_add).saturating_mul(4)
             }
-            Target::Rendered(format) => {
-                let texel = match format {
-                    PackParameters::R16 => 2,
-                    PackParameters::RGBA8 => 4,
-                    _ => 8,
-                };
+            Target::Rendered => {
+                let texel = u64::from(request.format.bytes());
                 self.rendered_size(request)?.area().saturating_mul(texel)
             }
         })
@@ -284,7 +283,7 @@ impl Image {
 
     fn check_depths(&self, components: &[u32]) -> Result<()> {
         for &component in components {
-            let size = self.header.size.components[component as usize];
+            let size = self.header().size.components[component as usize];
             if size.depth > MAX_UNSIGNED_DEPTH + u8::from(size.signed) {
                 let kind = if size.signed { "signed" } else { "unsigned" };
                 let feature = format!(
@@ -300,6 +299,51 @@ impl Image {
     }
 }
 
+impl Image {
+    /// The view-window that brings what [`Decoder::components`](crate::Decoder::components) needs for `request`.
+    #[must_use]
+    pub fn component_window(&self, request: &DecodeRequest) -> ViewWindow {
+        self.window(request, request.components.clone())
+    }
+
+    /// The view-window that brings what [`Decoder::render`](crate::Decoder::render) needs for `request`.
+    ///
+    /// # Errors
+    /// The boxes do not tell how to draw the picture ([`Image::rendering`]).
+    pub fn rendered_window(&self, request: &DecodeRequest) -> Result<ViewWindow> {
+        let components = match &request.components {
+            Some(components) => components.clone(),
+            None => self.rendering()?.components(),
+        };
+        Ok(self.window(request, Some(components)))
+    }
+
+    fn window(&self, request: &DecodeRequest, mut components: Option<Vec<u32>>) -> ViewWindow {
+        let header = self.header();
+        let region = request.region.unwrap_or(self.area()).intersect(self.area());
+        let frame_size = frame_size(self.area(), request.reduce);
+        let region = in_frame(region, self.area(), request.reduce, frame_size);
+        if let Some(components) = &mut components {
+            // The component transform takes its three components together.
+            if header.tile_parameters.style.component_transform && components.iter().any(|&index| index < 3) {
+                components.extend([0, 1, 2]);
+            }
+            components.sort_unstable();
+            components.dedup();
+        }
+        ViewWindow {
+            frame_size,
+            rounding: Rounding::Closest,
+            offset: (region.x0, region.y0),
+            region: region.size(),
+            layers: request.layers,
+            components: components.filter(|components| {
+                !components.is_empty() && components.len() < header.size.components.len()
+            }),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -308,7 +352,6 @@ mod tests {
     use crate::data_bin::DataBinCache;
     use crate::decoder::Decoder;
     use crate::error::Error;
-    use crate::plan::TexelFormat;
 
     #[test]
     fn a_header_that_claims_a_huge_picture_costs_nothing() {
@@ -317,17 +360,17 @@ mod tests {
         let mut bins = DataBinCache::new();
         bins.insert(0, DataBinId::MainHeader, 0, &header, true);
         bins.insert(0, DataBinId::Metadata(0), 0, &[], true);
-        let image = Image::open(&bins, &Limits::default()).unwrap().unwrap();
+        let image = Image::open_stream(Arc::new(bins)).unwrap().image().unwrap();
         let decoder = Decoder::cpu();
         let everything = DecodeRequest::default();
-        let refused = decoder.components(&image, &bins, &everything).unwrap_err();
+        let refused = decoder.components(&image, &everything).unwrap_err();
         assert!(matches!(refused, Error::Limit(_)), "{refused}");
-        let refused = decoder.render(&image, &bins, &everything, TexelFormat::Rgba8).unwrap_err();
+        let refused = decoder.render(&image, &everything).unwrap_err();
         assert!(matches!(refused, Error::Limit(_)), "{refused}");
 
         let corner = Rect::new(0, 0, 64, 64);
         let request = DecodeRequest { region: Some(corner), ..everything };
-        let (components, report) = decoder.components(&image, &bins, &request).unwrap();
+        let (components, report) = decoder.components(&image, &request).unwrap();
         assert_eq!(components[0].samples.len(), 64 * 64);
         assert!(!report.is_complete());
     }

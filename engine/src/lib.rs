@@ -2,31 +2,26 @@
 //!
 //! # From a file to pixels
 //!
-//! Four values, in this order: an [`IndexedFile`](source::IndexedFile) cuts the file into data-bins, an
-//! [`Image`] holds its headers, a [`DecodeRequest`] says what is wanted, and a [`Decoder`] does the work.
+//! Three values: an [`Image`] has the headers of a picture and knows where its data is, a [`DecodeRequest`] says what of it is
+//! wanted, and a [`Decoder`] does the work. Keep the decoder: with a GPU it builds all pipelines when it is made.
 //!
 //! ```
-//! use wavetile_engine::source::IndexedFile;
-//! use wavetile_engine::{Backend, DecodeRequest, Decoder, Image, Limits, TexelFormat};
+//! use wavetile_engine::{Backend, DecodeRequest, Decoder, Image};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let limits = Limits::default();
-//! let bytes = std::fs::read("tests/data/gradient.jp2")?;
-//! let file = IndexedFile::open(bytes, &limits)?;
-//! let image = Image::open(&file, &limits)?.ok_or("the headers are not whole")?;
+//! # fn main() -> wavetile_engine::Result<()> {
+//! let decoder = Decoder::new(Backend::Auto)?; // a graphics card if there is one
+//! let image = Image::open_file("tests/data/gradient.jp2")?;
 //! assert_eq!((image.area().width(), image.area().height()), (96, 64));
 //!
-//! let decoder = Decoder::new(Backend::Auto)?; // a graphics card if there is one
-//! let everything = DecodeRequest::default();
-//! let (picture, report) = decoder.render(&image, &file, &everything, TexelFormat::Rgba8)?;
+//! let (picture, report) = decoder.render(&image, &DecodeRequest::new())?;
 //! assert_eq!(picture.bytes.len(), 96 * 64 * 4);
 //! assert!(report.is_complete());
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! A large file need not be read first: [`FileSource`](byte_source::FileSource) opens it, and only the parts that a
-//! request needs are read. Keep the decoder: with a GPU it builds all pipelines when it is made.
+//! Of a large file, only the parts that a request needs are read. [`ImageOptions`] sets [`Limits`], and opens one of several
+//! codestreams.
 //!
 //! # A part of it
 //!
@@ -36,56 +31,73 @@
 //! and up-sampling, whatever their depth.
 //!
 //! ```
-//! # use wavetile_engine::source::IndexedFile;
-//! # use wavetile_engine::{DecodeRequest, Decoder, Image, Limits};
-//! use wavetile_engine::Rect;
+//! use wavetile_engine::{DecodeRequest, Decoder, Image, Rect};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let file = IndexedFile::open(std::fs::read("tests/data/gradient.jp2")?, &Limits::default())?;
-//! # let image = Image::open(&file, &Limits::default())?.ok_or("the headers are not whole")?;
-//! let corner = DecodeRequest {
-//!     region: Some(Rect::new(64, 32, 96, 64)), // x0, y0, x1, y1
-//!     reduce: 1,                               // half the size
-//!     components: Some(vec![0]),
-//!     ..DecodeRequest::default()
-//! };
+//! # fn main() -> wavetile_engine::Result<()> {
+//! let image = Image::open_file("tests/data/gradient.jp2")?;
+//! let corner = DecodeRequest::new()
+//!     .region(Rect::new(64, 32, 96, 64)) // x0, y0, x1, y1
+//!     .reduce(1) // half the size
+//!     .components(vec![0]);
 //! let decoder = Decoder::cpu();
-//! let (components, part) = decoder.components(&image, &file, &corner)?;
+//! let (components, part) = decoder.components(&image, &corner)?;
 //! assert_eq!(components[0].samples.len(), 16 * 16);
 //!
-//! let (_, whole) = decoder.components(&image, &file, &DecodeRequest::default())?;
+//! let (_, whole) = decoder.components(&image, &DecodeRequest::new())?;
 //! assert!(part.coverage.blocks_needed < whole.coverage.blocks_needed);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Into memory of your own
+//!
+//! A decode has two halves. [`Decoder::prepare`] finds the data and decodes its code-blocks; it runs on any thread and touches
+//! no device. A [`Prepared`] delivers: into memory, rows as far apart as you like, or into textures.
+//!
+//! ```
+//! use wavetile_engine::{DecodeRequest, Decoder, Image};
+//!
+//! # fn main() -> wavetile_engine::Result<()> {
+//! let image = Image::open_file("tests/data/gradient.jp2")?;
+//! let prepared = Decoder::cpu().prepare(&image, &DecodeRequest::new())?;
+//! let stride = prepared.row_bytes().next_multiple_of(256);
+//! let mut bytes = vec![0; stride * prepared.size().height as usize];
+//! prepared.decode_into(&mut bytes, stride)?;
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! # While it arrives
 //!
-//! The decoder reads [`DataBins`]. A file is one kind; a [`DataBinCache`], which takes pieces of bins in any order, is
-//! the other. Bytes that are missing are no error: the picture is made of what is there, and the report says how
-//! much that is. Here a cache gets the headers, then half of each precinct's bytes.
+//! Data comes as *data-bins* ([`DataBins`]), the pieces that JPIP cuts a picture into. A file is one kind of source; a
+//! [`DataBinCache`], which takes pieces of bins in any order, is the other. Bytes that are missing are no error: the picture is
+//! made of what is there, and the report says how much that is. Here a cache gets the headers, then half of each precinct's
+//! bytes; the image sees what has arrived by the time of each call.
 //!
 //! ```
-//! # use wavetile_engine::data_bin::DataBinId;
-//! # use wavetile_engine::source::IndexedFile;
-//! # use wavetile_engine::{DecodeRequest, Decoder, Image, Limits};
-//! use wavetile_engine::{DataBinCache, DataBins};
+//! use std::sync::{Arc, RwLock};
+//! use wavetile_engine::data_bin::DataBinId;
+//! use wavetile_engine::{DataBinCache, DataBins, DecodeRequest, Decoder, Image, Opening};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let file = IndexedFile::open(std::fs::read("tests/data/gradient.jp2")?, &Limits::default())?;
-//! let mut cache = DataBinCache::new();
+//! # let file = Image::open_file("tests/data/gradient.jp2")?;
+//! let cache = Arc::new(RwLock::new(DataBinCache::new()));
+//! let arrive = |id, share: usize| -> wavetile_engine::Result<()> {
+//!     let bin = file.bins().bin(0, id)?.expect("the file has it");
+//!     cache.write().unwrap().insert(0, id, 0, &bin.bytes[..bin.bytes.len() / share], share == 1);
+//!     Ok(())
+//! };
+//! assert!(matches!(Image::open_stream(cache.clone())?, Opening::NeedsMore));
 //! for id in [DataBinId::Metadata(0), DataBinId::MainHeader, DataBinId::TileHeader(0)] {
-//!     let bin = file.bin(0, id)?.ok_or("no such bin")?;
-//!     cache.insert(0, id, 0, &bin.bytes, true);
+//!     arrive(id, 1)?;
 //! }
-//! let image = Image::open(&cache, &Limits::default())?.ok_or("the headers are not whole")?;
+//! let image = Image::open_stream(cache.clone())?.image().ok_or("the headers are not whole")?;
 //!
 //! // One tile; three components of four resolutions with one precinct each.
-//! for id in (0..3 * 4).map(DataBinId::Precinct) {
-//!     let bin = file.bin(0, id)?.ok_or("no such bin")?;
-//!     cache.insert(0, id, 0, &bin.bytes[..bin.bytes.len() / 2], false);
+//! for number in 0..3 * 4 {
+//!     arrive(DataBinId::Precinct(number), 2)?;
 //! }
-//! let (_, report) = Decoder::cpu().components(&image, &cache, &DecodeRequest::default())?;
+//! let (_, report) = Decoder::cpu().components(&image, &DecodeRequest::new())?;
 //! assert!(0.0 < report.completeness() && report.completeness() < 1.0);
 //! # Ok(())
 //! # }
@@ -94,23 +106,22 @@
 //! # Into a texture
 //!
 //! With the feature `gpu`, the result can stay on the host's own device. Nothing beyond WebGPU's default features
-//! and limits is asked of it.
+//! and limits is asked of it. [`Prepared::record`] records into the host's encoder, and never waits:
 //!
 //! ```no_run
 //! # #[cfg(feature = "gpu")]
 //! # mod example {
-//! use wavetile_engine::gpu::Context;
-//! use wavetile_engine::{DataBins, DecodeRequest, Decoder, Image, Result, TexelFormat, wgpu};
+//! use wavetile_engine::gpu::{Context, TextureTarget};
+//! use wavetile_engine::{DecodeRequest, Decoder, Image, Result, wgpu};
 //!
-//! fn texture(
-//!     device: &wgpu::Device,
-//!     queue: &wgpu::Queue,
-//!     image: &Image,
-//!     bins: &dyn DataBins,
-//! ) -> Result<wgpu::Texture> {
+//! fn draw(device: &wgpu::Device, queue: &wgpu::Queue, image: &Image, atlas: &wgpu::Texture) -> Result<()> {
 //!     let decoder = Decoder::with_gpu(Context::new(device.clone(), queue.clone()))?;
-//!     let (texture, _) = decoder.texture(image, bins, &DecodeRequest::default(), TexelFormat::Rgba8)?;
-//!     Ok(texture) // submitted; work submitted later sees the finished picture
+//!     let prepared = decoder.prepare(image, &DecodeRequest::new().reduce(2))?; // on any thread
+//!
+//!     let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+//!     prepared.record(&mut encoder, TextureTarget::new(atlas).at(256, 0))?; // on the render thread
+//!     queue.submit([encoder.finish()]);
+//!     Ok(())
 //! }
 //! # }
 //! ```
@@ -118,10 +129,12 @@
 //! # Threads, memory, errors
 //!
 //! Entropy decoding runs on a [`ParallelRunner`](runner::ParallelRunner): rayon's (feature `threads`), one thread, or
-//! the host's own. [`Limits`] are checked before memory is taken. [`Error`] is sorted by who must act: the file, the
-//! caller, the limits or the device. Input never panics.
+//! the host's own. What waits for a device has an async form, whose name ends in `_async`, and, behind the feature `blocking`,
+//! one that waits on the caller's thread. [`Limits`] are checked before memory is taken. [`Error`] is sorted by who must act:
+//! the file, the caller, the limits or the device. Input never panics.
 //!
-//! Features: `gpu` ([`gpu`](https://docs.rs/wavetile-engine/latest/wavetile_engine/gpu/), needs wgpu) and `threads` (rayon); both are on by default.
+//! Features, all on by default: `gpu` ([`gpu`](https://docs.rs/wavetile-engine/latest/wavetile_engine/gpu/), needs wgpu),
+//! `blocking`, `threads` (rayon).
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -133,13 +146,17 @@ pub mod data_bin;
 pub mod decoder;
 pub mod entropy;
 pub mod error;
+pub mod executor;
 pub mod geometry;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod image;
 pub mod limits;
+pub mod opening;
+pub mod picture;
 pub mod plan;
 pub mod rendering;
+pub mod request;
 #[cfg(test)]
 mod round_trip;
 pub mod runner;
@@ -147,12 +164,15 @@ pub mod source;
 pub mod view_window;
 
 pub use data_bin::{DataBinCache, DataBins};
-pub use decoder::{Backend, Component, Decoder, Picture, Report};
+pub use decoder::{Backend, Decoder, Prepared, PreparedComponents, Report};
 pub use error::{Error, Result};
 pub use geometry::{Rect, Size};
-pub use image::{DecodeRequest, Image, UpSampling};
+pub use image::Image;
 pub use limits::Limits;
+pub use opening::{ImageOptions, Opening};
+pub use picture::{Component, Picture};
 pub use plan::TexelFormat;
+pub use request::{DecodeRequest, UpSampling};
 #[cfg(feature = "gpu")]
 pub use wgpu;
 

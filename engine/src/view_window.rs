@@ -1,10 +1,7 @@
 //! JPIP view-windows (T.808 C.4): which part of a picture, at which size and quality, as plain values;
 //! and where such a window lies on the reference grid.
 
-use crate::Result;
-use crate::codestream::header::{ImageSize, MainHeader};
 use crate::geometry::{Rect, Size, ceil_shift, floor_shift};
-use crate::image::{DecodeRequest, Image};
 
 /// Which resolution level serves a frame size that no level has (the third part of `fsiz`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -64,44 +61,35 @@ impl ViewWindow {
         }
     }
 
-    /// Where the window lies in the picture that `header` describes. The levels to choose from are
-    /// those that every component has by the main header.
+    /// Where the window lies in a picture of an area on the reference grid and a number of components, whose resolution
+    /// can be halved `levels` times.
     #[must_use]
-    pub fn resolve(&self, header: &MainHeader) -> ResolvedWindow {
-        let components = &header.tile_parameters.components;
-        let levels = components.iter().map(|component| component.coding.levels).min().unwrap_or(0);
-        self.resolve_on(&header.size, u32::from(levels))
-    }
-
-    /// Where the window lies in a picture of `size` whose resolution can be halved `levels` times.
-    #[must_use]
-    pub fn resolve_on(&self, size: &ImageSize, levels: u32) -> ResolvedWindow {
-        let reduce = self.choose_level(size, levels);
-        let frame_size = frame_size(size, reduce);
+    pub fn resolve_on(&self, image: Rect, components: u32, levels: u32) -> ResolvedWindow {
+        let reduce = self.choose_level(image, levels);
+        let frame_size = frame_size(image, reduce);
         let region = self.region_in(frame_size);
         let components = self.components.as_ref().map(|wanted| {
-            let mut known: Vec<u32> =
-                wanted.iter().copied().filter(|&index| (index as usize) < size.components.len()).collect();
+            let mut known: Vec<u32> = wanted.iter().copied().filter(|&index| index < components).collect();
             known.sort_unstable();
             known.dedup();
             known
         });
-        let grid_region = to_grid(region, size.image, reduce);
+        let grid_region = to_grid(region, image, reduce);
         ResolvedWindow { reduce, frame_size, region, grid_region, components }
     }
 
-    fn choose_level(&self, size: &ImageSize, levels: u32) -> u32 {
+    fn choose_level(&self, image: Rect, levels: u32) -> u32 {
         let wanted = self.frame_size;
         let fits = |inner: Size, outer: Size| inner.width <= outer.width && inner.height <= outer.height;
         match self.rounding {
             Rounding::Down => {
-                (0..=levels).find(|&level| fits(frame_size(size, level), wanted)).unwrap_or(levels)
+                (0..=levels).find(|&level| fits(frame_size(image, level), wanted)).unwrap_or(levels)
             }
             Rounding::Up => {
-                (0..=levels).rev().find(|&level| fits(wanted, frame_size(size, level))).unwrap_or(0)
+                (0..=levels).rev().find(|&level| fits(wanted, frame_size(image, level))).unwrap_or(0)
             }
             Rounding::Closest => (0..=levels)
-                .min_by_key(|&level| frame_size(size, level).area().abs_diff(wanted.area()))
+                .min_by_key(|&level| frame_size(image, level).area().abs_diff(wanted.area()))
                 .unwrap_or(0),
         }
     }
@@ -116,54 +104,9 @@ impl ViewWindow {
     }
 }
 
-impl Image {
-    /// The view-window that brings what [`Decoder::components`](crate::Decoder::components) needs for `request`.
-    #[must_use]
-    pub fn component_window(&self, request: &DecodeRequest) -> ViewWindow {
-        self.window(request, request.components.clone())
-    }
-
-    /// The view-window that brings what [`Decoder::render`](crate::Decoder::render) needs for `request`.
-    ///
-    /// # Errors
-    /// The boxes do not tell how to draw the picture ([`Image::rendering`]).
-    pub fn rendered_window(&self, request: &DecodeRequest) -> Result<ViewWindow> {
-        let components = match &request.components {
-            Some(components) => components.clone(),
-            None => self.rendering()?.components(),
-        };
-        Ok(self.window(request, Some(components)))
-    }
-
-    fn window(&self, request: &DecodeRequest, mut components: Option<Vec<u32>>) -> ViewWindow {
-        let header = self.header();
-        let region = request.region.unwrap_or(self.area()).intersect(self.area());
-        let frame_size = frame_size(&header.size, request.reduce);
-        let region = in_frame(region, self.area(), request.reduce, frame_size);
-        if let Some(components) = &mut components {
-            // The component transform takes its three components together.
-            if header.tile_parameters.style.component_transform && components.iter().any(|&index| index < 3) {
-                components.extend([0, 1, 2]);
-            }
-            components.sort_unstable();
-            components.dedup();
-        }
-        ViewWindow {
-            frame_size,
-            rounding: Rounding::Closest,
-            offset: (region.x0, region.y0),
-            region: region.size(),
-            layers: request.layers,
-            components: components.filter(|components| {
-                !components.is_empty() && components.len() < header.size.components.len()
-            }),
-        }
-    }
-}
-
 /// The samples of the reduced frame, counted from its upper left corner, that hold all grid points of
 /// `region`; at least one.
-fn in_frame(region: Rect, image: Rect, reduce: u32, frame: Size) -> Rect {
+pub(crate) fn in_frame(region: Rect, image: Rect, reduce: u32, frame: Size) -> Rect {
     let span = |start: u32, end: u32, origin: u32, length: u32| {
         let origin = ceil_shift(origin, reduce);
         let start = floor_shift(start, reduce).saturating_sub(origin).min(length.saturating_sub(1));
@@ -175,10 +118,10 @@ fn in_frame(region: Rect, image: Rect, reduce: u32, frame: Size) -> Rect {
     Rect { x0, y0, x1, y1 }
 }
 
-/// Size of the whole picture with `reduce` resolution levels left out, on the reference grid.
+/// Size of the whole picture with `reduce` resolution levels left out. `image`: its area on the reference grid.
 #[must_use]
-pub fn frame_size(size: &ImageSize, reduce: u32) -> Size {
-    size.image.ceil_shift(reduce).size()
+pub fn frame_size(image: Rect, reduce: u32) -> Size {
+    image.ceil_shift(reduce).size()
 }
 
 fn scale(offset: u32, length: u32, frame: u32, actual: u32) -> (u32, u32) {
@@ -213,23 +156,9 @@ fn to_grid(region: Rect, image: Rect, reduce: u32) -> Rect {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codestream::header::ComponentSize;
-
-    fn picture(image: Rect) -> ImageSize {
-        ImageSize {
-            capabilities: 0,
-            image,
-            tile_x0: 0,
-            tile_y0: 0,
-            tile_width: u32::MAX,
-            tile_height: u32::MAX,
-            components: vec![ComponentSize { depth: 8, signed: false, dx: 1, dy: 1 }; 3],
-        }
-    }
-
     fn level(width: u32, height: u32, rounding: Rounding) -> u32 {
         let window = ViewWindow { rounding, ..ViewWindow::whole(Size::new(width, height)) };
-        window.resolve_on(&picture(Rect::new(0, 0, 1000, 700)), 4).reduce
+        window.resolve_on(Rect::new(0, 0, 1000, 700), 3, 4).reduce
     }
 
     #[test]
@@ -259,36 +188,36 @@ mod tests {
 
     #[test]
     fn regions_scale_outwards_and_are_cut_to_the_frame() {
-        let size = picture(Rect::new(0, 0, 1000, 700));
+        let image = Rect::new(0, 0, 1000, 700);
         let mut window = ViewWindow::whole(Size::new(300, 210));
         window.offset = (100, 100);
         window.region = Size::new(100, 100);
-        let found = window.resolve_on(&size, 4);
+        let found = window.resolve_on(image, 3, 4);
         assert_eq!((found.reduce, found.frame_size), (2, Size::new(250, 175)));
         // 100 * 250 / 300 = 83.3, 200 * 250 / 300 = 166.7; 100 * 175 / 210 = 83.3, 200 * 175 / 210 = 166.7
         assert_eq!(found.region, Rect::new(83, 83, 167, 167));
         assert_eq!(found.grid_region, Rect::new(332, 332, 668, 668));
         window.region = Size::new(u32::MAX, u32::MAX);
-        assert_eq!(window.resolve_on(&size, 4).region, Rect::new(83, 83, 250, 175));
+        assert_eq!(window.resolve_on(image, 3, 4).region, Rect::new(83, 83, 250, 175));
         window.offset = (300, 0);
-        let outside = window.resolve_on(&size, 4);
+        let outside = window.resolve_on(image, 3, 4);
         assert!(outside.region.is_empty() && outside.grid_region.is_empty());
     }
 
     #[test]
     fn the_grid_region_gives_the_frame_region_back_for_any_image_offset() {
-        let size = picture(Rect::new(5, 1003, 1_000, 4_294_967_295));
+        let image = Rect::new(5, 1003, 1_000, 4_294_967_295);
         for reduce in 0..=6 {
-            let frame = frame_size(&size, reduce);
+            let frame = frame_size(image, reduce);
             let window = ViewWindow {
                 offset: (3, 7),
                 region: Size::new(5, frame.height - 7),
                 ..ViewWindow::whole(frame)
             };
-            let found = window.resolve_on(&size, 6);
+            let found = window.resolve_on(image, 3, 6);
             assert_eq!(found.reduce, reduce);
             let reduced = found.grid_region.ceil_shift(reduce);
-            let start = size.image.ceil_shift(reduce);
+            let start = image.ceil_shift(reduce);
             assert_eq!(reduced.x0 - start.x0, 3);
             assert_eq!(reduced.y0 - start.y0, 7);
             assert_eq!(reduced.size(), Size::new(5, frame.height - 7));
@@ -297,12 +226,12 @@ mod tests {
 
     #[test]
     fn unknown_components_are_dropped_and_a_frame_without_area_is_empty() {
-        let size = picture(Rect::new(0, 0, 8, 8));
+        let image = Rect::new(0, 0, 8, 8);
         let mut window = ViewWindow::whole(Size::new(8, 8));
         window.components = Some(vec![2, 9, 0, 2]);
-        assert_eq!(window.resolve_on(&size, 0).components, Some(vec![0, 2]));
+        assert_eq!(window.resolve_on(image, 3, 0).components, Some(vec![0, 2]));
         window.frame_size = Size::new(0, 8);
-        assert!(window.resolve_on(&size, 0).grid_region.is_empty());
+        assert!(window.resolve_on(image, 3, 0).grid_region.is_empty());
     }
 
     #[test]

@@ -2,8 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use wavetile_engine::source::IndexedFile;
-use wavetile_engine::{DecodeRequest, Decoder, Image, Limits, Rect, Result, TexelFormat};
+use wavetile_engine::{DecodeRequest, Decoder, ImageOptions, Limits, Rect, Result};
 use wavetile_testing::random::Random;
 use wavetile_testing::shared;
 
@@ -19,17 +18,14 @@ const LARGE: u64 = 1 << 24;
 
 /// Everything a program does with a file.
 fn use_it(decoder: &Decoder, bytes: Vec<u8>, limits: &Limits) -> Result<()> {
-    let file = IndexedFile::open(bytes, limits)?;
-    let image = Image::open(&file, limits)?.expect("a file has all headers that it has");
+    let image = ImageOptions::new().limits(limits.clone()).open(bytes)?;
     let area = image.area();
     let corner = Rect::new(area.x0, area.y0, area.x0.saturating_add(500), area.y0.saturating_add(500));
     let components = image.header().size.components.len() as u64;
-    let request = DecodeRequest {
-        region: (area.area().saturating_mul(components) > LARGE).then_some(corner),
-        ..DecodeRequest::default()
-    };
-    let components = decoder.components(&image, &file, &request).map(|_| ());
-    let picture = decoder.render(&image, &file, &request, TexelFormat::Rgba8).map(|_| ());
+    let request =
+        DecodeRequest::new().region((area.area().saturating_mul(components) > LARGE).then_some(corner));
+    let components = decoder.components(&image, &request).map(|_| ());
+    let picture = decoder.render(&image, &request).map(|_| ());
     components.and(picture)
 }
 

@@ -1,8 +1,7 @@
 //! Each limit, crossed by one and kept: hostile claims cost nothing, and what is refused is named.
 #![allow(clippy::unwrap_used)]
 
-use wavetile_engine::source::IndexedFile;
-use wavetile_engine::{DecodeRequest, Decoder, Error, Image, Limits, Rect};
+use wavetile_engine::{DecodeRequest, Decoder, Error, ImageOptions, Limits, Rect};
 use wavetile_testing::codestream::{Component, Header};
 
 /// A codestream in the making: grey or many components of 8 bits, reversible, not quantised.
@@ -53,10 +52,9 @@ impl Codestream {
 
     /// Opens it and decodes `region`, or all.
     fn decode(&self, limits: &Limits, region: Option<Rect>) -> Result<(), Error> {
-        let file = IndexedFile::open(self.bytes(), limits)?;
-        let image = Image::open(&file, limits)?.unwrap();
-        let request = DecodeRequest { region, ..DecodeRequest::default() };
-        Decoder::cpu().components(&image, &file, &request).map(drop)
+        let image = ImageOptions::new().limits(limits.clone()).open(self.bytes())?;
+        let request = DecodeRequest::new().region(region);
+        Decoder::cpu().components(&image, &request).map(drop)
     }
 
     /// Decodes under limits that hold `wanted` exactly, and under those that are one less.
@@ -170,9 +168,8 @@ fn compressed_data_and_coefficients_count() {
     let bytes = std::fs::read(path).unwrap();
     let decode = |max_bytes: u64| {
         let limits = Limits { max_bytes, ..Limits::default() };
-        let file = IndexedFile::open(bytes.clone(), &limits)?;
-        let image = Image::open(&file, &limits)?.unwrap();
-        Decoder::cpu().components(&image, &file, &DecodeRequest::default()).map(drop)
+        let image = ImageOptions::new().limits(limits).open(bytes.clone())?;
+        Decoder::cpu().components(&image, &DecodeRequest::default()).map(drop)
     };
     // Every limit from too little to enough: each part of what a request holds is what breaks it somewhere.
     let mut named = std::collections::BTreeSet::new();

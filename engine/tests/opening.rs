@@ -4,9 +4,7 @@
 use peak_alloc::PeakAlloc;
 use std::sync::{Arc, Mutex, PoisonError};
 use wavetile_engine::byte_source::ByteSource;
-use wavetile_engine::image::{DecodeRequest, Image};
-use wavetile_engine::source::IndexedFile;
-use wavetile_engine::{Decoder, Limits, Rect};
+use wavetile_engine::{DecodeRequest, Decoder, Image, Rect};
 use wavetile_testing::codestream::{OneTile, Pointers};
 
 #[global_allocator]
@@ -55,11 +53,10 @@ fn open(picture: &OneTile, bytes: Vec<u8>) -> (usize, u64) {
     let source = Arc::new(Counting { bytes, read: Mutex::new(0) });
     let before = MEMORY.current_usage();
     MEMORY.reset_peak_usage();
-    let file = IndexedFile::open(source.clone(), &Limits::default()).unwrap();
-    let image = Image::open(&file, &Limits::default()).unwrap().unwrap();
+    let image = Image::open(source.clone()).unwrap();
     assert_eq!(image.area(), Rect::new(0, 0, SIZE.0, SIZE.1));
-    let request = DecodeRequest { reduce: 8, ..DecodeRequest::default() };
-    let (components, report) = Decoder::cpu().components(&image, &file, &request).unwrap();
+    let request = DecodeRequest::new().reduce(8);
+    let (components, report) = Decoder::cpu().components(&image, &request).unwrap();
     assert_eq!((components.len(), components[0].samples.len()), (3, 782 * 391));
     assert!(report.is_complete(), "{report:?}");
     assert_eq!(report.coverage.blocks_coded, picture.blocks());
@@ -91,11 +88,10 @@ fn a_corner_at_full_size_holds_the_index_and_little_more() {
         let bytes = enormous(pointers).write();
         let (whole, before) = (bytes.len(), MEMORY.current_usage());
         MEMORY.reset_peak_usage();
-        let file = IndexedFile::open(bytes, &Limits::default()).unwrap();
-        let image = Image::open(&file, &Limits::default()).unwrap().unwrap();
+        let image = Image::open(bytes).unwrap();
         let last = Rect::new(SIZE.0 - 512, SIZE.1 - 512, SIZE.0, SIZE.1);
-        let request = DecodeRequest { region: Some(last), ..DecodeRequest::default() };
-        let (_, report) = Decoder::cpu().components(&image, &file, &request).unwrap();
+        let request = DecodeRequest::new().region(last);
+        let (_, report) = Decoder::cpu().components(&image, &request).unwrap();
         assert!(report.is_complete());
         let peak = MEMORY.peak_usage() - before;
         println!("{pointers:?}: {whole} bytes, at most {peak} held");

@@ -3,9 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
-use wavetile_engine::image::{DecodeRequest, Image};
-use wavetile_engine::source::IndexedFile;
-use wavetile_engine::{Decoder, Limits, Rect, Report};
+use wavetile_engine::{DecodeRequest, Decoder, Image, Rect, Report};
 use wavetile_testing::codestream::{OneTile, Pointers};
 
 /// Coefficients of one level along one axis: low-pass and high-pass.
@@ -52,10 +50,9 @@ fn needed_blocks(size: (u32, u32), window: Rect, levels: u8, irreversible: bool)
     count
 }
 
-fn decode(file: &IndexedFile, window: Rect, components: Option<Vec<u32>>) -> Report {
-    let image = Image::open(file, &Limits::default()).unwrap().unwrap();
-    let request = DecodeRequest { region: Some(window), components, ..DecodeRequest::default() };
-    let (components, report) = Decoder::cpu().components(&image, file, &request).unwrap();
+fn decode(image: &Image, window: Rect, components: Option<Vec<u32>>) -> Report {
+    let request = DecodeRequest::new().region(window).components(components);
+    let (components, report) = Decoder::cpu().components(image, &request).unwrap();
     assert_eq!(components[0].rect, window);
     report
 }
@@ -81,10 +78,10 @@ fn a_window_of_one_precinct_decodes_the_blocks_of_its_support() {
             bytes: 2,
             pointers: Pointers::None,
         };
-        let file = IndexedFile::open(picture.write(), &Limits::default()).unwrap();
+        let image = Image::open(picture.write()).unwrap();
         let whole = picture.blocks();
         for window in WINDOWS {
-            let report = decode(&file, window, None);
+            let report = decode(&image, window, None);
             let needed = needed_blocks(picture.size, window, picture.levels, irreversible);
             assert_eq!(report.coverage.blocks_needed, needed, "{window:?}");
             assert_eq!(report.coverage.blocks_coded, needed, "{window:?}");
@@ -96,9 +93,9 @@ fn a_window_of_one_precinct_decodes_the_blocks_of_its_support() {
 #[test]
 fn a_window_of_many_precincts_decodes_the_blocks_of_its_support() {
     let bytes: &[u8] = include_bytes!("../../program/assets/mandelbrot.jp2");
-    let file = IndexedFile::open(bytes, &Limits::default()).unwrap();
+    let image = Image::open(bytes).unwrap();
     for window in WINDOWS {
-        let report = decode(&file, window, Some(vec![0]));
+        let report = decode(&image, window, Some(vec![0]));
         // The component transform takes all three.
         let needed = 3 * needed_blocks((8192, 8192), window, 7, true);
         assert_eq!(report.coverage.blocks_needed, needed, "{window:?}");

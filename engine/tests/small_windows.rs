@@ -3,14 +3,12 @@
 #![allow(clippy::unwrap_used)]
 
 use wavetile_engine::error::RequestError;
-use wavetile_engine::source::IndexedFile;
-use wavetile_engine::{Backend, DecodeRequest, Decoder, Error, Image, Limits, Rect, TexelFormat};
+use wavetile_engine::{Backend, DecodeRequest, Decoder, Error, Image, Rect, TexelFormat};
 
 const FORMATS: [TexelFormat; 3] = [TexelFormat::Rgba8, TexelFormat::R16, TexelFormat::Rgba16];
 
 /// Decodes every window of a few sides at a few places; returns how many hold pixels, and how many none.
-fn walk(decoder: &Decoder, file: &IndexedFile, sides: &[u32], step: usize) -> (u32, u32) {
-    let image = Image::open(file, &Limits::default()).unwrap().unwrap();
+fn walk(decoder: &Decoder, image: &Image, sides: &[u32], step: usize) -> (u32, u32) {
     let area = image.area();
     let (mut pictures, mut refused) = (0, 0);
     for reduce in 0..=image.levels() {
@@ -18,12 +16,12 @@ fn walk(decoder: &Decoder, file: &IndexedFile, sides: &[u32], step: usize) -> (u
             for (&width, &height) in sides.iter().zip(sides.iter().rev()) {
                 let y0 = area.y1.saturating_sub(height).max(area.y0);
                 let region = Rect::new(x0, y0, x0.saturating_add(width), y0.saturating_add(height));
-                let request = DecodeRequest { reduce, region: Some(region), ..DecodeRequest::default() };
+                let request = DecodeRequest::new().reduce(reduce).region(region);
                 let inside = region.intersect(area).ceil_shift(reduce);
-                let (components, _) = decoder.components(&image, file, &request).unwrap();
+                let (components, _) = decoder.components(image, &request).unwrap();
                 assert!(components.iter().all(|c| c.samples.len() as u64 == c.rect.area()));
                 let format = FORMATS[(x0 + width) as usize % FORMATS.len()];
-                match decoder.render(&image, file, &request, format) {
+                match decoder.render(image, &request.clone().format(format)) {
                     Ok((picture, _)) => {
                         assert_eq!(picture.size, inside.size(), "{region} at {reduce}");
                         assert_eq!(
@@ -45,9 +43,9 @@ fn walk(decoder: &Decoder, file: &IndexedFile, sides: &[u32], step: usize) -> (u
     (pictures, refused)
 }
 
-fn gradient() -> IndexedFile {
+fn gradient() -> Image {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/gradient.jp2");
-    IndexedFile::open(std::fs::read(path).unwrap(), &Limits::default()).unwrap()
+    Image::open_file(path).unwrap()
 }
 
 #[test]
@@ -58,11 +56,10 @@ fn on_the_cpu() {
 
 #[test]
 fn a_window_of_no_width_lies_outside() {
-    let file = gradient();
-    let image = Image::open(&file, &Limits::default()).unwrap().unwrap();
+    let image = gradient();
     for region in [Rect::new(5, 5, 5, 9), Rect::new(9, 9, 5, 5), Rect::new(96, 0, 200, 64)] {
-        let request = DecodeRequest { region: Some(region), ..DecodeRequest::default() };
-        let refused = Decoder::cpu().render(&image, &file, &request, TexelFormat::Rgba8).unwrap_err();
+        let request = DecodeRequest::new().region(region);
+        let refused = Decoder::cpu().render(&image, &request).unwrap_err();
         assert!(matches!(refused, Error::Request(RequestError::EmptyRegion { .. })), "{refused}");
     }
 }
@@ -84,29 +81,27 @@ fn on_the_gpu() {
 
 #[test]
 fn requests_beyond_all_bounds_are_refused() {
-    let file = gradient();
-    let image = Image::open(&file, &Limits::default()).unwrap().unwrap();
+    let image = gradient();
     let decoder = Decoder::cpu();
     let everywhere = [None, Some(Rect::new(0, 0, u32::MAX, u32::MAX)), Some(Rect::new(95, 63, 96, 64))];
     for reduce in [image.levels() + 1, 31, 32, 33, 63, 64, 65, u32::MAX] {
         for region in everywhere {
-            let request = DecodeRequest { reduce, region, ..DecodeRequest::default() };
-            assert!(decoder.render(&image, &file, &request, TexelFormat::Rgba8).is_err(), "{request:?}");
-            assert!(decoder.components(&image, &file, &request).is_err(), "{request:?}");
+            let request = DecodeRequest::new().reduce(reduce).region(region);
+            assert!(decoder.render(&image, &request).is_err(), "{request:?}");
+            assert!(decoder.components(&image, &request).is_err(), "{request:?}");
             let window = image.rendered_window(&request).unwrap();
             assert!(window.resolve(image.header()).reduce <= image.levels());
         }
     }
     for components in [vec![], vec![3], vec![0, u32::MAX], vec![0; 100_000]] {
-        let request = DecodeRequest { components: Some(components), ..DecodeRequest::default() };
+        let request = DecodeRequest::new().components(components);
         let sizes = (image.rendered_size(&request).is_ok(), image.component_rects(&request).is_ok());
-        let decoded = decoder.render(&image, &file, &request, TexelFormat::Rgba8);
+        let decoded = decoder.render(&image, &request);
         assert_eq!(sizes.0, decoded.is_ok(), "{:?}", decoded.map(|_| ()));
-        assert_eq!(sizes.1, decoder.components(&image, &file, &request).is_ok());
+        assert_eq!(sizes.1, decoder.components(&image, &request).is_ok());
         assert!(image.component_window(&request).components.is_none_or(|wanted| wanted.len() <= 100_003));
     }
     for tile in [1, 65_535, u32::MAX] {
-        assert!(image.tile(&file, tile).is_err());
-        assert!(file.tile(tile).is_err());
+        assert!(image.tile(tile).is_err());
     }
 }

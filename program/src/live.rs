@@ -5,8 +5,8 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
-use wavetile_engine::image::{DecodeRequest, Image};
 use wavetile_engine::view_window::ViewWindow;
+use wavetile_engine::{DecodeRequest, Image};
 use wavetile_transport::client::{Session, Transport};
 use wavetile_transport::jpip::Event;
 use wavetile_transport::ranges::RemoteFile;
@@ -29,11 +29,7 @@ pub(crate) fn source(runtime: &Handle, name: String, session: Session) -> Source
         name,
         bins,
         steer: Box::new(move |image: &Image, wanted: Wanted| {
-            let request = DecodeRequest {
-                reduce: wanted.reduce,
-                region: Some(wanted.region),
-                ..DecodeRequest::default()
-            };
+            let request = DecodeRequest::new().reduce(wanted.reduce).region(wanted.region);
             // The driver outlives the window; if it has failed, the overlay says so.
             let _ = windows.send(image.rendered_window(&request).ok());
         }),
@@ -55,11 +51,7 @@ pub(crate) fn file_source(runtime: &Handle, name: String, file: RemoteFile) -> S
         name,
         bins,
         steer: Box::new(move |image: &Image, wanted: Wanted| {
-            let request = DecodeRequest {
-                reduce: wanted.reduce,
-                region: Some(wanted.region),
-                ..DecodeRequest::default()
-            };
+            let request = DecodeRequest::new().reduce(wanted.reduce).region(wanted.region);
             let _ = views.send((image.clone(), request));
         }),
         transfer: Some(transfer),

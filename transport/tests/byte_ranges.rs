@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use wavetile_engine::source::IndexedFile;
-use wavetile_engine::{DecodeRequest, Decoder, Limits, Rect};
+use wavetile_engine::{DecodeRequest, Decoder, Image, Limits, Rect};
 use wavetile_transport::client::{ConnectOptions, FetchSummary};
 use wavetile_transport::ranges::{ByteRangeError, RemoteFile};
 use wavetile_transport::road::{RequestFields, RoadError};
@@ -162,10 +161,7 @@ async fn open(url: &str) -> Result<RemoteFile, ByteRangeError> {
 /// What is looked at: an overview and a region.
 fn views() -> [DecodeRequest; 2] {
     let region = Some(Rect::new(3000, 3000, 4000, 3700));
-    [
-        DecodeRequest { reduce: 4, ..DecodeRequest::default() },
-        DecodeRequest { region, ..DecodeRequest::default() },
-    ]
+    [DecodeRequest::new().reduce(4), DecodeRequest::new().region(region)]
 }
 
 /// A multipart answer with one part, whatever was asked for.
@@ -222,12 +218,12 @@ async fn servers_that_send_what_was_not_asked_for_do_not_keep_the_client() {
 async fn look(file: &mut RemoteFile, whole: &[u8]) -> Result<FetchSummary, ByteRangeError> {
     let limits = Limits::default();
     let image = file.image(0, &limits).await?.unwrap();
-    let local = IndexedFile::open(whole.to_vec(), &limits).unwrap();
+    let local = Image::open(whole.to_vec()).unwrap();
     for request in views() {
         file.fetch(&image, &request, false).await?;
-        let (found, report) = Decoder::cpu().components(&image, &**file.bins(), &request).unwrap();
+        let (found, report) = Decoder::cpu().components(&image, &request).unwrap();
         assert!(report.is_complete());
-        assert!(found == Decoder::cpu().components(&image, &local, &request).unwrap().0);
+        assert!(found == Decoder::cpu().components(&local, &request).unwrap().0);
     }
     let spent = file.spent();
     assert_eq!(spent.new, file.bins().source().held());

@@ -13,7 +13,6 @@ use wavetile_engine::Limits;
 use wavetile_engine::codestream::header::MainHeader;
 use wavetile_engine::codestream::tile::Tile;
 use wavetile_engine::data_bin::{DataBinId, PrecinctId};
-use wavetile_engine::image::Image;
 use wavetile_engine::source::IndexedFile;
 use wavetile_transport::jpip::server::picture::BinLength;
 use wavetile_transport::jpip::wire::metareq::MetadataRequest;
@@ -249,8 +248,7 @@ fn a_client_reads_large_boxes_once_it_has_asked_for_them() {
         };
         let mut link = Link::with_server(server_with_boxes(), options, LinkOptions::default());
         link.run();
-        let bins = link.client.bins();
-        let image = Image::open(&*bins.read().unwrap(), &Limits::default()).unwrap().unwrap();
+        let image = link.client.image(&Limits::default()).unwrap().unwrap();
         assert_eq!(link.client.progress().duplicate, 0);
         (format!("{:?}", image.container().metadata), link.client.progress().received)
     };

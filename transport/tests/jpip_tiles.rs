@@ -8,10 +8,9 @@ use common::{NAME, ask, channel, pull, server_of};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wavetile_engine::data_bin::DataBinId;
-use wavetile_engine::image::Image;
 use wavetile_engine::source::{IndexedFile, TileBins};
 use wavetile_engine::view_window::ViewWindow;
-use wavetile_engine::{DecodeRequest, Decoder, Limits, Size};
+use wavetile_engine::{DecodeRequest, Decoder, Image, Limits, Size};
 use wavetile_testing::shared;
 use wavetile_transport::jpip::{
     ClientOptions, MessageEvent, MessageReader, Picture, Reply, Server, ServerOptions, Stream,
@@ -69,10 +68,9 @@ fn tile_parts_that_are_held_are_not_sent_again() {
 #[test]
 fn a_client_gets_the_picture_as_any_stream_over_a_bad_link() {
     let bytes = include_bytes!("data/tiles.jp2").to_vec();
-    let file = IndexedFile::open(bytes, &Limits::default()).unwrap();
-    let image = Image::open(&file, &Limits::default()).unwrap().unwrap();
+    let image = Image::open(bytes).unwrap();
     let request = DecodeRequest::default();
-    let (whole, _) = Decoder::cpu().components(&image, &file, &request).unwrap();
+    let (whole, _) = Decoder::cpu().components(&image, &request).unwrap();
     for stream in [Stream::Precincts, Stream::ExtendedPrecincts, Stream::Tiles] {
         for seed in 0..20 {
             let options = ClientOptions { stream, length: Some(400), attempts: 1000, ..Link::session() };
@@ -86,7 +84,8 @@ fn a_client_gets_the_picture_as_any_stream_over_a_bad_link() {
             let tiles = bins.ids().filter(|(_, id)| matches!(id, DataBinId::Tile(_))).count();
             assert_eq!(tiles, if stream == Stream::Tiles { 4 } else { 0 });
             let bins = TileBins::new(bins.clone(), &Limits::default());
-            let (found, report) = Decoder::cpu().components(&image, &bins, &request).unwrap();
+            let image = Image::open_stream(Arc::new(bins)).unwrap().image().unwrap();
+            let (found, report) = Decoder::cpu().components(&image, &request).unwrap();
             assert!(report.is_complete() && found == whole, "{stream:?} {seed}");
         }
     }

@@ -66,10 +66,10 @@ fn fetch(path: &Path, file: &Arc<IndexedFile>, client: ClientOptions, link: Link
     let mut link = Link::with_server(server, client, link);
     // No codestream of the file is larger.
     let sizes = (0..file.codestream_count())
-        .map(|number| frame_size(&file.codestream(number).unwrap().unwrap().header().size, 0));
+        .map(|number| frame_size(file.codestream(number).unwrap().unwrap().header().size.image, 0));
     let largest = sizes.reduce(|a, b| Size::new(a.width.max(b.width), a.height.max(b.height)));
     let whole = ViewWindow::whole(largest.unwrap());
-    let small = ViewWindow { layers: Some(1), ..ViewWindow::whole(frame_size(&file.header().size, 2)) };
+    let small = ViewWindow { layers: Some(1), ..ViewWindow::whole(frame_size(file.header().size.image, 2)) };
     if file.codestream_count() > 1 {
         link.client.set_codestreams(vec![NumberRange::ALL]);
     }
@@ -138,7 +138,7 @@ fn malformed_files_are_served_as_far_as_they_go_and_responses_end() {
         let size = file.header().size.clone();
         // Headers may claim anything: a window of bounded size, at full resolution.
         let region = Size::new(size.image.width().min(2000), size.image.height().min(2000));
-        link.client.set_window(Some(ViewWindow { region, ..ViewWindow::whole(frame_size(&size, 0)) }));
+        link.client.set_window(Some(ViewWindow { region, ..ViewWindow::whole(frame_size(size.image, 0)) }));
         link.run();
         assert!(
             matches!(link.events.last(), Some(Event::WindowComplete { .. })),

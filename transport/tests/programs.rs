@@ -264,7 +264,7 @@ async fn the_files_of_a_directory_arrive_as_they_are() {
             let url = format!("jpip://127.0.0.1:{http3}/{name}");
             let config = ClientConfig { connect, ..ClientConfig::default() };
             let mut client = Session::open(&url, config).await.unwrap();
-            let window = ViewWindow::whole(frame_size(&file.header().size, 0));
+            let window = ViewWindow::whole(frame_size(file.header().size.image, 0));
             client.fetch(Some(window)).await.unwrap();
             let bins = client.bins();
             {

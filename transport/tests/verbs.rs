@@ -9,10 +9,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use wavetile_engine::data_bin::DataBins;
-use wavetile_engine::image::DecodeRequest;
-use wavetile_engine::image::Image;
 use wavetile_engine::source::IndexedFile;
-use wavetile_engine::{Decoder, Limits, Rect, Size};
+use wavetile_engine::{DecodeRequest, Decoder, Image, Limits, Rect, Size};
 use wavetile_testing::running::Folder;
 use wavetile_transport::client::{
     Client, ClientConfig, ClientError, ConnectOptions, ImageError, RegionRequest, StreamedImage, Transport,
@@ -103,10 +101,9 @@ impl Running {
 async fn assert_same(image: &mut StreamedImage, name: &str, request: &DecodeRequest) {
     image.complete().await.unwrap();
     assert_eq!(image.request(), request);
-    let file = file(name);
-    let whole = Image::open(&file, &Limits::default()).unwrap().unwrap();
-    let (wanted, _) = Decoder::cpu().components(&whole, &file, request).unwrap();
-    let (found, report) = image.components(&Decoder::cpu()).unwrap();
+    let whole = Image::open(bytes(name)).unwrap();
+    let (wanted, _) = Decoder::cpu().components(&whole, request).unwrap();
+    let (found, report) = image.prepare_components(&Decoder::cpu()).unwrap().read().unwrap();
     assert!(report.is_complete(), "{name} {request:?}: {report:?}");
     assert!(found == wanted, "{name} {request:?}");
 }
@@ -124,16 +121,16 @@ async fn every_verb_brings_what_the_file_holds_over_every_road() {
             let region = Rect::new(13, 7, 40, 39);
             let wanted = RegionRequest { region, resolution_level: 1, layers: Some(2) };
             let mut image = session.request_region(&wanted).await.unwrap();
-            let request = DecodeRequest { region: Some(region), reduce: 1, layers: Some(2), ..whole.clone() };
+            let request = whole.clone().region(region).reduce(1).layers(2);
             assert_same(&mut image, name, &request).await;
             // What follows keeps the region ...
             let mut image = session.request_progressive_quality(3).await.unwrap();
-            assert_same(&mut image, name, &DecodeRequest { layers: Some(3), ..request.clone() }).await;
+            assert_same(&mut image, name, &request.clone().layers(3)).await;
             let mut image = session.request_resolution_level(0).await.unwrap();
-            let request = DecodeRequest { layers: Some(3), reduce: 0, ..request };
+            let request = request.layers(3).reduce(0);
             assert_same(&mut image, name, &request).await;
             let mut image = session.request_components(&[1]).await.unwrap();
-            assert_same(&mut image, name, &DecodeRequest { components: Some(vec![1]), ..request }).await;
+            assert_same(&mut image, name, &request.components(vec![1])).await;
             // ... up to the next whole picture.
             assert_same(&mut session.request_image().await.unwrap(), name, &whole).await;
             assert_eq!(session.progress().duplicate, 0);
@@ -143,7 +140,7 @@ async fn every_verb_brings_what_the_file_holds_over_every_road() {
         let options = ClientOptions { stream: Stream::Tiles, ..ClientOptions::new("tiles.jp2") };
         let as_tiles = client.create_session_with(options).await;
         let mut image = as_tiles.request_resolution_level(1).await.unwrap();
-        assert_same(&mut image, "tiles.jp2", &DecodeRequest { reduce: 1, ..DecodeRequest::default() }).await;
+        assert_same(&mut image, "tiles.jp2", &DecodeRequest::new().reduce(1)).await;
         drop(image);
         as_tiles.close().await;
         tiles.close().await;
@@ -187,7 +184,7 @@ async fn an_image_is_decoded_while_it_arrives_until_another_takes_its_place() {
     let mut updates = Box::pin(image.updates());
     let mut shares = Vec::new();
     while let Some(update) = image.next_update().await {
-        let (_, report) = image.components(&Decoder::cpu()).unwrap();
+        let report = image.prepare(&Decoder::cpu()).unwrap().report().clone();
         shares.push(report.completeness());
         if matches!(update, Update::Complete(_)) {
             break;
@@ -272,17 +269,13 @@ async fn what_is_kept_is_not_sent_again_and_shown_without_the_server() {
     }
     // What the server would give, without it.
     let kept = store.load(&format!("jpip://127.0.0.1:{}", server.port), "large.jp2").unwrap().unwrap();
-    let image = Image::open(&kept.bins, &Limits::default()).unwrap().unwrap();
-    let file = IndexedFile::open(sample(), &Limits::default()).unwrap();
+    let offline = Image::open_stream(Arc::new(kept.bins)).unwrap().image().unwrap();
+    let whole = Image::open(sample()).unwrap();
     for wanted in [overview, closer] {
-        let request = DecodeRequest {
-            region: Some(wanted.region),
-            reduce: wanted.resolution_level,
-            ..DecodeRequest::default()
-        };
-        let (found, report) = Decoder::cpu().components(&image, &kept.bins, &request).unwrap();
+        let request = DecodeRequest::new().region(wanted.region).reduce(wanted.resolution_level);
+        let (found, report) = Decoder::cpu().components(&offline, &request).unwrap();
         assert!(report.is_complete());
-        assert!(found == Decoder::cpu().components(&image, &file, &request).unwrap().0);
+        assert!(found == Decoder::cpu().components(&whole, &request).unwrap().0);
     }
 }
 

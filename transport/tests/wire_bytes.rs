@@ -95,7 +95,7 @@ fn session(path: &Path, screen: Size, overview: u32) -> (u64, u64) {
     let mut server = server_of(vec![(NAME, file.clone())], ServerOptions::default());
     let mut client = Client::new(ClientOptions::new(NAME));
     let (mut wire, mut wanted) = (0, BTreeSet::new());
-    for (reduce, window) in script(frame_size(&file.header().size, 0), screen, overview) {
+    for (reduce, window) in script(frame_size(file.header().size.image, 0), screen, overview) {
         let resolved = window.resolve(file.header());
         assert_eq!(resolved.reduce, reduce);
         wanted.extend(needed(&file, &GridWindow { region: resolved.grid_region, reduce, components: None }));

@@ -6,10 +6,11 @@ use wavetile::engine::data_bin::{DataBinId, DataBins};
 
 /// The codestream of a picture in one tile, in which every packet is empty.
 pub(crate) fn empty_packets(picture: &Picture) -> Vec<u8> {
-    let (file, image) = picture.open();
+    let image = picture.open();
     assert_eq!(image.header().tile_count(), 1, "{} has one tile", picture.name);
-    let header = file.bin(0, DataBinId::MainHeader).expect("it was read").expect("every file has one");
-    let tile = file.tile(0).expect("it was read");
+    let header =
+        image.bins().bin(0, DataBinId::MainHeader).expect("it was read").expect("every file has one");
+    let tile = image.tile(0).expect("it was read").tile;
     let precincts: u64 = tile.components.iter().map(|component| component.precincts).sum();
     let packets = precincts * u64::from(tile.parameters.style.layers);
     let mut out = header.bytes.into_owned();

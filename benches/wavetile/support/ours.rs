@@ -4,34 +4,26 @@ use super::Picture;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use wavetile::engine::cpu::executor::CpuExecutor;
-use wavetile::engine::data_bin::DataBins;
+use wavetile::engine::cpu::CpuExecutor;
 use wavetile::engine::entropy::decode_plan;
-use wavetile::engine::image::{DecodeRequest, Image};
-use wavetile::engine::plan::{CellSize, Plan, Target, TexelFormat};
+use wavetile::engine::plan::{CellSize, Plan, Target};
 use wavetile::engine::runner::Serial;
-use wavetile::engine::{Component, Decoder, Result};
+use wavetile::engine::{Component, DecodeRequest, Decoder, Image, Result};
 use wavetile_shaders::pack::{self, PackParameters};
 
 /// Samples as they are in the codestream.
 pub(crate) const COMPONENTS: Target = Target::Components;
 /// 8-bit texels.
-pub(crate) const RENDERED: Target = Target::Rendered(TexelFormat::Rgba8.pack_format());
+pub(crate) const RENDERED: Target = Target::Rendered;
 
 /// Plans a decode.
-pub(crate) fn try_plan(
-    image: &Image,
-    bins: &dyn DataBins,
-    request: &DecodeRequest,
-    target: Target,
-) -> Result<Plan> {
-    image.plan(bins, request, target, CellSize::CPU).map(|(plan, _)| plan)
+pub(crate) fn try_plan(image: &Image, request: &DecodeRequest, target: Target) -> Result<Plan> {
+    image.plan(request, target, CellSize::CPU).map(|(plan, _)| plan)
 }
 
 /// From the bytes of a file to a plan: headers, index, packets, layout of the passes.
 pub(crate) fn plan(picture: &Picture, target: Target) -> Plan {
-    let (file, image) = picture.open();
-    try_plan(&image, &file, &picture.request, target).expect("it was planned before")
+    try_plan(&picture.open(), &picture.request, target).expect("it was planned before")
 }
 
 /// Decodes all blocks of a plan on this thread.
@@ -49,15 +41,14 @@ pub(crate) fn blocks_into(plan: &Plan, staging: &mut [u32]) {
 /// The same for the GPU, which takes larger cells.
 #[cfg(feature = "gpu")]
 pub(crate) fn gpu_plan(picture: &Picture, cells: CellSize) -> Plan {
-    let (file, image) = picture.open();
-    let planned = image.plan(&file, &picture.request, RENDERED, cells);
+    let planned = picture.open().plan(&picture.request, RENDERED, cells);
     planned.expect("it was planned before").0
 }
 
 /// Runs the passes of a plan for [`RENDERED`] on this thread; returns how many texels they gave.
 pub(crate) fn passes(plan: &Plan, staging: &[u32]) -> usize {
     let texels = AtomicUsize::new(0);
-    CpuExecutor.run(plan, staging, &Serial, &|_, cell, arena| {
+    CpuExecutor::new(Arc::new(Serial)).run(plan, staging, &|_, cell, arena| {
         let row = cell.rect.width();
         let mut packed = vec![0u32; row as usize * cell.rect.height() as usize];
         pack::run(&PackParameters { row, ..cell.pack }, &plan.tables, arena, &mut packed);
@@ -73,9 +64,8 @@ pub(crate) fn serial() -> Decoder {
 
 /// From the bytes of a file to samples.
 pub(crate) fn decode(picture: &Picture, decoder: &Decoder) -> Vec<Component> {
-    let (file, image) = picture.open();
     let (components, report) =
-        decoder.components(&image, &file, &picture.request).expect("it was decoded before");
+        decoder.components(&picture.open(), &picture.request).expect("it was decoded before");
     assert!(report.is_complete());
     components
 }

@@ -17,7 +17,7 @@ pub(crate) fn openjph(picture: &Picture) -> Result<Vec<Vec<i32>>, String> {
     let mut codestream = Codestream::new();
     codestream.read_headers(&mut file).map_err(|error| error.to_string())?;
     codestream.create(&mut file).map_err(|error| error.to_string())?;
-    let (_, image) = picture.open();
+    let image = picture.open();
     let rects = image.component_rects(&picture.request).expect("it was planned before");
     let mut components = vec![Vec::new(); rects.len()];
     let rows = rects.first().map_or(0, |(_, rect)| rect.height());
@@ -31,7 +31,7 @@ pub(crate) fn openjph(picture: &Picture) -> Result<Vec<Vec<i32>>, String> {
 
 /// hayro-jpeg2000, from bytes to samples, which `take` gets. It knows no regions.
 pub(crate) fn hayro<T>(picture: &Picture, take: impl FnOnce(&[hayro_jpeg2000::ComponentData]) -> T) -> T {
-    let (_, image) = picture.open();
+    let image = picture.open();
     let size = image.rendered_size(&picture.request).expect("it was planned before");
     let settings = hayro_jpeg2000::DecodeSettings {
         target_resolution: (picture.request.reduce > 0).then_some((size.width, size.height)),

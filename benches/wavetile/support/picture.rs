@@ -3,9 +3,7 @@
 use super::ours;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use wavetile::engine::image::{DecodeRequest, Image};
-use wavetile::engine::source::IndexedFile;
-use wavetile::engine::{Limits, Rect};
+use wavetile::engine::{DecodeRequest, Image, Rect};
 
 /// A file, and the part of it that is decoded.
 #[derive(Clone)]
@@ -27,7 +25,7 @@ impl Picture {
         let picture = |name: &str, reduce, region| Self {
             name: name.to_owned(),
             bytes: sample.clone(),
-            request: DecodeRequest { reduce, region, ..DecodeRequest::default() },
+            request: DecodeRequest::new().reduce(reduce).region(region),
         };
         let mut pictures = vec![
             picture("sample_overview", 3, None),
@@ -57,28 +55,19 @@ impl Picture {
     }
 
     fn unsupported(&self) -> Option<String> {
-        let file = IndexedFile::open(self.bytes.clone(), &Limits::default());
-        let opened = file.and_then(|file| Ok((Image::open(&file, &Limits::default())?, file)));
-        let planned = opened.and_then(|(image, file)| {
-            image.map(|image| ours::try_plan(&image, &file, &self.request, ours::COMPONENTS)).transpose()
-        });
-        match planned {
-            Ok(Some(_)) => None,
-            Ok(None) => Some("its headers are incomplete".to_owned()),
-            Err(error) => Some(error.to_string()),
-        }
+        let opened = Image::open(self.bytes.clone());
+        let planned = opened.and_then(|image| ours::try_plan(&image, &self.request, ours::COMPONENTS));
+        planned.err().map(|error| error.to_string())
     }
 
     /// Opens it as a decoder does.
-    pub(crate) fn open(&self) -> (IndexedFile, Image) {
-        let file = IndexedFile::open(self.bytes.clone(), &Limits::default()).expect("it was opened before");
-        let image = Image::open(&file, &Limits::default()).expect("it was opened before");
-        (file, image.expect("a file holds all headers"))
+    pub(crate) fn open(&self) -> Image {
+        Image::open(self.bytes.clone()).expect("it was opened before")
     }
 
     /// A photograph of millions of samples: only the most telling comparisons are worth their time.
     pub(crate) fn is_large(&self) -> bool {
-        let (_, image) = self.open();
+        let image = self.open();
         self.request.reduce == 0 && self.request.region.is_none() && image.area().area() > 4 << 20
     }
 }

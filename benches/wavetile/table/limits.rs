@@ -2,19 +2,13 @@
 
 use super::{LOSSLESS, ONE_BIT, Table};
 use crate::support::{Picture, ours, time};
-use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-#[cfg(feature = "gpu")]
-use wavetile::engine::Decoder;
-use wavetile::engine::byte_source::FileSource;
 use wavetile::engine::entropy::decode_plan;
-use wavetile::engine::image::{DecodeRequest, Image};
 use wavetile::engine::runner::ParallelRunner;
-use wavetile::engine::source::IndexedFile;
-use wavetile::engine::{Limits, Rect};
+use wavetile::engine::{DecodeRequest, Decoder, Image, Rect};
 use wavetile_testing::codestream::{OneTile, Pointers};
 
 pub(super) fn rows(table: &mut Table<'_>) {
@@ -103,8 +97,8 @@ fn region(table: &mut Table<'_>) {
         let run = |picture: &Picture| {
             let mut coverage = None;
             let time = time(&mut || {
-                let (file, image) = picture.open();
-                let decoded = decoder.components(&image, &file, &picture.request);
+                let image = picture.open();
+                let decoded = decoder.components(&image, &picture.request);
                 let (components, report) = decoded.expect("it can be decoded");
                 coverage = Some(report.coverage);
                 components
@@ -187,13 +181,10 @@ pub(crate) fn open_in_a_child() -> bool {
     }
     let path = arguments.next().expect("the path follows");
     let time = time(&mut || {
-        let source = FileSource::open(Path::new(&path)).expect("it was just written");
-        let file = IndexedFile::open(source, &Limits::default()).expect("it is a codestream");
-        let image = Image::open(&file, &Limits::default()).expect("it is a codestream");
-        let image = image.expect("it has headers");
+        let image = Image::open_file(&path).expect("it was just written, and is a codestream");
         assert_eq!(image.area(), Rect::new(0, 0, ENORMOUS.0, ENORMOUS.1));
-        let request = DecodeRequest { reduce: 8, ..DecodeRequest::default() };
-        let (_, report) = ours::serial().components(&image, &file, &request).expect("it can be decoded");
+        let request = DecodeRequest::new().reduce(8);
+        let (_, report) = ours::serial().components(&image, &request).expect("it can be decoded");
         assert!(report.is_complete());
     });
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -212,8 +203,6 @@ fn gpu(table: &mut Table<'_>) {
 /// Counts only: how fast a GPU is depends on the GPU.
 #[cfg(feature = "gpu")]
 fn gpu(table: &mut Table<'_>) {
-    use wavetile::engine::TexelFormat;
-
     const TARGET: &str = "levels + 2 dispatches, 1 submission";
     let decoder = match Decoder::new(wavetile::engine::Backend::Gpu) {
         Ok(decoder) => decoder,
@@ -221,8 +210,8 @@ fn gpu(table: &mut Table<'_>) {
     };
     for name in [LOSSLESS, ONE_BIT, "sample_region"] {
         let Some(picture) = table.picture(name) else { continue };
-        let (file, image) = picture.open();
-        let decoded = decoder.texture(&image, &file, &picture.request, TexelFormat::Rgba8);
+        let image = picture.open();
+        let decoded = decoder.texture(&image, &picture.request);
         let report = decoded.expect("the device runs it").1;
         table.row(
             &format!("GPU, {name}, {} levels", image.levels()),
@@ -231,7 +220,7 @@ fn gpu(table: &mut Table<'_>) {
                 "{} dispatches in {} cells, {} submissions",
                 report.dispatches, report.cells, report.submissions
             ),
-            decoder.backend_name(),
+            decoder.backend_name().to_owned(),
             String::new(),
             TARGET,
         );

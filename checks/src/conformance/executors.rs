@@ -3,8 +3,7 @@
 use super::row::Outcome;
 use std::path::Path;
 use wavetile_engine::error::DeviceError;
-use wavetile_engine::source::IndexedFile;
-use wavetile_engine::{Backend, DecodeRequest, Decoder, Error, Image, Limits, TexelFormat, UpSampling};
+use wavetile_engine::{Backend, DecodeRequest, Decoder, Error, Image, ImageOptions, UpSampling};
 use wavetile_testing::plane::Plane;
 
 /// The CPU, and the GPU or why there is none.
@@ -15,7 +14,6 @@ pub(super) struct Executors {
 
 /// An opened file.
 pub(super) struct Opened {
-    file: IndexedFile,
     image: Image,
 }
 
@@ -34,7 +32,9 @@ impl Executors {
 
     /// What the GPU executor runs on.
     pub(super) fn gpu_name(&self) -> String {
-        self.gpu.as_ref().map_or_else(|reason| format!("none ({reason})"), Decoder::backend_name)
+        self.gpu
+            .as_ref()
+            .map_or_else(|reason| format!("none ({reason})"), |gpu| gpu.backend_name().to_owned())
     }
 
     /// Why there is no GPU executor.
@@ -62,10 +62,8 @@ impl Opened {
             let start = bytes.windows(4).position(|bytes| bytes == [0xFF, 0x4F, 0xFF, 0x51]);
             bytes.drain(..start.ok_or("there is no codestream in it")?);
         }
-        let limits = Limits::default();
-        let file = IndexedFile::open(bytes, &limits).map_err(|error| error.to_string())?;
-        let image = Image::open_codestream(&file, codestream, &limits).map_err(|error| error.to_string())?;
-        Ok(Self { file, image: image.ok_or("its headers are not all there")? })
+        let image = ImageOptions::new().codestream(codestream).open(bytes);
+        Ok(Self { image: image.map_err(|error| error.to_string())? })
     }
 
     /// Component samples, and how much of the picture was there, 0.0 to 1.0.
@@ -74,7 +72,7 @@ impl Opened {
         decoder: &Decoder,
         request: &DecodeRequest,
     ) -> Result<(Vec<Plane>, f64), String> {
-        let decoded = decoder.components(&self.image, &self.file, request);
+        let decoded = decoder.components(&self.image, request);
         let (components, report) = decoded.map_err(|error| error.to_string())?;
         if report.damaged_blocks > 0 {
             return Err(format!("{} damaged code-blocks", report.damaged_blocks));
@@ -89,8 +87,8 @@ impl Opened {
 
     /// The whole picture as red, green, blue and alpha of 8 bits. The references repeat sub-sampled chroma.
     pub(super) fn picture(&self, decoder: &Decoder) -> Result<Vec<Plane>, String> {
-        let request = DecodeRequest { up_sampling: UpSampling::Repeated, ..DecodeRequest::default() };
-        let rendered = decoder.render(&self.image, &self.file, &request, TexelFormat::Rgba8);
+        let request = DecodeRequest::new().up_sampling(UpSampling::Repeated);
+        let rendered = decoder.render(&self.image, &request);
         let (picture, report) = rendered.map_err(|error| error.to_string())?;
         if !report.is_complete() {
             return Err(format!("not complete: {report:?}"));

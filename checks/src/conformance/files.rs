@@ -45,12 +45,10 @@ fn row(folder: &Path, name: &str, reference: &Value, executors: &Executors) -> R
         Some(&[x0, y0, x1, y1]) => Some(Rect::new(x0, y0, x1, y1)),
         _ => None,
     };
-    let request = DecodeRequest {
-        reduce: reference["reduce"].as_u64().unwrap_or(0) as u32,
-        region,
-        layers: reference["layers"].as_u64().map(|layers| layers as u16),
-        ..DecodeRequest::default()
-    };
+    let request = DecodeRequest::new()
+        .reduce(reference["reduce"].as_u64().unwrap_or(0) as u32)
+        .region(region)
+        .layers(reference["layers"].as_u64().map(|layers| layers as u16));
     let wanted = wanted(folder, reference)?;
     let exact = reference["tolerance_peak"] == 0;
     let bound =

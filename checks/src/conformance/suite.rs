@@ -76,13 +76,11 @@ fn row(folder: &Path, stream: &str, row: &Value, group: usize, executors: &Execu
     let bound = bound(row);
     let note = row["note"].as_str().unwrap_or_default();
     let component = row["component"].as_u64().unwrap_or_default() as usize;
-    let request = DecodeRequest {
-        reduce: row["reduction"].as_u64().unwrap_or_default() as u32,
-        components: Some(vec![component as u32]),
+    let request = DecodeRequest::new()
+        .reduce(row["reduction"].as_u64().unwrap_or_default() as u32)
+        .components(vec![component as u32])
         // T.803's class 0 decoder.
-        without_component_transform: group == 0,
-        ..DecodeRequest::default()
-    };
+        .without_component_transform(group == 0);
     let opened = Opened::new(&folder.join(stream), 0);
     let compare = |decoder: &Decoder| -> Result<Difference, String> {
         let opened = opened.as_ref().map_err(Clone::clone)?;

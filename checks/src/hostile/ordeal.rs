@@ -10,8 +10,8 @@ use wavetile_engine::plan::{CellSize, Plan, Target};
 use wavetile_engine::runner::Serial;
 use wavetile_engine::source::IndexedFile;
 use wavetile_engine::{
-    Component, DataBinCache, DataBins, DecodeRequest, Decoder, Error, Image, Limits, Picture, Rect, Result,
-    TexelFormat,
+    Component, DataBinCache, DecodeRequest, Decoder, Error, Image, ImageOptions, Limits, Opening, Picture,
+    Rect, Result,
 };
 use wavetile_testing::compare::difference;
 use wavetile_transport::jpip::{MessageEvent, MessageReader};
@@ -75,13 +75,12 @@ impl Ordeal {
     }
 
     fn file(&mut self, bytes: &[u8], limits: &Limits) -> Result<Outcome> {
-        let file = IndexedFile::open(bytes.to_vec(), limits)?;
+        let file = Arc::new(IndexedFile::open(bytes.to_vec(), limits)?);
         // Broken ones beside the first do no harm to it.
         for number in 1..file.codestream_count().min(CODESTREAMS) {
             let _ = file.codestream(number);
         }
-        let image = Image::open(&file, limits)?.expect("a file has all headers that it has");
-        self.picture(&image, &file)
+        self.picture(&ImageOptions::new().limits(limits.clone()).open_indexed(file)?)
     }
 
     /// A client that gets these bytes, in pieces.
@@ -98,38 +97,37 @@ impl Ordeal {
                 break;
             }
         }
-        match Image::open(&cache, &Limits::strict())? {
-            Some(image) => self.picture(&image, &cache),
-            None => Ok(Outcome::Refused("the headers have not arrived".into())),
+        match ImageOptions::new().limits(Limits::strict()).open_stream(Arc::new(cache))? {
+            Opening::Image(image) => self.picture(&image),
+            Opening::NeedsMore => Ok(Outcome::Refused("the headers have not arrived".into())),
         }
     }
 
-    fn picture(&mut self, image: &Image, bins: &dyn DataBins) -> Result<Outcome> {
+    fn picture(&mut self, image: &Image) -> Result<Outcome> {
         // Whatever a program shows of it.
-        let _ = bins.bin(0, DataBinId::Metadata(0))?;
+        let _ = image.bins().bin(0, DataBinId::Metadata(0))?;
         let _ = (image.rendering().map(|rendering| rendering.notes.len()), image.container().warnings.len());
         let last_plans = std::mem::take(&mut self.last_plans);
         let mut outcome = Ok(Outcome::SamePlan);
         for (index, request) in requests(image).into_iter().enumerate() {
             if self.similar {
-                let (plan, _) = image.plan(bins, &request, Target::Components, CellSize::CPU)?;
+                let (plan, _) = image.plan(&request, Target::Components, CellSize::CPU)?;
                 self.last_plans.push(fingerprint(&plan));
                 if last_plans.get(index) == self.last_plans.last() {
                     continue;
                 }
             }
             let drawn = if samples(image, &request) > DRAWN { middle(image) } else { request.clone() };
-            let components = self.cpu.components(image, bins, &request).map(|(components, _)| components);
-            let picture =
-                self.cpu.render(image, bins, &drawn, TexelFormat::Rgba8).map(|(picture, _)| picture);
+            let components = self.cpu.components(image, &request).map(|(components, _)| components);
+            let picture = self.cpu.render(image, &drawn).map(|(picture, _)| picture);
             if let Some(gpu) = &self.gpu {
                 let exact = image.header().tile_parameters.components.iter();
                 let exact = exact.into_iter().all(|c| c.coding.transform == WaveletTransform::Reversible53);
-                let others = gpu.components(image, bins, &request).map(|(components, _)| components);
+                let others = gpu.components(image, &request).map(|(components, _)| components);
                 if let Some(how) = differing_components(&components, &others, exact) {
                     return Ok(Outcome::Disagreement(how));
                 }
-                let other = gpu.render(image, bins, &drawn, TexelFormat::Rgba8).map(|(picture, _)| picture);
+                let other = gpu.render(image, &drawn).map(|(picture, _)| picture);
                 if let Some(how) = differing_pictures(&picture, &other, exact) {
                     return Ok(Outcome::Disagreement(how));
                 }
@@ -158,7 +156,7 @@ fn requests(image: &Image) -> Vec<DecodeRequest> {
     if samples(image, &whole) <= LARGE {
         return vec![whole];
     }
-    let overview = DecodeRequest { reduce: image.levels(), ..whole };
+    let overview = whole.reduce(image.levels());
     if samples(image, &overview) <= LARGE { vec![middle(image), overview] } else { vec![middle(image)] }
 }
 
@@ -183,7 +181,7 @@ fn middle(image: &Image) -> DecodeRequest {
     let (width, height) = (side * finest(|dx, _| dx), side * finest(|_, dy| dy));
     let (x0, y0) = (area.x0 + area.width() / 2, area.y0 + area.height() / 2);
     let region = Rect::new(x0, y0, x0.saturating_add(width), y0.saturating_add(height));
-    DecodeRequest { region: Some(region), ..DecodeRequest::default() }
+    DecodeRequest::new().region(region)
 }
 
 /// A number that tells plans apart: their blocks and compressed bytes; all else follows from these and the headers.

@@ -1,13 +1,19 @@
 //! Runs the cells of a plan on the CPU, several at a time.
 
-use crate::plan::{Cell, Plan};
+use super::sink;
+use crate::error::DeviceError;
+use crate::executor::{Executor, Statistics, TexelRows, Waiting};
+use crate::picture::Component;
+use crate::plan::{Cell, CellSize, Plan, TexelFormat};
 use crate::runner::ParallelRunner;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use wavetile_shaders::{component_transform, dequantise, idwt};
 
 /// Runs plans with the shaders' CPU twins.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct CpuExecutor;
+#[derive(Clone)]
+pub struct CpuExecutor {
+    runner: Arc<dyn ParallelRunner>,
+}
 
 /// What one worker keeps from cell to cell.
 #[derive(Default)]
@@ -17,17 +23,17 @@ struct Worker {
 }
 
 impl CpuExecutor {
+    /// Runs cells on `runner`.
+    #[must_use]
+    pub fn new(runner: Arc<dyn ParallelRunner>) -> Self {
+        Self { runner }
+    }
+
     /// Runs all cells; `sink` gets each when it is done, with its number and its arena, from whichever worker ran it.
     /// At most one arena for each worker is alive.
-    pub fn run(
-        self,
-        plan: &Plan,
-        staging: &[u32],
-        runner: &dyn ParallelRunner,
-        sink: &(dyn Fn(usize, &Cell, &mut [u32]) + Sync),
-    ) {
+    pub fn run(&self, plan: &Plan, staging: &[u32], sink: &(dyn Fn(usize, &Cell, &mut [u32]) + Sync)) {
         let idle = Mutex::new(Vec::<Worker>::new());
-        runner.run(plan.cells.len(), &|index| {
+        self.runner.run(plan.cells.len(), &|index| {
             let worker = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let mut worker = worker.unwrap_or_default();
             let cell = &plan.cells[index];
@@ -36,6 +42,45 @@ impl CpuExecutor {
             idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
         });
     }
+}
+
+impl Executor for CpuExecutor {
+    fn name(&self) -> &str {
+        "CPU"
+    }
+
+    fn cell_size(&self) -> CellSize {
+        CellSize::CPU
+    }
+
+    async fn texels(
+        &self,
+        plan: &Plan,
+        coefficients: &[u32],
+        format: TexelFormat,
+        rows: TexelRows<'_>,
+        _: Waiting,
+    ) -> Result<Statistics, DeviceError> {
+        self.run(plan, coefficients, &sink::texels(plan, format, rows));
+        Ok(statistics(plan))
+    }
+
+    async fn components(
+        &self,
+        plan: &Plan,
+        coefficients: &[u32],
+        components: &mut [Component],
+        _: Waiting,
+    ) -> Result<Statistics, DeviceError> {
+        self.run(plan, coefficients, &sink::components(plan, components));
+        Ok(statistics(plan))
+    }
+
+    fn release_memory(&self) {}
+}
+
+fn statistics(plan: &Plan) -> Statistics {
+    Statistics { cells: plan.cells.len() as u64, ..Statistics::default() }
 }
 
 fn run_cell(plan: &Plan, staging: &[u32], cell: &Cell, worker: &mut Worker) {
@@ -167,10 +212,12 @@ mod tests {
     fn cells_come_out_the_same_on_any_runner_with_an_arena_for_each_worker() {
         let values: Vec<i32> = (0..200).map(|i| i * 3 - 300).collect();
         let (plan, staging) = plan(&values);
-        for runner in [&Serial as &dyn ParallelRunner, &Threads, &*crate::runner::default_runner()] {
+        let runners: [Arc<dyn ParallelRunner>; 3] =
+            [Arc::new(Serial), Arc::new(Threads), crate::runner::default_runner()];
+        for runner in runners {
             let results = Mutex::new(vec![None; values.len()]);
             let (alive, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-            CpuExecutor.run(&plan, &staging, runner, &|index, cell, arena| {
+            CpuExecutor::new(runner.clone()).run(&plan, &staging, &|index, cell, arena| {
                 assert_eq!(cell.rect, plan.cells[index].rect);
                 most.fetch_max(alive.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                 assert_eq!(arena.len(), 32);

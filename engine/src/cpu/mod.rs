@@ -1,4 +1,7 @@
-//! Runs plans on the CPU with the shaders' twins.
+//! Runs plans on the CPU, with the shaders' twins.
 
-pub mod executor;
-pub(crate) mod parts;
+mod executor;
+mod sink;
+mod strips;
+
+pub use executor::CpuExecutor;

@@ -2,13 +2,14 @@
 
 use super::buffers::{Buffers, JobTables, Pool, Tables};
 use super::context::Context;
-use super::executor::GpuStatistics;
 use super::fuse;
 use super::pipelines::Pipelines;
 use super::sink::Sink;
 use crate::error::DeviceError;
+use crate::executor::Statistics;
 use crate::plan::{Cell, Plan, TexelFormat};
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 use wavetile_shaders::dispatch::{self, Job};
 use wavetile_shaders::pack::PackParameters;
 use wgpu::WriteOnly;
@@ -18,7 +19,7 @@ pub(super) struct Batch<'a> {
     context: &'a Context,
     plan: &'a Plan,
     staging: &'a [u32],
-    cells: Vec<Prepared<'a>>,
+    cells: Vec<BatchCell<'a>>,
     tables: Tables,
     /// Where the plan's own tables lie, which all cells pack with.
     palette: Option<Range<u64>>,
@@ -42,7 +43,7 @@ pub(super) enum UploadBy {
 }
 
 /// One cell of a batch.
-struct Prepared<'a> {
+struct BatchCell<'a> {
     index: usize,
     cell: &'a Cell,
     steps: Vec<Step<'a>>,
@@ -111,7 +112,7 @@ impl<'a> Batch<'a> {
             batch.readback = readback.end;
             batch.arena = batch.arena.max(u64::from(cell.arena_words) * 4);
             batch.texels = batch.texels.max(texels);
-            batch.cells.push(Prepared { index, cell, steps, coefficients, readback });
+            batch.cells.push(BatchCell { index, cell, steps, coefficients, readback });
         }
         Ok(batch)
     }
@@ -175,14 +176,16 @@ impl<'a> Batch<'a> {
     /// Uploads coefficients and tables, and records all steps. `readback` holds [`Self::readback`] bytes.
     pub(super) fn record(
         &self,
-        pool: &mut Pool,
+        pool: &Mutex<Pool>,
         encoder: &mut wgpu::CommandEncoder,
         upload_by: UploadBy,
         sink: &dyn Sink,
         readback: Option<&wgpu::Buffer>,
-    ) -> Result<GpuStatistics, DeviceError> {
+    ) -> Result<Statistics, DeviceError> {
         let upload = self.coefficients + self.tables.bytes.len() as u64;
-        let buffers = pool.buffers(self.context, self.arena, upload, self.texels)?;
+        let mut chosen = pool.lock().unwrap_or_else(PoisonError::into_inner);
+        let buffers = chosen.buffers(self.context, self.arena, upload, self.texels)?;
+        drop(chosen);
         if let Some(size) = wgpu::BufferSize::new(upload) {
             match upload_by {
                 UploadBy::Queue => self.upload_by_queue(&buffers.upload, size)?,
@@ -190,7 +193,7 @@ impl<'a> Batch<'a> {
             }
         }
         let mut statistics =
-            GpuStatistics { cells: self.cells.len() as u64, uploaded_bytes: upload, ..Default::default() };
+            Statistics { cells: self.cells.len() as u64, uploaded_bytes: upload, ..Default::default() };
         for prepared in &self.cells {
             for words in &prepared.cell.clear {
                 let bytes = u64::from(words.start) * 4..u64::from(words.end) * 4;
@@ -263,7 +266,7 @@ impl<'a> Batch<'a> {
     fn passes(
         &self,
         encoder: &mut wgpu::CommandEncoder,
-        prepared: &Prepared<'_>,
+        prepared: &BatchCell<'_>,
         buffers: &Buffers,
     ) -> Result<(), DeviceError> {
         let device = self.context.device();
@@ -296,7 +299,7 @@ impl<'a> Batch<'a> {
     fn resource<'b>(
         &self,
         binding: &Binding,
-        prepared: &Prepared<'_>,
+        prepared: &BatchCell<'_>,
         buffers: &'b Buffers,
     ) -> wgpu::BindingResource<'b> {
         let uploaded = |range: Range<u64>| {

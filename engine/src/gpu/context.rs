@@ -92,10 +92,11 @@ impl Context {
         Ok(context)
     }
 
-    /// [`Self::request`], waiting for it on this thread. Not for browsers.
+    /// [`Self::request`], waiting for it on this thread.
     ///
     /// # Errors
     /// As [`Self::request`].
+    #[cfg(all(feature = "blocking", not(target_arch = "wasm32")))]
     pub fn request_blocking() -> Result<Self, DeviceError> {
         pollster::block_on(Self::request())
     }

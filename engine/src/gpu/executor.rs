@@ -4,51 +4,27 @@ use super::batch::{Batch, UploadBy};
 use super::buffers::Pool;
 use super::context::Context;
 use super::pipelines::Pipelines;
-use super::readback::{self, Readback};
+use super::readback::Readback;
 use super::sink::{PlaneSink, Sink, TexelSink, TextureSink};
 use super::texture::{self, TextureTarget};
+use super::waiting::{self, Outcome};
 use crate::error::DeviceError;
+use crate::executor::{Executor, Statistics, TexelRows, Waiting};
+use crate::picture::Component;
 use crate::plan::{Cell, CellSize, Plan, PlaneWindow, TexelFormat};
 use std::collections::VecDeque;
-use std::ops::AddAssign;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// What a run cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct GpuStatistics {
-    /// Compute dispatches.
-    pub dispatches: u64,
-    /// Queue submissions: one, unless the uploads or the results of all cells together exceed
-    /// [`Context::buffer_bytes`].
-    pub submissions: u64,
-    /// Cells that ran.
-    pub cells: u64,
-    /// Bytes of coefficients and job tables that were uploaded.
-    pub uploaded_bytes: u64,
-}
-
-impl AddAssign for GpuStatistics {
-    fn add_assign(&mut self, other: Self) {
-        self.dispatches += other.dispatches;
-        self.submissions += other.submissions;
-        self.cells += other.cells;
-        self.uploaded_bytes += other.uploaded_bytes;
-    }
-}
-
-/// Runs plans on one device. Costly to make, since it builds all pipelines; then it keeps its
-/// buffers from run to run. Runs from several threads take turns.
+/// Runs plans on one device. Costly to make, since it builds all pipelines; then it keeps its buffers from run to run.
+///
+/// Runs on several threads do not wait for each other: a lock is held while buffers are chosen, and never while a device
+/// works. What they submit runs one after another, as all that is submitted to a queue, and so may share buffers.
 #[derive(Debug)]
 pub struct GpuExecutor {
     context: Context,
     pipelines: Pipelines,
-    state: Mutex<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    pool: Pool,
-    total: GpuStatistics,
+    pool: Mutex<Pool>,
+    total: Mutex<Statistics>,
 }
 
 /// Submissions that are not waited for: bounds the memory of their uploads.
@@ -63,7 +39,8 @@ impl GpuExecutor {
         Ok(Self {
             context: context.clone(),
             pipelines: Pipelines::new(context)?,
-            state: Mutex::new(State { pool: Pool::new(), total: GpuStatistics::default() }),
+            pool: Mutex::new(Pool::new()),
+            total: Mutex::default(),
         })
     }
 
@@ -73,6 +50,12 @@ impl GpuExecutor {
         &self.context
     }
 
+    /// The adapter's name, as its driver gives it.
+    #[must_use]
+    pub fn adapter_name(&self) -> &str {
+        &self.context.adapter_info().name
+    }
+
     /// How large the cells of a plan may be for this device: the whole window in one, if its buffers are within
     /// [`Context::buffer_bytes`].
     #[must_use]
@@ -80,66 +63,29 @@ impl GpuExecutor {
         CellSize { side: u32::MAX, buffer_bytes: self.context.buffer_bytes() }
     }
 
-    /// The adapter's name, as its driver gives it.
-    #[must_use]
-    pub fn adapter_name(&self) -> &str {
-        &self.context.adapter_info().name
-    }
-
     /// What all runs so far cost together.
     #[must_use]
-    pub fn statistics(&self) -> GpuStatistics {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).total
+    pub fn statistics(&self) -> Statistics {
+        *self.total.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives all buffers back to the device; the next run makes new ones.
     pub fn release_memory(&self) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).pool = Pool::new();
+        *self.pool.lock().unwrap_or_else(PoisonError::into_inner) = Pool::new();
     }
 
-    /// Decodes the plan's window to a new texture of [`TexelFormat::texture_format`], with the usages
-    /// `TEXTURE_BINDING`, `COPY_SRC` and `COPY_DST`. Returns when all is submitted, not when it is done.
+    /// Records a decode of the plan's window into the host's encoder, between whatever else the host records there, and
+    /// submits nothing. Never waits for the device, nor for a run that does. The commands bring their uploads along: `plan`
+    /// and `staging` may be dropped, and encoders be submitted in any order, or never. A decode larger than
+    /// [`Context::buffer_bytes`] makes more than one upload buffer, all alive until the commands are done.
+    ///
     /// `staging`: the coefficients of the plan's blocks, as [`PlannedBlock::staging`] says.
     ///
     /// # Errors
-    /// [`DeviceError::Refused`] if the window or a cell exceeds the device's limits;
-    /// [`DeviceError::Failed`] if the device reports an error or is lost.
+    /// [`DeviceError::Refused`] if the window cannot be copied there, or a cell exceeds the device's limits;
+    /// [`DeviceError::Failed`] if the device reports an error or is lost. The encoder may hold a part of the commands then.
     ///
     /// [`PlannedBlock::staging`]: crate::plan::PlannedBlock::staging
-    pub fn decode_to_texture(
-        &self,
-        plan: &Plan,
-        staging: &[u32],
-        format: TexelFormat,
-    ) -> Result<(wgpu::Texture, GpuStatistics), DeviceError> {
-        let texture = texture::create(&self.context, format, plan.window.size())?;
-        let target = TextureTarget { texture: &texture, mip_level: 0, origin: wgpu::Origin3d::ZERO };
-        let statistics = self.decode_into_texture(plan, staging, format, target)?;
-        Ok((texture, statistics))
-    }
-
-    /// Decodes the plan's window into the host's texture. Returns when all is submitted.
-    ///
-    /// # Errors
-    /// As [`Self::decode_to_texture`]; also [`DeviceError::Refused`] if the window cannot be copied there.
-    pub fn decode_into_texture(
-        &self,
-        plan: &Plan,
-        staging: &[u32],
-        format: TexelFormat,
-        target: TextureTarget<'_>,
-    ) -> Result<GpuStatistics, DeviceError> {
-        target.check(format, plan.window.size())?;
-        self.run(plan, staging, &mut TextureSink { window: plan.window, format, target })
-    }
-
-    /// Records what [`Self::decode_into_texture`] does into the host's encoder, between whatever else the host records
-    /// there, and submits nothing. The commands bring their uploads along: `plan` and `staging` may be dropped, and
-    /// encoders be submitted in any order, or never. A decode larger than [`Context::buffer_bytes`] makes more than
-    /// one upload buffer, all alive until the commands are done.
-    ///
-    /// # Errors
-    /// As [`Self::decode_into_texture`]; the encoder may hold a part of the commands then.
     pub fn record(
         &self,
         encoder: &mut wgpu::CommandEncoder,
@@ -147,68 +93,87 @@ impl GpuExecutor {
         staging: &[u32],
         format: TexelFormat,
         target: TextureTarget<'_>,
-    ) -> Result<GpuStatistics, DeviceError> {
+    ) -> Result<Statistics, DeviceError> {
         target.check(format, plan.window.size())?;
         let sink = TextureSink { window: plan.window, format, target };
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut statistics = GpuStatistics::default();
+        let mut statistics = Statistics::default();
         let result = self.context.guarded("recording cells", || {
             let mut next = 0;
             while next < plan.cells.len() {
                 let batch = Batch::new(&self.context, &self.pipelines, plan, staging, next, &sink)?;
-                statistics += batch.record(&mut state.pool, encoder, UploadBy::Encoder, &sink, None)?;
+                statistics += batch.record(&self.pool, encoder, UploadBy::Encoder, &sink, None)?;
                 next += batch.len();
             }
             Ok(())
         });
-        state.total += statistics;
+        self.count(statistics);
         result.map(|()| statistics)
     }
 
-    /// Decodes the plan's window to texels in host memory: rows without gaps, little-endian.
+    /// A new texture of [`TexelFormat::texture_format`] for the plan's window, with the usages `TEXTURE_BINDING`,
+    /// `COPY_SRC` and `COPY_DST`.
     ///
     /// # Errors
-    /// As [`Self::decode_to_texture`], without a limit on the window's sides.
-    pub fn read_texels(
+    /// [`DeviceError::Refused`] if the device has no textures so large.
+    pub fn new_texture(&self, plan: &Plan, format: TexelFormat) -> Result<wgpu::Texture, DeviceError> {
+        texture::create(&self.context, format, plan.window.size())
+    }
+
+    /// Decodes the plan's window into a texture. Ready when all is submitted, not when it is done; it waits only for what
+    /// it submitted itself, if that is more than two submissions.
+    ///
+    /// # Errors
+    /// As [`Self::record`].
+    pub async fn submit_to_texture(
         &self,
         plan: &Plan,
         staging: &[u32],
         format: TexelFormat,
-    ) -> Result<(Vec<u8>, GpuStatistics), DeviceError> {
-        let mut sink = TexelSink::new(plan, format)?;
-        let statistics = self.run(plan, staging, &mut sink)?;
-        Ok((sink.into_texels(), statistics))
+        target: TextureTarget<'_>,
+        waiting: Waiting,
+    ) -> Result<Statistics, DeviceError> {
+        target.check(format, plan.window.size())?;
+        self.run(plan, staging, &mut TextureSink { window: plan.window, format, target }, waiting).await
     }
 
-    /// Decodes the plan's components: `take` gets each plane of each cell, in order, its samples in
-    /// rows without gaps.
+    /// Decodes the plan's components: `take` gets each plane of each cell, in order, its samples in rows without gaps.
     ///
     /// # Errors
-    /// As [`Self::read_texels`]; `take` may have been called for some cells.
-    pub fn read_planes(
+    /// As [`Self::record`]; `take` may have been called for some cells.
+    pub async fn planes(
         &self,
         plan: &Plan,
         staging: &[u32],
-        take: &mut dyn FnMut(&Cell, &PlaneWindow, &[i32]),
-    ) -> Result<GpuStatistics, DeviceError> {
-        self.run(plan, staging, &mut PlaneSink { take })
+        take: &mut (dyn FnMut(&Cell, &PlaneWindow, &[i32]) + Send),
+        waiting: Waiting,
+    ) -> Result<Statistics, DeviceError> {
+        self.run(plan, staging, &mut PlaneSink { take }, waiting).await
     }
 
-    fn run(&self, plan: &Plan, staging: &[u32], sink: &mut dyn Sink) -> Result<GpuStatistics, DeviceError> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut statistics = GpuStatistics::default();
-        let result = self.submit_all(plan, staging, sink, &mut state.pool, &mut statistics);
-        state.total += statistics;
+    fn count(&self, statistics: Statistics) {
+        *self.total.lock().unwrap_or_else(PoisonError::into_inner) += statistics;
+    }
+
+    async fn run(
+        &self,
+        plan: &Plan,
+        staging: &[u32],
+        sink: &mut impl Sink,
+        waiting: Waiting,
+    ) -> Result<Statistics, DeviceError> {
+        let mut statistics = Statistics::default();
+        let result = self.submit_all(plan, staging, sink, waiting, &mut statistics).await;
+        self.count(statistics);
         result.map(|()| statistics)
     }
 
-    fn submit_all(
+    async fn submit_all(
         &self,
         plan: &Plan,
         staging: &[u32],
-        sink: &mut dyn Sink,
-        pool: &mut Pool,
-        statistics: &mut GpuStatistics,
+        sink: &mut impl Sink,
+        waiting: Waiting,
+        statistics: &mut Statistics,
     ) -> Result<(), DeviceError> {
         let mut in_flight = VecDeque::new();
         let mut next = 0;
@@ -216,65 +181,137 @@ impl GpuExecutor {
             if in_flight.len() >= SUBMISSIONS_IN_FLIGHT
                 && let Some(oldest) = in_flight.pop_front()
             {
-                self.finish(oldest, plan, sink, pool)?;
+                self.finish(oldest, plan, sink, waiting).await?;
             }
-            let batch = Batch::new(&self.context, &self.pipelines, plan, staging, next, sink)?;
-            next += batch.len();
-            let submitted =
-                self.context.guarded("running cells", || self.submit(&batch, sink, pool, statistics))?;
+            let (submitted, cells) = self.submit(plan, staging, next, sink, statistics)?;
+            next += cells;
             in_flight.push_back(submitted);
         }
-        // What is not read back needs no waiting.
-        in_flight
-            .into_iter()
-            .filter(|submitted| submitted.readback.is_some())
-            .try_for_each(|submitted| self.finish(submitted, plan, sink, pool))
+        for submitted in in_flight {
+            // What is not read back needs no waiting.
+            if matches!(submitted, Submitted::ForReading(_)) {
+                self.finish(submitted, plan, sink, waiting).await?;
+            }
+        }
+        Ok(())
     }
 
+    /// Submits as many cells from number `first` on as one submission takes, and tells how many.
     fn submit(
         &self,
-        batch: &Batch<'_>,
+        plan: &Plan,
+        staging: &[u32],
+        first: usize,
         sink: &dyn Sink,
-        pool: &mut Pool,
-        statistics: &mut GpuStatistics,
-    ) -> Result<Submitted, DeviceError> {
-        let label = Some("wavetile cells");
-        let bytes = batch.readback;
-        let readback = match bytes {
-            0 => None,
-            _ => Some(pool.take_readback(&self.context, bytes)?),
-        };
-        let mut encoder =
-            self.context.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label });
-        *statistics += batch.record(pool, &mut encoder, UploadBy::Queue, sink, readback.as_ref())?;
-        let index = self.context.queue().submit([encoder.finish()]);
-        statistics.submissions += 1;
-        let readback = readback.map(|buffer| Readback::new(buffer, bytes, batch.parts()));
-        Ok(Submitted { index, readback })
+        statistics: &mut Statistics,
+    ) -> Result<(Submitted, usize), DeviceError> {
+        let batch = Batch::new(&self.context, &self.pipelines, plan, staging, first, sink)?;
+        self.context.guarded("running cells", || {
+            let bytes = batch.readback;
+            let readback = match bytes {
+                0 => None,
+                _ => Some(self.with_pool(|pool| pool.take_readback(&self.context, bytes))?),
+            };
+            let label = Some("wavetile cells");
+            let mut encoder =
+                self.context.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label });
+            *statistics +=
+                batch.record(&self.pool, &mut encoder, UploadBy::Queue, sink, readback.as_ref())?;
+            let index = self.context.queue().submit([encoder.finish()]);
+            statistics.submissions += 1;
+            let submitted = match readback {
+                Some(buffer) => Submitted::ForReading(Readback::new(buffer, bytes, batch.parts(), index)),
+                None => Submitted::ForDrawing(index),
+            };
+            Ok((submitted, batch.len()))
+        })
     }
 
     /// Waits for a submission and takes its results.
-    fn finish(
+    async fn finish(
         &self,
         submitted: Submitted,
         plan: &Plan,
-        sink: &mut dyn Sink,
-        pool: &mut Pool,
+        sink: &mut impl Sink,
+        waiting: Waiting,
     ) -> Result<(), DeviceError> {
-        self.context.guarded("reading back", || {
-            readback::wait(&self.context, submitted.index)?;
-            match submitted.readback {
-                Some(readback) => {
-                    readback.take(pool, &mut |index, bytes| sink.take(&plan.cells[index], bytes))
-                }
-                None => Ok(()),
+        let waited = match &submitted {
+            Submitted::ForReading(readback) => readback.wait(&self.context, waiting).await,
+            Submitted::ForDrawing(index) => {
+                let done = Arc::<Outcome>::default();
+                let settler = Arc::clone(&done);
+                self.context.queue().on_submitted_work_done(move || settler.settle(Ok(())));
+                waiting::wait(&self.context, index.clone(), &done, waiting).await
             }
+        };
+        self.context.guarded("reading back", || {
+            waited?;
+            if let Submitted::ForReading(readback) = submitted {
+                let buffer = readback.take(&mut |index, bytes| sink.take(&plan.cells[index], bytes))?;
+                self.with_pool(|pool| pool.put_readback(buffer));
+            }
+            Ok(())
         })
+    }
+
+    fn with_pool<T>(&self, work: impl FnOnce(&mut Pool) -> T) -> T {
+        work(&mut self.pool.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Executor for GpuExecutor {
+    fn name(&self) -> &str {
+        self.adapter_name()
+    }
+
+    fn cell_size(&self) -> CellSize {
+        Self::cell_size(self)
+    }
+
+    async fn texels(
+        &self,
+        plan: &Plan,
+        coefficients: &[u32],
+        format: TexelFormat,
+        rows: TexelRows<'_>,
+        waiting: Waiting,
+    ) -> Result<Statistics, DeviceError> {
+        self.run(plan, coefficients, &mut TexelSink { window: plan.window, format, rows }, waiting).await
+    }
+
+    async fn components(
+        &self,
+        plan: &Plan,
+        coefficients: &[u32],
+        components: &mut [Component],
+        waiting: Waiting,
+    ) -> Result<Statistics, DeviceError> {
+        let mut take = |_: &Cell, plane: &PlaneWindow, samples: &[i32]| {
+            for component in components.iter_mut().filter(|component| component.index == plane.component) {
+                store(component, plane, samples);
+            }
+        };
+        self.planes(plan, coefficients, &mut take, waiting).await
+    }
+
+    fn release_memory(&self) {
+        Self::release_memory(self);
+    }
+}
+
+/// Copies the samples of one cell's plane to where they belong.
+fn store(component: &mut Component, plane: &PlaneWindow, samples: &[i32]) {
+    let (from, to) = (plane.rect, component.rect);
+    for (row, y) in samples.chunks_exact(from.width() as usize).zip(from.y0..) {
+        let start = u64::from(y - to.y0) * u64::from(to.width()) + u64::from(from.x0 - to.x0);
+        component.samples[start as usize..][..row.len()].copy_from_slice(row);
     }
 }
 
 /// A submission that was not waited for.
-struct Submitted {
-    index: wgpu::SubmissionIndex,
-    readback: Option<Readback>,
+enum Submitted {
+    /// Its results are read back.
+    ForReading(Readback),
+    /// Its results stay on the device.
+    ForDrawing(wgpu::SubmissionIndex),
 }

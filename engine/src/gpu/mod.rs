@@ -3,6 +3,8 @@
 //! Nothing beyond WebGPU's default features and limits is used.
 
 mod batch;
+#[cfg(all(feature = "blocking", not(target_arch = "wasm32")))]
+mod blocking;
 mod buffers;
 mod context;
 mod executor;
@@ -11,10 +13,11 @@ mod pipelines;
 mod readback;
 mod sink;
 mod texture;
+mod waiting;
 
 pub use crate::plan::TexelFormat;
 pub use context::Context;
-pub use executor::{GpuExecutor, GpuStatistics};
+pub use executor::GpuExecutor;
 pub use texture::TextureTarget;
 /// The version of `wgpu` that the types here come from.
 pub use wgpu;

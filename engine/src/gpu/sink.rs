@@ -3,9 +3,9 @@
 use super::buffers::Buffers;
 use super::texture::TextureTarget;
 use crate::error::DeviceError;
+use crate::executor::TexelRows;
 use crate::geometry::Rect;
-use crate::plan::TexelFormat;
-use crate::plan::{Cell, Plan, PlaneWindow};
+use crate::plan::{Cell, PlaneWindow, TexelFormat};
 
 /// Takes the results of cells, one after another.
 pub(super) trait Sink {
@@ -93,32 +93,14 @@ impl Sink for TextureSink<'_> {
     fn take(&mut self, _: &Cell, _: &[u8]) {}
 }
 
-/// Collects texels in host memory.
-pub(super) struct TexelSink {
-    window: Rect,
-    format: TexelFormat,
-    texels: Vec<u8>,
+/// Copies texels into rows in host memory.
+pub(super) struct TexelSink<'a> {
+    pub(super) window: Rect,
+    pub(super) format: TexelFormat,
+    pub(super) rows: TexelRows<'a>,
 }
 
-impl TexelSink {
-    pub(super) fn new(plan: &Plan, format: TexelFormat) -> Result<Self, DeviceError> {
-        let bytes = plan
-            .window
-            .area()
-            .checked_mul(format.bytes().into())
-            .and_then(|bytes| usize::try_from(bytes).ok())
-            .ok_or_else(|| DeviceError::Refused {
-                reason: format!("the texels of {:?} do not fit in memory", plan.window),
-            })?;
-        Ok(Self { window: plan.window, format, texels: vec![0; bytes] })
-    }
-
-    pub(super) fn into_texels(self) -> Vec<u8> {
-        self.texels
-    }
-}
-
-impl Sink for TexelSink {
+impl Sink for TexelSink<'_> {
     fn format(&self) -> Option<TexelFormat> {
         Some(self.format)
     }
@@ -143,17 +125,16 @@ impl Sink for TexelSink {
     }
 
     fn take(&mut self, cell: &Cell, bytes: &[u8]) {
-        let Self { window, format, texels } = self;
+        let Self { window, format, rows } = self;
         let texel = format.bytes() as usize;
         let row = cell.rect.width() as usize * texel;
         let stride = format.padded_row_bytes(cell.rect.width()) as usize;
         if row == 0 {
             return;
         }
-        let window_row = window.width() as usize * texel;
         let x = (cell.rect.x0 - window.x0) as usize * texel;
         let y = (cell.rect.y0 - window.y0) as usize;
-        let rows = texels[y * window_row..].chunks_mut(window_row);
+        let rows = rows.bytes[y * rows.stride..].chunks_mut(rows.stride);
         for (to, from) in rows.zip(bytes.chunks(stride)) {
             to[x..x + row].copy_from_slice(&from[..row]);
         }
@@ -162,7 +143,7 @@ impl Sink for TexelSink {
 
 /// Hands component planes to the caller.
 pub(super) struct PlaneSink<'a> {
-    pub(super) take: &'a mut dyn FnMut(&Cell, &PlaneWindow, &[i32]),
+    pub(super) take: &'a mut (dyn FnMut(&Cell, &PlaneWindow, &[i32]) + Send),
 }
 
 /// Words from a plane's first sample to its last.

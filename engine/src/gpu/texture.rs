@@ -44,7 +44,34 @@ pub struct TextureTarget<'a> {
     pub origin: wgpu::Origin3d,
 }
 
-impl TextureTarget<'_> {
+impl<'a> TextureTarget<'a> {
+    /// The upper left corner of a texture: of its first mip level and array layer.
+    #[must_use]
+    pub const fn new(texture: &'a wgpu::Texture) -> Self {
+        Self { texture, mip_level: 0, origin: wgpu::Origin3d::ZERO }
+    }
+
+    /// The window's upper left corner shall lie at this texel.
+    #[must_use]
+    pub const fn at(mut self, x: u32, y: u32) -> Self {
+        (self.origin.x, self.origin.y) = (x, y);
+        self
+    }
+
+    /// Another layer of a texture array.
+    #[must_use]
+    pub const fn layer(mut self, layer: u32) -> Self {
+        self.origin.z = layer;
+        self
+    }
+
+    /// Another mip level.
+    #[must_use]
+    pub const fn mip_level(mut self, level: u32) -> Self {
+        self.mip_level = level;
+        self
+    }
+
     /// # Errors
     /// [`DeviceError::Refused`] if a window of `size` texels cannot be copied here.
     pub(super) fn check(&self, format: TexelFormat, size: Size) -> Result<(), DeviceError> {

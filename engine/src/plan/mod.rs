@@ -53,8 +53,8 @@ pub struct Plan {
 pub enum Target {
     /// The codestream's components after the inverse transforms, level shift and clamping.
     Components,
-    /// Texels, in one of the formats of [`PackParameters`].
-    Rendered(u32),
+    /// Texels, in the request's format.
+    Rendered,
 }
 
 /// One code-block to decode.

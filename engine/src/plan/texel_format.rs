@@ -3,9 +3,11 @@
 use wavetile_shaders::pack::PackParameters;
 
 /// Layout of packed texels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum TexelFormat {
     /// Red, green, blue, alpha in 8 bits each, scaled to 0..=255. Textures can be viewed as sRGB (not on OpenGL).
+    #[default]
     Rgba8,
     /// The first channel (grey or red) in 16 bits, little-endian, scaled to 0..=65535.
     R16,

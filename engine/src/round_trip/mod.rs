@@ -7,18 +7,14 @@ mod wavelet;
 mod writer;
 
 use crate::geometry::Rect;
-use crate::image::{DecodeRequest, Image};
-use crate::source::IndexedFile;
-use crate::{Decoder, Limits, Result};
+use crate::{DecodeRequest, Decoder, ImageOptions, Limits, Result};
 use proptest::prelude::*;
 use writer::{ComponentShape, Shape};
 
 /// Decodes the codestream as a file.
 fn decode(bytes: Vec<u8>, request: &DecodeRequest) -> Result<Vec<Vec<i32>>> {
-    let limits = Limits::trusted();
-    let file = IndexedFile::open(bytes, &limits)?;
-    let image = Image::open(&file, &limits)?.unwrap();
-    let (components, report) = Decoder::cpu().components(&image, &file, request)?;
+    let image = ImageOptions::new().limits(Limits::trusted()).open(bytes)?;
+    let (components, report) = Decoder::cpu().components(&image, request)?;
     assert!(report.is_complete(), "{report:?}");
     Ok(components.into_iter().map(|component| component.samples).collect())
 }
@@ -170,7 +166,8 @@ fn as_many_tiles_as_there_can_be() {
     let tile = Rect::new(0, 0, 1, 1);
     assert_round_trip(&Shape { tile, levels: 0, ..grey(image) }, 17);
     let too_many = Shape { tile, levels: 0, ..grey(Rect::new(0, 0, 256, 256)) };
-    let error = IndexedFile::open(too_many.header(), &Limits::trusted()).err().unwrap().to_string();
+    let error =
+        ImageOptions::new().limits(Limits::trusted()).open(too_many.header()).err().unwrap().to_string();
     assert!(error.contains("65536"), "{error}");
 }
 

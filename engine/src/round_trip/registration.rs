@@ -2,10 +2,7 @@
 
 use super::writer::{ComponentShape, Shape};
 use crate::geometry::Rect;
-use crate::image::{DecodeRequest, Image, UpSampling};
-use crate::plan::TexelFormat;
-use crate::source::IndexedFile;
-use crate::{Decoder, Limits};
+use crate::{DecodeRequest, Decoder, Image, UpSampling};
 
 /// Chroma that grows by one for each column (blue) and falls by one for each row (red), so that between samples it
 /// follows from where they lie, and nothing else.
@@ -52,10 +49,8 @@ fn gradient(image: Rect, (dx, dy): (u8, u8), tile: Rect, further: u32) -> Vec<u8
 }
 
 fn render(bytes: &[u8], request: &DecodeRequest) -> (Rect, Vec<[u8; 4]>) {
-    let limits = Limits::default();
-    let file = IndexedFile::open(bytes.to_vec(), &limits).unwrap();
-    let image = Image::open(&file, &limits).unwrap().unwrap();
-    let (picture, report) = Decoder::cpu().render(&image, &file, request, TexelFormat::Rgba8).unwrap();
+    let image = Image::open(bytes.to_vec()).unwrap();
+    let (picture, report) = Decoder::cpu().render(&image, request).unwrap();
     assert!(report.is_complete());
     let rect = request.region.unwrap_or(image.area()).ceil_shift(request.reduce);
     assert_eq!(picture.size, rect.size());

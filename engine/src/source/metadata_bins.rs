@@ -108,9 +108,9 @@ fn codestream_placeholder(box_header: &[u8], codestream: u64) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use crate::ImageOptions;
     use crate::Limits;
     use crate::data_bin::{DataBinId, DataBins};
-    use crate::image::Image;
     use crate::source::IndexedFile;
 
     fn boxed(kind: &[u8; 4], contents: &[u8]) -> Vec<u8> {
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(bin(u64::MAX), None);
         assert_eq!(file.bin_len(DataBinId::Metadata(1)).unwrap(), Some(large.len() as u64));
         assert_eq!(file.read_bin(DataBinId::Metadata(1), 1..3).unwrap(), b"a>");
-        let image = Image::open(&file, &Limits::default()).unwrap().unwrap();
+        let image = ImageOptions::new().open_indexed(std::sync::Arc::new(file)).unwrap();
         let metadata = format!("{:?}", image.container().metadata);
         assert!(metadata.contains(&large) && metadata.contains("<small/>"), "both are read");
     }

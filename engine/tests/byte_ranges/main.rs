@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use made_up::{MadeUp, TileParts};
 use wavetile_engine::plan::{CellSize, Target};
-use wavetile_engine::source::{IndexedFile, PartialFile, PartialSource};
+use wavetile_engine::source::{PartialFile, PartialSource};
 use wavetile_engine::{Component, DecodeRequest, Decoder, Image, Limits, Rect};
 use wavetile_testing::shared;
 
@@ -19,7 +19,7 @@ const FIRST: u64 = 64 << 10;
 /// Fetches ranges as a client does, and counts them.
 struct Client<'a> {
     whole: &'a [u8],
-    file: PartialFile,
+    file: Arc<PartialFile>,
     ranges: usize,
     rounds: usize,
     bytes: u64,
@@ -33,7 +33,7 @@ impl<'a> Client<'a> {
     /// `first`: bytes that are asked for at first.
     fn in_steps(whole: &'a [u8], first: u64) -> Self {
         let source = Arc::new(PartialSource::new(whole.len() as u64));
-        let file = PartialFile::new(source, &Limits::default());
+        let file = Arc::new(PartialFile::new(source, &Limits::default()));
         let mut client = Self { whole, file, ranges: 0, rounds: 0, bytes: 0 };
         client.fetch(std::slice::from_ref(&(0..first.min(whole.len() as u64))));
         client
@@ -53,15 +53,13 @@ impl<'a> Client<'a> {
     /// Fetches all that `request` needs.
     fn show(&mut self, request: &DecodeRequest) -> Vec<Component> {
         loop {
-            let limits = Limits::default();
-            let image = Image::open(&self.file, &limits).unwrap();
+            let image = Image::open_stream(self.file.clone()).unwrap().image();
             if let Some(image) = &image {
-                image.plan(&self.file, request, Target::Components, CellSize::CPU).unwrap();
+                image.plan(request, Target::Components, CellSize::CPU).unwrap();
             }
             let missing = self.file.source().take_missing();
             if missing.is_empty() {
-                let (components, report) =
-                    Decoder::cpu().components(&image.unwrap(), &self.file, request).unwrap();
+                let (components, report) = Decoder::cpu().components(&image.unwrap(), request).unwrap();
                 assert!(report.is_complete(), "{report:?}");
                 return components;
             }
@@ -71,10 +69,8 @@ impl<'a> Client<'a> {
 }
 
 fn of_file(bytes: &[u8], request: &DecodeRequest) -> Vec<Component> {
-    let limits = Limits::default();
-    let file = IndexedFile::open(bytes.to_vec(), &limits).unwrap();
-    let image = Image::open(&file, &limits).unwrap().unwrap();
-    let (components, report) = Decoder::cpu().components(&image, &file, request).unwrap();
+    let image = Image::open(bytes.to_vec()).unwrap();
+    let (components, report) = Decoder::cpu().components(&image, request).unwrap();
     assert!(report.is_complete(), "{report:?}");
     components
 }
@@ -101,7 +97,7 @@ fn an_overview_of_100_million_pixels_takes_at_most_12_requests() {
     let tiles = MadeUp { tile: 1024, ..LARGE };
     let layers = MadeUp { progression: 0, layers: 3, bytes: 160, ..LARGE };
     let by_resolution = MadeUp { tile_parts: TileParts::ByResolution, ..tiles };
-    let overview = DecodeRequest { reduce: 4, ..DecodeRequest::default() };
+    let overview = DecodeRequest::new().reduce(4);
     let cases: [(&str, MadeUp, Most); 9] = [
         ("one tile, RPCL, TLM and PLT", LARGE, (1, 1, 1 << 16)),
         ("one tile, RPCL", MadeUp { tlm: false, plt: false, ..LARGE }, (3, 3, 1 << 18)),
@@ -135,7 +131,7 @@ fn an_overview_of_100_million_pixels_takes_at_most_12_requests() {
         assert!(found == of_file(&bytes, &overview), "{what}");
         // A closer look at one place.
         let region = Some(Rect::new(5000, 5000, 5600, 5400));
-        let closer = DecodeRequest { region, ..DecodeRequest::default() };
+        let closer = DecodeRequest::new().region(region);
         let before = (client.rounds, client.ranges, client.bytes);
         assert!(client.show(&closer) == of_file(&bytes, &closer), "{what}");
         let (rounds, ranges) = (client.rounds - before.0, client.ranges - before.1);
@@ -164,7 +160,7 @@ fn a_tlm_that_lies_costs_requests_but_not_the_picture() {
             let mut bytes = honest.clone();
             lie(&mut bytes, first, (first + 1) % entries);
             for reduce in [0, 2] {
-                let request = DecodeRequest { reduce, ..DecodeRequest::default() };
+                let request = DecodeRequest::new().reduce(reduce);
                 let mut client = Client::in_steps(&bytes, 300);
                 assert!(
                     client.show(&request) == of_file(&bytes, &request),
@@ -189,11 +185,9 @@ fn any_file_decodes_in_pieces_as_it_does_whole() {
     for folder in ["conformance", "files", "jpx"] {
         for path in pictures(&testdata.join(folder)) {
             let bytes = std::fs::read(&path).unwrap();
-            let limits = Limits::default();
-            let Ok(file) = IndexedFile::open(bytes.clone(), &limits) else { continue };
-            let Ok(Some(image)) = Image::open(&file, &limits) else { continue };
+            let Ok(image) = Image::open(bytes.clone()) else { continue };
             let reduce = image.levels().min(1);
-            let request = DecodeRequest { reduce, ..DecodeRequest::default() };
+            let request = DecodeRequest::new().reduce(reduce);
             // Those of millions of samples add nothing but time.
             if image
                 .component_rects(&request)
@@ -201,7 +195,7 @@ fn any_file_decodes_in_pieces_as_it_does_whole() {
             {
                 continue;
             }
-            let Ok((whole, report)) = Decoder::cpu().components(&image, &file, &request) else { continue };
+            let Ok((whole, report)) = Decoder::cpu().components(&image, &request) else { continue };
             if !report.is_complete() {
                 continue;
             }

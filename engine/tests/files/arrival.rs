@@ -1,11 +1,12 @@
 //! However the bytes of the data-bins arrive, the picture is the same.
 
-use crate::open;
+use crate::{indexed, open};
 use proptest::prelude::*;
 use std::path::Path;
+use std::sync::{Arc, RwLock};
 use wavetile_engine::data_bin::{DataBinId, PrecinctId};
 use wavetile_engine::source::IndexedFile;
-use wavetile_engine::{DataBinCache, DataBins, DecodeRequest, Decoder, Image, Limits};
+use wavetile_engine::{DataBinCache, DataBins, DecodeRequest, Decoder, Image};
 use wavetile_testing::compare::pairs;
 use wavetile_testing::shared;
 
@@ -32,11 +33,11 @@ fn all_bins(file: &IndexedFile) -> Vec<(DataBinId, Vec<u8>, bool)> {
 #[test]
 fn damage_in_a_precinct_costs_that_precinct_alone() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/gradient.jp2");
-    let (file, image) = open(std::fs::read(path).unwrap()).unwrap();
+    let (file, image) = indexed(std::fs::read(path).unwrap()).unwrap();
     let decoder = Decoder::cpu();
     // The transform would mix the components.
-    let request = DecodeRequest { without_component_transform: true, ..DecodeRequest::default() };
-    let (whole, _) = decoder.components(&image, &file, &request).unwrap();
+    let request = DecodeRequest::new().without_component_transform(true);
+    let (whole, _) = decoder.components(&image, &request).unwrap();
     let bins = all_bins(&file);
     let mut damaged = 0;
     for broken in 0..bins.len() {
@@ -47,7 +48,8 @@ fn damage_in_a_precinct_costs_that_precinct_alone() {
                 let bad = vec![pattern; bytes.len()];
                 cache.insert(0, *id, 0, if index == broken { &bad } else { bytes }, *complete);
             }
-            let (got, report) = decoder.components(&image, &cache, &request).unwrap();
+            let image = Image::open_stream(Arc::new(cache)).unwrap().image().unwrap();
+            let (got, report) = decoder.components(&image, &request).unwrap();
             assert!(report.coverage.damaged_precincts <= 1);
             damaged += report.coverage.damaged_precincts;
             assert!(report.coverage.damaged_precincts == 0 || !report.is_complete());
@@ -97,22 +99,23 @@ fn pieces(bins: &[(DataBinId, Vec<u8>, bool)], seed: u64, sizes: &[usize]) -> Ve
 /// The bytes of a file arrive in this way, and are decoded four times meanwhile; in the end the picture is that of the
 /// file, whether it is opened again or was open all the time.
 fn arrives_alike(bytes: Vec<u8>, seed: u64, sizes: &[usize]) -> Result<(), TestCaseError> {
-    let (file, image) = open(bytes).unwrap();
+    let (file, image) = indexed(bytes).unwrap();
     let decoder = Decoder::cpu();
     let request = DecodeRequest::default();
-    let (wanted, wanted_report) = decoder.components(&image, &file, &request).unwrap();
+    let (wanted, wanted_report) = decoder.components(&image, &request).unwrap();
     let bins = all_bins(&file);
     let pieces = pieces(&bins, seed, sizes);
-    let mut cache = DataBinCache::new();
+    let cache = Arc::new(RwLock::new(DataBinCache::new()));
+    let open = || Image::open_stream(cache.clone()).unwrap().image();
     let mut early: Option<Image> = None;
     let mut most = 0.0;
     for (count, &(number, from, to)) in pieces.iter().enumerate() {
         let (id, bytes, complete) = &bins[number];
-        cache.insert(0, *id, from as u64, &bytes[from..to], *complete && to == bytes.len());
+        cache.write().unwrap().insert(0, *id, from as u64, &bytes[from..to], *complete && to == bytes.len());
         if count % (pieces.len() / 4 + 1) == 0 {
-            early = early.or(Image::open(&cache, &Limits::default()).unwrap());
+            early = early.or_else(open);
             if let Some(image) = &early {
-                let (_, report) = decoder.components(image, &cache, &request).unwrap();
+                let (_, report) = decoder.components(image, &request).unwrap();
                 prop_assert_eq!(&report.coverage.damage, &wanted_report.coverage.damage);
                 prop_assert!(most <= report.completeness());
                 most = report.completeness();
@@ -120,14 +123,14 @@ fn arrives_alike(bytes: Vec<u8>, seed: u64, sizes: &[usize]) -> Result<(), TestC
         }
     }
     prop_assert!(most <= wanted_report.completeness());
-    let late = Image::open(&cache, &Limits::default()).unwrap().unwrap();
+    let late = open().unwrap();
     for image in early.iter().chain([&late]) {
-        let (got, report) = decoder.components(image, &cache, &request).unwrap();
+        let (got, report) = decoder.components(image, &request).unwrap();
         prop_assert_eq!(&got, &wanted);
         prop_assert_eq!(&report, &wanted_report);
     }
     let held: u64 = bins.iter().map(|(_, bytes, _)| bytes.len() as u64).sum();
-    prop_assert_eq!(cache.bytes_held(), held);
+    prop_assert_eq!(cache.read().unwrap().bytes_held(), held);
     Ok(())
 }
 
@@ -177,8 +180,8 @@ fn a_broken_packet_in_a_file_is_named_and_a_cut_file_is_not_broken() {
     let decoder = Decoder::cpu();
     let sod = whole.windows(2).position(|marker| marker == [0xFF, 0x93]).unwrap();
     let cut = whole[..sod + (whole.len() - sod) / 2].to_vec();
-    let (file, image) = open(cut).unwrap();
-    let (_, report) = decoder.components(&image, &file, &DecodeRequest::default()).unwrap();
+    let image = open(cut).unwrap();
+    let (_, report) = decoder.components(&image, &DecodeRequest::default()).unwrap();
     assert!(!report.is_complete());
     assert_eq!(report.coverage.damage, None);
 
@@ -186,8 +189,8 @@ fn a_broken_packet_in_a_file_is_named_and_a_cut_file_is_not_broken() {
     for pattern in [0x00, 0xA5, 0xE7, 0xFE, 0xFF] {
         let mut broken = whole.clone();
         broken[sod + 2..sod + 42].fill(pattern);
-        let (file, image) = open(broken).unwrap();
-        let (_, report) = decoder.components(&image, &file, &DecodeRequest::default()).unwrap();
+        let image = open(broken).unwrap();
+        let (_, report) = decoder.components(&image, &DecodeRequest::default()).unwrap();
         if let Some(damage) = &report.coverage.damage {
             seen += 1;
             assert!(!report.is_complete());

@@ -6,7 +6,6 @@ use wavetile_engine::codestream::header::WaveletTransform;
 use wavetile_engine::codestream::precinct::Precinct;
 use wavetile_engine::data_bin::{DataBinId, PrecinctId};
 use wavetile_engine::plan::{CellSize, Target};
-use wavetile_engine::source::IndexedFile;
 use wavetile_engine::{DataBins, DecodeRequest, Decoder, Image, Limits, Rect};
 use wavetile_testing::shared;
 
@@ -50,12 +49,12 @@ fn split(positions: &BTreeSet<i64>, high: bool) -> BTreeSet<i64> {
 }
 
 /// Code-blocks needed, coded ones among them, and staging bytes of these when each is counted once.
-fn literal(file: &IndexedFile, image: &Image, region: Rect) -> (u64, u64) {
+fn literal(image: &Image, region: Rect) -> (u64, u64) {
     let header = image.header();
     let size = &header.size;
     let (mut blocks_needed, mut blocks_coded) = (0, 0);
     for index in 0..header.tile_count() {
-        let tile = image.tile(file, index).unwrap().tile;
+        let tile = image.tile(index).unwrap().tile;
         for (component, geometry) in tile.components.iter().enumerate() {
             let coding = &tile.parameters.components[component].coding;
             let (dx, dy) =
@@ -86,7 +85,7 @@ fn literal(file: &IndexedFile, image: &Image, region: Rect) -> (u64, u64) {
                         precinct: level.first_precinct + u64::from(number),
                     };
                     let id = id.in_class_id(tile.components.len() as u32, header.tile_count()).unwrap();
-                    let bin = file.bin(0, DataBinId::Precinct(id)).unwrap().unwrap();
+                    let bin = image.bins().bin(0, DataBinId::Precinct(id)).unwrap().unwrap();
                     let limits = Limits::default();
                     let mut precinct =
                         Precinct::new(&tile, component as u32, resolution as u32, number, &limits).unwrap();
@@ -142,7 +141,7 @@ fn regions_decode_the_blocks_that_their_samples_depend_on() {
     let decoder = Decoder::cpu();
     let mut partial = 0;
     for name in files {
-        let (file, image) = open_path(&testdata.join(name));
+        let image = open_path(&testdata.join(name));
         let area = image.area();
         let (w, h) = (area.width(), area.height());
         let at = |x: u32, y: u32, width: u32, height: u32| {
@@ -152,15 +151,10 @@ fn regions_decode_the_blocks_that_their_samples_depend_on() {
         let mut regions = vec![area, at(0, 0, 1, 1), at(w - 1, h - 1, 1, 1), at(w / 2, h / 2, 1, 1)];
         regions.extend((1..8).map(|i| at(w * i / 9, h * (8 - i) / 9, 1 + w * i / 40, 1 + h / (i + 4))));
         for region in regions {
-            let request = DecodeRequest {
-                region: Some(region),
-                // The transform would draw in the components that it needs.
-                without_component_transform: true,
-                ..DecodeRequest::default()
-            };
-            let (plan, coverage) =
-                image.plan(&file, &request, Target::Components, CellSize::of_side(64)).unwrap();
-            let (needed, coded) = literal(&file, &image, region);
+            let request = DecodeRequest::new().region(region).// The transform would draw in the components that it needs.
+                without_component_transform(true);
+            let (plan, coverage) = image.plan(&request, Target::Components, CellSize::of_side(64)).unwrap();
+            let (needed, coded) = literal(&image, region);
             assert_eq!((coverage.blocks_needed, coverage.blocks_coded), (needed, coded), "{name} {region:?}");
 
             // The coefficients hold those blocks, each once, without a gap; none is empty.
@@ -179,9 +173,9 @@ fn regions_decode_the_blocks_that_their_samples_depend_on() {
             }
 
             if region.area() > 0 {
-                let whole_blocks = literal(&file, &image, area).0;
+                let whole_blocks = literal(&image, area).0;
                 partial += u64::from(needed < whole_blocks && needed > 0);
-                let (_, report) = decoder.components(&image, &file, &request).unwrap();
+                let (_, report) = decoder.components(&image, &request).unwrap();
                 assert_eq!(report.coefficient_bytes, plan.staging_words as u64 * 4, "{name}");
             }
         }
@@ -193,11 +187,11 @@ fn regions_decode_the_blocks_that_their_samples_depend_on() {
 fn a_small_region_of_a_large_picture_reads_few_blocks() {
     let Some(testdata) = shared("testdata") else { return };
     let path = testdata.join("streaming/mosaic8192_p1_rpcl_7lev_5layers_plt_tlm.jp2");
-    let (file, image) = open_path(&path);
+    let image = open_path(&path);
     let region = Rect::new(3031, 3440, 3415, 3696);
-    let request = DecodeRequest { region: Some(region), ..DecodeRequest::default() };
-    let (_, coverage) = image.plan(&file, &request, Target::Components, CellSize::CPU).unwrap();
-    assert_eq!((coverage.blocks_needed, coverage.blocks_coded), literal(&file, &image, region));
+    let request = DecodeRequest::new().region(region);
+    let (_, coverage) = image.plan(&request, Target::Components, CellSize::CPU).unwrap();
+    assert_eq!((coverage.blocks_needed, coverage.blocks_coded), literal(&image, region));
 }
 
 #[test]
@@ -210,14 +204,14 @@ fn a_header_that_claims_a_huge_picture_costs_what_is_asked_of_it() {
         (1000, u32::MAX, u32::MAX),
         (u32::MAX, u32::MAX, 1 << 25),
     ] {
-        let (file, image) = open(empty_codestream(width, height, tile, 8)).unwrap();
+        let image = open(empty_codestream(width, height, tile, 8)).unwrap();
         // All of it is beyond the limits, before anything is allocated.
-        assert!(is_limit(decoder.components(&image, &file, &DecodeRequest::default()).map(|_| ())));
+        assert!(is_limit(decoder.components(&image, &DecodeRequest::default()).map(|_| ())));
         // A corner of it is small.
         let corner = Rect::new(width - 100, height - 90, width, height);
         for reduce in [0, 5] {
-            let request = DecodeRequest { region: Some(corner), reduce, ..DecodeRequest::default() };
-            let planned = image.plan(&file, &request, Target::Components, CellSize::CPU);
+            let request = DecodeRequest::new().region(corner).reduce(reduce);
+            let planned = image.plan(&request, Target::Components, CellSize::CPU);
             if width == 1 << 31 {
                 // 2^32 precincts of one resolution are more than can be numbered.
                 assert!(is_limit(planned.map(|_| ())));
@@ -227,7 +221,7 @@ fn a_header_that_claims_a_huge_picture_costs_what_is_asked_of_it() {
             assert!(plan.staging_words == 0 && plan.cells.len() <= 1, "{plan:?}");
             let words: u64 = plan.cells.iter().map(|cell| u64::from(cell.arena_words)).sum();
             assert!(words < 100_000, "{words} words");
-            let (components, report) = decoder.components(&image, &file, &request).unwrap();
+            let (components, report) = decoder.components(&image, &request).unwrap();
             assert!(components[0].samples.iter().all(|&sample| sample == 128));
             assert!(!report.is_complete() && report.coefficient_bytes == 0);
         }
@@ -237,9 +231,9 @@ fn a_header_that_claims_a_huge_picture_costs_what_is_asked_of_it() {
 #[test]
 fn many_claimed_tiles_are_refused_or_cheap() {
     // 65 025 tiles, of which one has a header and none has data.
-    let (file, image) = open(empty_codestream(255 * 128, 255 * 128, 128, 8)).unwrap();
-    let request = DecodeRequest { reduce: 5, ..DecodeRequest::default() };
-    let (components, report) = Decoder::cpu().components(&image, &file, &request).unwrap();
+    let image = open(empty_codestream(255 * 128, 255 * 128, 128, 8)).unwrap();
+    let request = DecodeRequest::new().reduce(5);
+    let (components, report) = Decoder::cpu().components(&image, &request).unwrap();
     assert_eq!(components[0].samples.len(), 1020 * 1020);
     assert!(!report.is_picture() && report.completeness() == 0.0);
 }

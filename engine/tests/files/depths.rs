@@ -8,8 +8,8 @@ use wavetile_engine::{DecodeRequest, Decoder, Error};
 #[test]
 fn samples_deeper_than_31_bits_are_refused_by_name() {
     let decode = |depth| {
-        let (file, image) = open(empty_codestream(20, 10, 20, depth)).unwrap();
-        Decoder::cpu().components(&image, &file, &DecodeRequest::default())
+        let image = open(empty_codestream(20, 10, 20, depth)).unwrap();
+        Decoder::cpu().components(&image, &DecodeRequest::default())
     };
     assert_eq!(decode(31).unwrap().0[0].samples, [1 << 30; 200]);
     for depth in [32, 38] {

@@ -1,8 +1,8 @@
 //! A codestream in pieces, found by a fragment table (T.801), decodes as it does in one piece.
 
-use crate::open;
+use crate::{indexed, open};
 use std::path::Path;
-use wavetile_engine::{DecodeRequest, Decoder, Image, Limits};
+use wavetile_engine::{DecodeRequest, Decoder, ImageOptions};
 
 fn boxed(kind: &[u8; 4], contents: &[u8]) -> Vec<u8> {
     [&(contents.len() as u32 + 8).to_be_bytes()[..], kind, contents].concat()
@@ -33,25 +33,25 @@ fn fragmented(whole: &[u8], codestream: &[u8], pieces: usize, file: u16) -> Vec<
 fn a_codestream_in_pieces_decodes_as_in_one() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/gradient.jp2");
     let whole = std::fs::read(path).unwrap();
-    let (file, image) = open(whole.clone()).unwrap();
+    let (file, image) = indexed(whole.clone()).unwrap();
     let range = file.container().codestreams[0].clone();
     let codestream = &whole[range.start as usize..range.end as usize];
     let decoder = Decoder::cpu();
     let request = DecodeRequest::default();
-    let (wanted, wanted_report) = decoder.components(&image, &file, &request).unwrap();
+    let (wanted, wanted_report) = decoder.components(&image, &request).unwrap();
     for pieces in [1, 2, 7, 100] {
         let bytes = fragmented(&whole, codestream, pieces, 0);
-        let (file, image) = open(bytes.clone()).unwrap();
+        let (file, image) = indexed(bytes.clone()).unwrap();
         assert_eq!((file.codestream_count(), &file.container().warnings[..]), (2, &[][..]));
-        let (got, report) = decoder.components(&image, &file, &request).unwrap();
+        let (got, report) = decoder.components(&image, &request).unwrap();
         assert!(got == wanted && report == wanted_report, "{pieces} pieces");
-        let other = Image::open_codestream(&file, 1, &Limits::default()).unwrap().unwrap();
-        assert!(decoder.components(&other, &file, &request).unwrap().0 == wanted, "{pieces} pieces");
+        let other = ImageOptions::new().codestream(1).open_indexed(file.clone()).unwrap();
+        assert!(decoder.components(&other, &request).unwrap().0 == wanted, "{pieces} pieces");
         // Cut off where it ends: its packets are missing then.
         if pieces == 2 {
             let end = bytes.len() - codestream.len() - 8;
-            let (file, image) = open(bytes[..end - codestream.len() / 4].to_vec()).unwrap();
-            let (_, report) = decoder.components(&image, &file, &request).unwrap();
+            let image = open(bytes[..end - codestream.len() / 4].to_vec()).unwrap();
+            let (_, report) = decoder.components(&image, &request).unwrap();
             assert!(!report.is_complete());
         }
     }

@@ -12,26 +12,27 @@ mod submissions;
 mod truncation;
 
 use std::path::Path;
+use std::sync::Arc;
 use wavetile_engine::error::DeviceError;
 use wavetile_engine::source::IndexedFile;
-use wavetile_engine::{Backend, Decoder, Error, Image, Limits, Result};
+use wavetile_engine::{Backend, Decoder, Error, Image, ImageOptions, Limits, Result};
 use wavetile_testing::codestream::{Component, Header};
 use wavetile_testing::skip_adapter;
 
-/// A file and its headers.
-fn open(bytes: Vec<u8>) -> Result<(IndexedFile, Image)> {
-    open_within(bytes, &Limits::default())
+/// The picture of a file.
+fn open(bytes: Vec<u8>) -> Result<Image> {
+    Image::open(bytes)
 }
 
-fn open_within(bytes: Vec<u8>, limits: &Limits) -> Result<(IndexedFile, Image)> {
-    let file = IndexedFile::open(bytes, limits)?;
-    let image = Image::open(&file, limits)?.expect("a file has all headers that it has");
+fn open_path(path: &Path) -> Image {
+    Image::open_file(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A file, and its picture.
+fn indexed(bytes: Vec<u8>) -> Result<(Arc<IndexedFile>, Image)> {
+    let file = Arc::new(IndexedFile::open(bytes, &Limits::default())?);
+    let image = ImageOptions::new().open_indexed(file.clone())?;
     Ok((file, image))
-}
-
-fn open_path(path: &Path) -> (IndexedFile, Image) {
-    let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    open(bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// A decoder with a GPU; `None` in a build without, and, the test being skipped, where there is no adapter.

@@ -1,18 +1,18 @@
 //! Pictures: the JP2 files of T.803 | ISO/IEC 15444-4 within peak error 4 and mean squared error 1, other files against
 //! what opj_decompress makes of them.
 
-use crate::{gpu, open_path};
+use crate::{gpu, indexed, open_path};
 use std::collections::BTreeMap;
 use std::path::Path;
 use wavetile_engine::boxes::Metadata;
 use wavetile_engine::rendering::RenderColour;
-use wavetile_engine::{DecodeRequest, Decoder, Image, Limits, TexelFormat, UpSampling};
+use wavetile_engine::{DecodeRequest, Decoder, ImageOptions, UpSampling};
 use wavetile_testing::plane::{self, Plane};
 use wavetile_testing::{manifest, shared};
 
 /// The references repeat sub-sampled chroma.
 fn as_references() -> DecodeRequest {
-    DecodeRequest { up_sampling: UpSampling::Repeated, ..DecodeRequest::default() }
+    DecodeRequest::new().up_sampling(UpSampling::Repeated)
 }
 
 fn check(decoder: &Decoder, folder: &Path) {
@@ -28,8 +28,8 @@ fn check(decoder: &Decoder, folder: &Path) {
     let mut failures = Vec::new();
     for (stream, rows) in files {
         let reference = plane::read(&folder.join(rows[0]["reference"].as_str().unwrap())).unwrap();
-        let (file, image) = open_path(&folder.join(&stream));
-        let (picture, report) = decoder.render(&image, &file, &as_references(), TexelFormat::Rgba8).unwrap();
+        let image = open_path(&folder.join(&stream));
+        let (picture, report) = decoder.render(&image, &as_references()).unwrap();
         assert!(report.is_complete());
         for row in &rows {
             let component = row["component"].as_u64().unwrap() as usize;
@@ -78,9 +78,9 @@ fn left_out<'a>(table: &[(&str, &'a [usize], &str)], name: &str) -> &'a [usize] 
 /// Compares a picture with its reference; gives the channels compared.
 fn compare(decoder: &Decoder, folder: &Path, name: &str, reference: &str) -> usize {
     let wanted = plane::read(&folder.join(reference)).unwrap();
-    let (file, image) = open_path(&folder.join(name));
+    let image = open_path(&folder.join(name));
     let grey = image.rendering().unwrap().colour.is_grey();
-    let (picture, report) = decoder.render(&image, &file, &as_references(), TexelFormat::Rgba8).unwrap();
+    let (picture, report) = decoder.render(&image, &as_references()).unwrap();
     // Its codestream ends a layer early, which the reference shows as well.
     assert_eq!(report.is_complete(), name != "Marrin.jp2", "{name}");
     let channels: &[usize] = if grey { &[0, 3] } else { &[0, 1, 2, 3] };
@@ -136,15 +136,15 @@ fn rendered_references() {
 fn a_profile_decides_what_the_channels_are() {
     let Some(testdata) = shared("testdata") else { return };
     // "text_GBR": the profile's first primary is green, its second blue, its third red.
-    let (file, image) = open_path(&testdata.join("files/text_GBR.jp2"));
+    let image = open_path(&testdata.join("files/text_GBR.jp2"));
     let rendering = image.rendering().unwrap();
     assert_eq!((rendering.colour, &rendering.notes[..]), (RenderColour::Rgb, &[][..]));
     let request = DecodeRequest::default();
-    let (stored, _) = Decoder::cpu().components(&image, &file, &request).unwrap();
+    let (stored, _) = Decoder::cpu().components(&image, &request).unwrap();
     let mut decoders = vec![Decoder::cpu()];
     decoders.extend(gpu());
     for decoder in decoders {
-        let (picture, _) = decoder.render(&image, &file, &request, TexelFormat::Rgba8).unwrap();
+        let (picture, _) = decoder.render(&image, &request).unwrap();
         let mut coloured = 0;
         for (at, texel) in picture.bytes.chunks(4).enumerate() {
             let [green, blue, red] = [0, 1, 2].map(|c| stored[c].samples[at]);
@@ -161,8 +161,8 @@ fn a_profile_decides_what_the_channels_are() {
 #[test]
 fn codestreams_of_a_file_have_colours_of_their_own() {
     let Some(testdata) = shared("testdata") else { return };
-    let (file, first) = open_path(&testdata.join("files/heliov.jpx"));
-    let open = |number| Image::open_codestream(&file, number, &Limits::default()).unwrap();
+    let (file, first) = indexed(std::fs::read(testdata.join("files/heliov.jpx")).unwrap()).unwrap();
+    let open = |number| ImageOptions::new().codestream(number).open_indexed(file.clone());
     let seen: Vec<_> = (0..3)
         .map(|number| {
             let image = open(number).unwrap();
@@ -178,11 +178,11 @@ fn codestreams_of_a_file_have_colours_of_their_own() {
     ];
     assert_eq!(seen, wanted);
     assert_eq!((first.codestream(), open(1).unwrap().codestream()), (0, 1));
-    assert!(open(3).is_none());
-    let request = DecodeRequest { reduce: 3, ..DecodeRequest::default() };
+    assert_eq!(open(3).unwrap_err().code(), "request.no-such-codestream");
+    let request = DecodeRequest::new().reduce(3);
     for decoder in [Some(Decoder::cpu()), gpu()].into_iter().flatten() {
         let image = open(1).unwrap();
-        let (picture, report) = decoder.render(&image, &file, &request, TexelFormat::Rgba8).unwrap();
+        let (picture, report) = decoder.render(&image, &request).unwrap();
         assert!(report.is_complete() && picture.bytes.len() == 32 * 32 * 4);
     }
     let about: Vec<_> = file

@@ -3,7 +3,6 @@
 use crate::{gpu, open_path};
 use wavetile_engine::gpu::Context;
 use wavetile_engine::plan::{CellSize, Target};
-use wavetile_engine::source::IndexedFile;
 use wavetile_engine::{DecodeRequest, Decoder, Image, Report, TexelFormat};
 use wavetile_testing::shared;
 
@@ -31,10 +30,10 @@ fn levels(image: &Image) -> u64 {
 }
 
 /// The reports of a decode to a texture and of one to components.
-fn reports(gpu: &Decoder, file: &IndexedFile, image: &Image, format: TexelFormat) -> [Report; 2] {
+fn reports(gpu: &Decoder, image: &Image, format: TexelFormat) -> [Report; 2] {
     let request = DecodeRequest::default();
-    let (_, to_texture) = gpu.texture(image, file, &request, format).unwrap();
-    let (_, to_components) = gpu.components(image, file, &request).unwrap();
+    let (_, to_texture) = gpu.texture(image, &request.clone().format(format)).unwrap();
+    let (_, to_components) = gpu.components(image, &request).unwrap();
     [to_texture, to_components]
 }
 
@@ -43,8 +42,8 @@ fn a_whole_decode_is_one_submission_of_few_dispatches() {
     let Some(testdata) = shared("testdata") else { return };
     let Some(gpu) = gpu() else { return };
     for name in FILES {
-        let (file, image) = open_path(&testdata.join(name));
-        for report in reports(&gpu, &file, &image, TexelFormat::Rgba8) {
+        let image = open_path(&testdata.join(name));
+        for report in reports(&gpu, &image, TexelFormat::Rgba8) {
             assert_eq!((report.cells, report.submissions), (1, 1), "{name}");
             let most = levels(&image) + 2;
             assert!(report.dispatches <= most, "{name}: {} dispatches, {most} allowed", report.dispatches);
@@ -58,9 +57,9 @@ fn small_buffers_cut_a_decode_into_cells_and_submissions_with_the_same_result() 
     let Some(gpu) = gpu() else { return };
     let request = DecodeRequest::default();
     // 800 x 800 in three components: 4 MiB of coefficients, 18 MiB of samples.
-    let (file, image) = open_path(&testdata.join("files/goodstuff.j2k"));
-    let (whole, _) = gpu.components(&image, &file, &request).unwrap();
-    let (picture, report) = gpu.render(&image, &file, &request, TexelFormat::Rgba8).unwrap();
+    let image = open_path(&testdata.join("files/goodstuff.j2k"));
+    let (whole, _) = gpu.components(&image, &request).unwrap();
+    let (picture, report) = gpu.render(&image, &request).unwrap();
     assert_eq!((report.cells, report.submissions), (1, 1));
 
     let small = |bytes| {
@@ -69,17 +68,17 @@ fn small_buffers_cut_a_decode_into_cells_and_submissions_with_the_same_result() 
         Decoder::with_gpu(context).unwrap()
     };
     // The samples need four cells, but the uploads of all fit one submission.
-    let (texels, report) = small(12 << 20).render(&image, &file, &request, TexelFormat::Rgba8).unwrap();
+    let (texels, report) = small(12 << 20).render(&image, &request).unwrap();
     assert!(report.cells > 1, "{report:?}");
     assert_eq!(report.submissions, 1, "{report:?}");
     assert_eq!(texels, picture);
     // Neither do the uploads.
     let smaller = small(2 << 20);
-    let (texels, report) = smaller.render(&image, &file, &request, TexelFormat::Rgba8).unwrap();
+    let (texels, report) = smaller.render(&image, &request).unwrap();
     assert!(report.submissions > 1 && report.submissions < report.cells, "{report:?}");
     assert!(report.submissions <= report.uploaded_bytes.div_ceil(1 << 20), "{report:?}");
     assert_eq!(texels, picture);
-    let (components, report) = smaller.components(&image, &file, &request).unwrap();
+    let (components, report) = smaller.components(&image, &request).unwrap();
     // Results are bounded like uploads.
     assert!(report.submissions >= 4, "{report:?}");
     assert_eq!(components, whole);
@@ -99,10 +98,10 @@ fn coefficients_are_uploaded_in_16_bits_and_empty_blocks_never() {
         ("files/byte.jph", true),
         ("files/gray-32x32-u16-53.j2k", false),
     ] {
-        let (file, image) = open_path(&testdata.join(name));
+        let image = open_path(&testdata.join(name));
         let request = DecodeRequest::default();
         let cells = CellSize { side: u32::MAX, buffer_bytes: 128 << 20 };
-        let (plan, coverage) = image.plan(&file, &request, Target::Components, cells).unwrap();
+        let (plan, coverage) = image.plan(&request, Target::Components, cells).unwrap();
         assert_eq!(plan.blocks.len() as u64, coverage.blocks_coded, "{name}");
         empty += coverage.blocks_needed - coverage.blocks_coded;
         assert_eq!(plan.blocks.iter().all(|block| block.packed_16), fits_16, "{name}");
@@ -111,7 +110,7 @@ fn coefficients_are_uploaded_in_16_bits_and_empty_blocks_never() {
             false => u64::from(block.size.width * block.size.height) * 4,
         };
         let coefficients: u64 = plan.blocks.iter().map(bytes).sum();
-        let (_, report) = gpu.components(&image, &file, &request).unwrap();
+        let (_, report) = gpu.components(&image, &request).unwrap();
         assert_eq!(report.coefficient_bytes, coefficients, "{name}");
         // A job of 12 words for each block, and its first workgroup; little for the other steps.
         let tables = plan.blocks.len() as u64 * 52 + 16 * 1024;

@@ -1,6 +1,6 @@
 //! Files that end early: a picture of what is there, and a report that says so.
 
-use crate::{Decoder, open};
+use crate::{Decoder, indexed, open};
 use std::path::Path;
 use wavetile_engine::codestream::header::Progression;
 use wavetile_engine::{DecodeRequest, Report};
@@ -27,16 +27,16 @@ fn check(path: &Path) -> usize {
     let bytes = std::fs::read(path).unwrap();
     let decode = |length: usize| -> Option<(Vec<Vec<i32>>, Report)> {
         // Only headers that are cut are an error.
-        let (file, image) = open(bytes[..length].to_vec()).ok()?;
+        let image = open(bytes[..length].to_vec()).ok()?;
         let request = DecodeRequest::default();
         let (components, report) = decoder
-            .components(&image, &file, &request)
+            .components(&image, &request)
             .unwrap_or_else(|error| panic!("{name} cut to {length} bytes: {error}"));
         Some((components.into_iter().map(|component| component.samples).collect(), report))
     };
     let (whole, report) = decode(bytes.len()).unwrap();
     assert!(report.is_complete(), "{name}: {report:?}");
-    let (file, image) = open(bytes.clone()).unwrap();
+    let (file, image) = indexed(bytes.clone()).unwrap();
     let headers = (file.container().codestreams[0].start + file.header().length) as usize;
     let style = image.header().tile_parameters.style;
     let layered = style.layers > 1
@@ -94,8 +94,8 @@ fn every_truncation_is_a_picture_or_a_broken_header() {
 fn a_tenth_of_a_file_is_a_picture() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../program/assets/mandelbrot.jp2");
     let bytes = std::fs::read(path).unwrap();
-    let (file, image) = open(bytes[..bytes.len() / 10].to_vec()).unwrap();
-    let (components, report) = Decoder::cpu().components(&image, &file, &DecodeRequest::default()).unwrap();
+    let image = open(bytes[..bytes.len() / 10].to_vec()).unwrap();
+    let (components, report) = Decoder::cpu().components(&image, &DecodeRequest::default()).unwrap();
     assert!(report.is_picture() && !report.is_complete(), "{report:?}");
     assert!(0.0 < report.completeness() && report.completeness() < 1.0);
     let samples = &components[0].samples;

@@ -2,7 +2,8 @@
 
 use crate::rig::{block, executor};
 use wavetile_engine::Rect;
-use wavetile_engine::gpu::{Context, GpuExecutor, GpuStatistics, TexelFormat, TextureTarget};
+use wavetile_engine::executor::Statistics;
+use wavetile_engine::gpu::{Context, GpuExecutor, TexelFormat, TextureTarget};
 use wavetile_engine::plan::{Cell, Plan, PlaneWindow};
 use wavetile_shaders::dequantise::DequantiseJob;
 use wavetile_shaders::pack::{PackChannel, PackParameters};
@@ -269,5 +270,5 @@ fn an_empty_plan_costs_nothing() {
     let Some(executor) = executor() else { return };
     let (texels, statistics) = executor.read_texels(&Plan::default(), &[], TexelFormat::Rgba8).unwrap();
     assert!(texels.is_empty());
-    assert_eq!(statistics, GpuStatistics::default());
+    assert_eq!(statistics, Statistics::default());
 }

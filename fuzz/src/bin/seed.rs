@@ -3,11 +3,12 @@
 use std::error::Error;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use wavetile_engine::codestream::code_block::BlockCoder;
 use wavetile_engine::data_bin::{DataBinId, PrecinctId};
 use wavetile_engine::plan::{CellSize, Target};
 use wavetile_engine::source::IndexedFile;
-use wavetile_engine::{DataBins, DecodeRequest, Image, Limits};
+use wavetile_engine::{DataBins, DecodeRequest, ImageOptions, Limits};
 use wavetile_fuzz::{BlockInput, ClientScript, Step};
 
 /// Longer files teach a fuzzer nothing that shorter ones do not.
@@ -58,7 +59,8 @@ fn seed(corpus: &Path, name: &str, bytes: &[u8]) -> Result<usize, Box<dyn Error>
     }
     let limits = Limits::default();
     let Ok(file) = IndexedFile::open(bytes.to_vec(), &limits) else { return Ok(seeds) };
-    let Ok(Some(image)) = Image::open(&file, &limits) else { return Ok(seeds) };
+    let file = Arc::new(file);
+    let Ok(image) = ImageOptions::new().open_indexed(file.clone()) else { return Ok(seeds) };
     let area = image.area();
     let region = wavetile_engine::Rect::new(
         area.x0,
@@ -66,8 +68,8 @@ fn seed(corpus: &Path, name: &str, bytes: &[u8]) -> Result<usize, Box<dyn Error>
         area.x0.saturating_add(100),
         area.y0.saturating_add(100),
     );
-    let request = DecodeRequest { region: Some(region), ..DecodeRequest::default() };
-    if let Ok((plan, _)) = image.plan(&file, &request, Target::Components, CellSize::CPU) {
+    let request = DecodeRequest::new().region(region);
+    if let Ok((plan, _)) = image.plan(&request, Target::Components, CellSize::CPU) {
         let step = plan.blocks.len().div_ceil(PIECES).max(1);
         for (index, block) in plan.blocks.iter().step_by(step).enumerate() {
             let target = if block.coder == BlockCoder::HighThroughput { "ht_block" } else { "mq_block" };

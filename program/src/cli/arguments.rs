@@ -1,8 +1,7 @@
 //! Values of command line arguments.
 
 use clap::ValueEnum;
-use wavetile_engine::image::DecodeRequest;
-use wavetile_engine::{Limits, Rect};
+use wavetile_engine::{DecodeRequest, Limits, Rect};
 
 /// Where the passes after entropy decoding run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -138,13 +137,11 @@ pub(crate) struct WindowArguments {
 impl WindowArguments {
     /// The request for it.
     pub(crate) fn request(&self) -> DecodeRequest {
-        DecodeRequest {
-            reduce: self.reduce,
-            region: self.region,
-            layers: self.layers,
-            components: self.components.as_ref().map(|components| components.0.clone()),
-            ..DecodeRequest::default()
-        }
+        DecodeRequest::new()
+            .reduce(self.reduce)
+            .region(self.region)
+            .layers(self.layers)
+            .components(self.components.as_ref().map(|components| components.0.clone()))
     }
 }
 

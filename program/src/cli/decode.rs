@@ -8,12 +8,10 @@ use super::remote::Boxes;
 use super::target::Target;
 use crate::console::{Failure, remark};
 use std::path::PathBuf;
-use wavetile_engine::Size;
-use wavetile_engine::data_bin::DataBins;
-use wavetile_engine::decoder::{Backend, Component, Decoder, Picture, Report};
-use wavetile_engine::image::{DecodeRequest, Image, UpSampling};
-use wavetile_engine::plan::TexelFormat;
 use wavetile_engine::rendering::Rendering;
+use wavetile_engine::{
+    Backend, Component, DecodeRequest, Decoder, Image, Picture, Report, Size, TexelFormat, UpSampling,
+};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -43,13 +41,10 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     // Refuse what cannot be written before the work.
     let format = OutputFormat::of(&arguments.output)?;
-    let request = DecodeRequest {
-        up_sampling: match arguments.up_sampling {
-            UpSamplingArgument::Linear => UpSampling::Linear,
-            UpSamplingArgument::Repeated => UpSampling::Repeated,
-        },
-        ..arguments.window.request()
-    };
+    let request = arguments.window.request().up_sampling(match arguments.up_sampling {
+        UpSamplingArgument::Linear => UpSampling::Linear,
+        UpSamplingArgument::Repeated => UpSampling::Repeated,
+    });
     let opened = arguments.target.open(
         &arguments.connection,
         arguments.window.codestream,
@@ -69,22 +64,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(notice) = decoder.notice() {
         remark(notice);
     }
-    opened.with_data(&request, arguments.space, |image, bins| {
-        for warning in &image.container().warnings {
-            remark(warning);
-        }
-        match arguments.space {
-            Space::Rendered => render(&decoder, image, bins, &request, format, &arguments.output),
-            Space::Components => components(&decoder, image, bins, &request, format, &arguments.output),
-        }
-    })
+    let image = opened.into_image(&request, arguments.space)?;
+    for warning in &image.container().warnings {
+        remark(warning);
+    }
+    match arguments.space {
+        Space::Rendered => render(&decoder, &image, request, format, &arguments.output),
+        Space::Components => components(&decoder, &image, &request, format, &arguments.output),
+    }
 }
 
 fn render(
     decoder: &Decoder,
     image: &Image,
-    bins: &dyn DataBins,
-    request: &DecodeRequest,
+    request: DecodeRequest,
     format: OutputFormat,
     path: &std::path::Path,
 ) -> Result<(), Failure> {
@@ -97,7 +90,7 @@ fn render(
     }
     let (picture, report) = {
         let _progress = Progress::spinner("decoding");
-        decoder.render(image, bins, request, texel_format(&rendering))?
+        decoder.render(image, &request.format(texel_format(&rendering)))?
     };
     tell(&report);
     write(format, path, &rendered_raster(&rendering, &picture))?;
@@ -131,14 +124,13 @@ fn rendered_raster<'a>(rendering: &Rendering, picture: &'a Picture) -> Raster<'a
 fn components(
     decoder: &Decoder,
     image: &Image,
-    bins: &dyn DataBins,
     request: &DecodeRequest,
     format: OutputFormat,
     path: &std::path::Path,
 ) -> Result<(), Failure> {
     let (components, report) = {
         let _progress = Progress::spinner("decoding");
-        decoder.components(image, bins, request)?
+        decoder.components(image, request)?
     };
     tell(&report);
     write(format, path, &component_raster(&components))?;

@@ -6,9 +6,7 @@ use super::progress::Progress;
 use crate::console::Failure;
 use std::time::Duration;
 use tokio::runtime::Runtime;
-use wavetile_engine::Limits;
-use wavetile_engine::data_bin::DataBins;
-use wavetile_engine::image::{DecodeRequest, Image};
+use wavetile_engine::{DecodeRequest, Image, Limits};
 use wavetile_transport::client::FetchSummary;
 use wavetile_transport::ranges::{ByteRangeError, RemoteFile};
 use wavetile_transport::road::RoadError;
@@ -69,15 +67,10 @@ impl Ranges {
         self.file.spent()
     }
 
-    /// Fetches what `request` needs and calls `work` with it.
-    pub(crate) fn with_data(
-        mut self,
-        request: &DecodeRequest,
-        space: Space,
-        work: impl FnOnce(&Image, &dyn DataBins) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
+    /// Fetches what `request` needs.
+    pub(crate) fn into_image(mut self, request: &DecodeRequest, space: Space) -> Result<Image, Failure> {
         self.fetch(request, space)?;
-        work(&self.image, &**self.file.bins())
+        Ok(self.image)
     }
 
     /// The runtime that carries the requests, and the file.

@@ -4,13 +4,11 @@ use super::arguments::Space;
 use super::connection::{ConnectionArguments, runtime};
 use super::progress::Progress;
 use crate::console::Failure;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::PoisonError;
 use std::time::Duration;
 use tokio::runtime::Runtime;
-use wavetile_engine::Limits;
-use wavetile_engine::data_bin::{DataBinCache, DataBins};
-use wavetile_engine::image::{DecodeRequest, Image};
 use wavetile_engine::view_window::ViewWindow;
+use wavetile_engine::{DecodeRequest, Image, ImageOptions, Limits};
 use wavetile_transport::client::{ClientConfig, FetchSummary, Session, Transport};
 use wavetile_transport::jpip::wire::fields::NumberRange;
 use wavetile_transport::jpip::wire::metareq::MetadataRequest;
@@ -53,7 +51,8 @@ impl Remote {
         let (session, image, end) = runtime.block_on(async {
             let mut session = Session::open(url, config).await?;
             let end = fetch(&mut session, None).await?.reason;
-            let image = Image::open_codestream(&*read(&session.bins()), codestream, limits)?;
+            let options = ImageOptions::new().limits(limits.clone()).codestream(codestream);
+            let image = options.open_stream(session.bins())?.image();
             let missing = || match codestream {
                 0 => "the server has not sent the headers of the picture".to_owned(),
                 _ => format!("the server has sent no codestream {codestream}: there may be fewer (from 0)"),
@@ -88,17 +87,11 @@ impl Remote {
         (FetchSummary { reason: self.end, ..self.session.spent() }, self.session.transport())
     }
 
-    /// Fetches what `request` needs, ends the session and calls `work` with it.
-    pub(crate) fn with_data(
-        mut self,
-        request: &DecodeRequest,
-        space: Space,
-        work: impl FnOnce(&Image, &dyn DataBins) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
+    /// Fetches what `request` needs, and ends the session.
+    pub(crate) fn into_image(mut self, request: &DecodeRequest, space: Space) -> Result<Image, Failure> {
         self.fetch(request, space)?;
-        let bins = self.session.bins();
         self.runtime.block_on(self.session.close());
-        work(&self.image, &*read(&bins))
+        Ok(self.image)
     }
 
     /// The runtime that drives the session, and the session.
@@ -122,11 +115,9 @@ async fn fetch(session: &mut Session, window: Option<ViewWindow>) -> Result<Fetc
     loop {
         tokio::select! {
             result = &mut fetching => return Ok(result?),
-            _ = ticks.tick() => progress.reach(read(&bins).bytes_held()),
+            _ = ticks.tick() => {
+                progress.reach(bins.read().unwrap_or_else(PoisonError::into_inner).bytes_held());
+            }
         }
     }
-}
-
-fn read(bins: &RwLock<DataBinCache>) -> RwLockReadGuard<'_, DataBinCache> {
-    bins.read().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,11 +7,10 @@ use super::remote::{Boxes, Remote};
 use crate::console::Failure;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use wavetile_engine::Limits;
+use std::sync::Arc;
 use wavetile_engine::byte_source::FileSource;
-use wavetile_engine::data_bin::{DataBinCache, DataBins};
-use wavetile_engine::image::{DecodeRequest, Image};
 use wavetile_engine::source::IndexedFile;
+use wavetile_engine::{DecodeRequest, Image, ImageOptions, Limits};
 use wavetile_transport::client::Address;
 use wavetile_transport::ranges::RemoteFile;
 
@@ -40,10 +39,10 @@ impl FromStr for Target {
 
 /// A picture that can be asked.
 pub(crate) enum Opened {
-    File { file: Box<IndexedFile>, image: Image },
+    File { file: Arc<IndexedFile>, image: Image },
     Remote(Remote),
     Ranges(Ranges),
-    Kept { bins: DataBinCache, image: Image },
+    Kept { image: Image },
 }
 
 impl Target {
@@ -67,10 +66,11 @@ impl Target {
             Self::File(path) => open_file(path, codestream, limits)
                 .map_err(|failure| format!("{}: {failure}", path.display()).into()),
             Self::Remote(url) if connection.offline => {
-                let bins = connection.kept(url)?.bins;
-                let image = Image::open_codestream(&bins, codestream, limits)?;
+                let bins = Arc::new(connection.kept(url)?.bins);
+                let options = ImageOptions::new().limits(limits.clone()).codestream(codestream);
+                let image = options.open_stream(bins)?.image();
                 let image = image.ok_or_else(|| format!("the cache has not all headers of {url}"))?;
-                Ok(Opened::Kept { bins, image })
+                Ok(Opened::Kept { image })
             }
             Self::Remote(url) => {
                 // Who says how to reach it has a JPIP server.
@@ -85,13 +85,9 @@ impl Target {
 }
 
 fn open_file(path: &Path, codestream: u32, limits: &Limits) -> Result<Opened, Failure> {
-    let file = Box::new(IndexedFile::open(FileSource::open(path)?, limits)?);
-    let count = file.codestream_count();
-    if codestream >= count {
-        return Err(format!("there is no codestream {codestream}: it has {count}, counted from 0").into());
-    }
-    let image = Image::open_codestream(&*file, codestream, limits)?;
-    let image = image.ok_or("the file ends before its headers do")?;
+    let file = Arc::new(IndexedFile::open(FileSource::open(path)?, limits)?);
+    let options = ImageOptions::new().limits(limits.clone()).codestream(codestream);
+    let image = options.open_indexed(file.clone())?;
     Ok(Opened::File { file, image })
 }
 
@@ -99,7 +95,7 @@ impl Opened {
     /// The picture and, of a file, its container with the places of the boxes.
     pub(crate) fn image(&self) -> &Image {
         match self {
-            Self::File { image, .. } | Self::Kept { image, .. } => image,
+            Self::File { image, .. } | Self::Kept { image } => image,
             Self::Remote(remote) => remote.image(),
             Self::Ranges(ranges) => ranges.image(),
         }
@@ -120,18 +116,12 @@ impl Opened {
         }
     }
 
-    /// Calls `work` with the data that `request` needs, fetching it first if need be.
-    pub(crate) fn with_data(
-        self,
-        request: &DecodeRequest,
-        space: Space,
-        work: impl FnOnce(&Image, &dyn DataBins) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
+    /// The picture with the data that `request` needs, which is fetched if need be.
+    pub(crate) fn into_image(self, request: &DecodeRequest, space: Space) -> Result<Image, Failure> {
         match self {
-            Self::File { file, image } => work(&image, &*file),
-            Self::Kept { bins, image } => work(&image, &bins),
-            Self::Remote(remote) => remote.with_data(request, space, work),
-            Self::Ranges(ranges) => ranges.with_data(request, space, work),
+            Self::File { image, .. } | Self::Kept { image } => Ok(image),
+            Self::Remote(remote) => remote.into_image(request, space),
+            Self::Ranges(ranges) => ranges.into_image(request, space),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::target::{Opened, Target};
 use crate::console::Failure;
 use crate::viewer::{self, Source};
 use std::sync::Arc;
-use wavetile_engine::Limits;
+use wavetile_engine::{DataBins, Limits};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -24,7 +24,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err("there is no display to open a window on".into());
     }
     let name = arguments.target.name();
-    let at_rest = |bins| Source {
+    let at_rest = |bins: Arc<dyn DataBins + Send + Sync>| Source {
         name: name.clone(),
         bins,
         steer: Box::new(|_, _| {}),
@@ -33,8 +33,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let connection = ConnectionArguments { push: arguments.push, ..arguments.connection.clone() };
     match arguments.target.open(&connection, 0, Boxes::Needed, &Limits::default())? {
-        Opened::File { file, .. } => Ok(viewer::run(at_rest(Arc::new(*file)))?),
-        Opened::Kept { bins, .. } => Ok(viewer::run(at_rest(Arc::new(bins)))?),
+        Opened::File { file, .. } => Ok(viewer::run(at_rest(file))?),
+        Opened::Kept { image } => Ok(viewer::run(at_rest(image.bins().clone()))?),
         Opened::Ranges(ranges) => {
             let (runtime, file) = ranges.into_parts();
             Ok(viewer::run(crate::live::file_source(runtime.handle(), name, file))?)

@@ -4,8 +4,7 @@ use crate::console::Failure;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
-use wavetile_engine::image::{DecodeRequest, Image};
-use wavetile_engine::{Backend, Decoder, Limits, Picture, Rect, Report, TexelFormat};
+use wavetile_engine::{Backend, DecodeRequest, Decoder, Image, Picture, Rect, Report};
 use wavetile_transport::client::Session;
 use wavetile_transport::jpip::Event;
 
@@ -38,11 +37,11 @@ pub(super) fn run(runtime: &Runtime, mut session: Session) -> Result<(), Failure
     let bins = session.bins();
     let image = runtime.block_on(async {
         session.fetch(None).await?;
-        Image::open(&bins, &Limits::default())?.ok_or_else(|| Failure::from("the headers did not arrive"))
+        Image::open_stream(bins)?.image().ok_or_else(|| Failure::from("the headers did not arrive"))
     })?;
     let mut rows = Vec::new();
     for (number, &(name, region, reduce)) in STEPS.iter().enumerate() {
-        let request = DecodeRequest { reduce, region: Some(region), ..DecodeRequest::default() };
+        let request = DecodeRequest::new().reduce(reduce).region(region);
         let stem = folder.join(format!("{}-{name}", number + 1));
         let row = runtime.block_on(step(&mut session, &decoder, &image, name, &request, &stem))?;
         rows.push(row);
@@ -62,7 +61,6 @@ async fn step(
     request: &DecodeRequest,
     stem: &Path,
 ) -> Result<Row, Failure> {
-    let bins = session.bins();
     let before = session.progress();
     let start = Instant::now();
     let mut first = None;
@@ -77,7 +75,7 @@ async fn step(
         if first.is_some() && !complete {
             continue;
         }
-        let (picture, report) = decoder.render(image, &bins, request, TexelFormat::Rgba8)?;
+        let (picture, report) = decoder.render(image, request)?;
         if first.is_none() && report.is_picture() {
             first = Some(start.elapsed());
             save(&picture, &stem.with_extension("first.png"))?;

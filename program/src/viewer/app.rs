@@ -7,8 +7,7 @@ use eframe::egui::{self, Color32, Key, TextureId};
 use eframe::{egui_wgpu, wgpu};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use wavetile_engine::image::Image;
-use wavetile_engine::{Rect, Size};
+use wavetile_engine::{Image, Rect, Size};
 
 /// A decoded view on the GPU, under the name egui knows it by.
 struct Shown {

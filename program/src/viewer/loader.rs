@@ -7,9 +7,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use wavetile_engine::data_bin::DataBins;
-use wavetile_engine::decoder::{Backend, Decoder, Report};
-use wavetile_engine::image::{DecodeRequest, Image};
-use wavetile_engine::{Limits, Result, TexelFormat};
+use wavetile_engine::{Backend, DecodeRequest, Decoder, Image, Report, Result};
 
 /// One decoded view.
 pub(crate) struct Frame {
@@ -142,8 +140,9 @@ impl Thread {
     }
 
     fn open(&self) -> Option<Image> {
-        match Image::open(&self.surroundings.bins, &Limits::default()) {
-            Ok(image) => {
+        match Image::open_stream(self.surroundings.bins.clone()) {
+            Ok(opening) => {
+                let image = opening.image();
                 self.with(|progress| progress.image.clone_from(&image));
                 image
             }
@@ -171,13 +170,11 @@ impl Thread {
     }
 
     fn decode(&self, image: &Image, wanted: Wanted) -> Result<(wgpu::Texture, Report)> {
-        let request =
-            DecodeRequest { reduce: wanted.reduce, region: Some(wanted.region), ..DecodeRequest::default() };
-        let bins = &self.surroundings.bins;
+        let request = DecodeRequest::new().reduce(wanted.reduce).region(wanted.region);
         if !self.surroundings.software {
-            return self.decoder.texture(image, bins, &request, TexelFormat::Rgba8);
+            return self.decoder.texture(image, &request);
         }
-        let (picture, report) = self.decoder.render(image, bins, &request, TexelFormat::Rgba8)?;
+        let (picture, report) = self.decoder.render(image, &request)?;
         let size = wgpu::Extent3d {
             width: picture.size.width,
             height: picture.size.height,

@@ -3,8 +3,8 @@
 use super::camera::Wanted;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
+use wavetile_engine::Image;
 use wavetile_engine::data_bin::DataBins;
-use wavetile_engine::image::Image;
 
 /// What a source tells the window about its transfer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use wavetile_engine::{Decoder, Rect, TexelFormat};
+//! use wavetile_engine::{Decoder, Rect};
 //! use wavetile_transport::client::{Client, ClientConfig, RegionRequest};
 //!
 //! let client = Client::connect("jpip://example.org", ClientConfig::default()).await?;
@@ -11,7 +11,7 @@
 //! let wanted = RegionRequest { region: Rect::new(0, 0, 4096, 4096), resolution_level: 2, layers: None };
 //! let mut image = session.request_region(&wanted).await?;
 //! while let Some(update) = image.next_update().await {
-//!     let (picture, report) = image.render(&Decoder::cpu(), TexelFormat::Rgba8)?; // whatever is there by now
+//!     let (picture, report) = image.prepare(&Decoder::cpu())?.read()?; // whatever is there by now
 //!     println!("{update:?}: {:.0} %", 100.0 * report.completeness());
 //! }
 //! session.close().await;

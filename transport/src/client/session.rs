@@ -4,10 +4,9 @@ use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
-use wavetile_engine::Limits;
 use wavetile_engine::data_bin::DataBinCache;
-use wavetile_engine::image::Image;
 use wavetile_engine::view_window::ViewWindow;
+use wavetile_engine::{Image, Limits};
 
 use super::driver::Driver;
 use super::keeper::Keeper;

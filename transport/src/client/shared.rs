@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Notify, watch};
-use wavetile_engine::image::Image;
 use wavetile_engine::view_window::ViewWindow;
-use wavetile_engine::{Limits, Result};
+use wavetile_engine::{Image, ImageOptions, Limits, Result};
 
 use crate::jpip::{self, Ending, Entry, Event, Outgoing, Progress, View};
 
@@ -131,9 +130,13 @@ impl Shared {
     }
 
     pub(super) fn image(&self, limits: &Limits) -> Result<Option<Image>> {
-        let bins = self.state().machine.bins();
-        let codestream = self.state().machine.first_codestream();
-        Image::open_codestream(&*bins, codestream, limits)
+        // Not under the lock: it parses headers.
+        let (bins, codestream) = {
+            let state = self.state();
+            (state.machine.bins(), state.machine.first_codestream())
+        };
+        let options = ImageOptions::new().limits(limits.clone()).codestream(codestream);
+        Ok(options.open_stream(bins)?.image())
     }
 
     pub(super) fn comes_as_tiles(&self) -> bool {

@@ -3,11 +3,9 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::stream::{self, Stream};
-use wavetile_engine::data_bin::{DataBinCache, DataBins};
-use wavetile_engine::decoder::Component;
-use wavetile_engine::image::{DecodeRequest, Image};
+use wavetile_engine::data_bin::DataBinCache;
 use wavetile_engine::source::TileBins;
-use wavetile_engine::{Decoder, Limits, Picture, Report, TexelFormat};
+use wavetile_engine::{DecodeRequest, Decoder, Image, ImageOptions, Limits, Prepared, PreparedComponents};
 
 use super::ClientError;
 use super::shared::{Shared, Standing, Ticket};
@@ -70,51 +68,51 @@ impl StreamedImage {
         Self { bins, image, ticket, shared, watch }
     }
 
-    /// The headers: the first argument of [`Decoder`]'s methods.
+    /// The picture: its headers, and what has arrived of it by the time of each call. Of a session of
+    /// [tiles](crate::jpip::Stream::Tiles) it sees no data; [`Self::prepare`] does.
     #[must_use]
     pub const fn image(&self) -> &Image {
         &self.image
     }
 
-    /// What has arrived, shared and growing: the second; for a session of [tiles](crate::jpip::Stream::Tiles) through
+    /// What has arrived, shared and growing; of a session of [tiles](crate::jpip::Stream::Tiles), to be read through
     /// [`TileBins`].
     #[must_use]
     pub fn bins(&self) -> &Arc<RwLock<DataBinCache>> {
         &self.bins
     }
 
-    /// What was asked for: the third.
+    /// What was asked for.
     #[must_use]
     pub const fn request(&self) -> &DecodeRequest {
         &self.ticket.view.request
     }
 
-    /// Decodes to a picture what there is by now.
+    /// Decodes what there is by now, up to the coefficients: for textures, memory or pictures. Any thread will do that may
+    /// compute for a while; nothing is waited for.
     /// # Errors
-    /// [`Decoder::render`]
-    pub fn render(
-        &self,
-        decoder: &Decoder,
-        format: TexelFormat,
-    ) -> wavetile_engine::Result<(Picture, Report)> {
-        self.with_bins(|bins| decoder.render(&self.image, bins, self.request(), format))
+    /// [`Decoder::prepare`]
+    pub fn prepare(&self, decoder: &Decoder) -> wavetile_engine::Result<Prepared> {
+        decoder.prepare(&self.arrived()?, self.request())
     }
 
-    /// Decodes the components of what there is by now.
+    /// The same for components.
     /// # Errors
-    /// [`Decoder::components`]
-    pub fn components(&self, decoder: &Decoder) -> wavetile_engine::Result<(Vec<Component>, Report)> {
-        self.with_bins(|bins| decoder.components(&self.image, bins, self.request()))
+    /// [`Decoder::prepare_components`]
+    pub fn prepare_components(&self, decoder: &Decoder) -> wavetile_engine::Result<PreparedComponents> {
+        decoder.prepare_components(&self.arrived()?, self.request())
     }
 
-    /// Shows what has arrived as headers and precincts, also if it comes as tiles.
-    fn with_bins<T>(&self, look: impl FnOnce(&dyn DataBins) -> T) -> T {
+    /// The picture with what has arrived as headers and precincts, also if it comes as tiles.
+    fn arrived(&self) -> wavetile_engine::Result<Image> {
         if !self.shared.comes_as_tiles() {
-            return look(&*self.bins);
+            return Ok(self.image.clone());
         }
         // They must not change while they are taken apart.
         let bins = self.bins.read().unwrap_or_else(PoisonError::into_inner).clone();
-        look(&TileBins::new(bins, &Limits::default()))
+        let tiles = Arc::new(TileBins::new(bins, &Limits::default()));
+        let options = ImageOptions::new().codestream(self.image.codestream());
+        Ok(options.open_stream(tiles)?.image().unwrap_or_else(|| self.image.clone()))
     }
 
     /// Waits until something has happened; `None` after the last update. Can be dropped at any time; updates in between are told

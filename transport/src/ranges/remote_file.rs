@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt};
 use http::header::{self, HeaderMap, HeaderValue};
-use wavetile_engine::image::{DecodeRequest, Image};
 use wavetile_engine::plan::{CellSize, Target};
 use wavetile_engine::source::{PartialFile, PartialSource};
-use wavetile_engine::{Limits, TexelFormat};
+use wavetile_engine::{DecodeRequest, Image, ImageOptions, Limits};
 
 use super::content_range::{ContentRange, Multipart, boundary};
 use crate::client::connect::{ConnectOptions, over_tcp};
@@ -234,9 +233,10 @@ impl RemoteFile {
     /// [`ByteRangeError`]
     pub async fn image(&mut self, codestream: u32, limits: &Limits) -> Result<Option<Image>, ByteRangeError> {
         loop {
-            let image = Image::open_codestream(&*self.file, codestream, limits)?;
+            let options = ImageOptions::new().limits(limits.clone()).codestream(codestream);
+            let opening = options.open_stream(self.file.clone())?;
             if !self.fetch_missing().await? {
-                return Ok(image);
+                return Ok(opening.image());
             }
         }
     }
@@ -252,13 +252,13 @@ impl RemoteFile {
         rendered: bool,
     ) -> Result<(), ByteRangeError> {
         let target = match rendered && image.rendering().is_ok() {
-            true => Target::Rendered(TexelFormat::Rgba8.pack_format()),
+            true => Target::Rendered,
             false => Target::Components,
         };
         loop {
-            let (file, image, request) = (self.file.clone(), image.clone(), request.clone());
+            let (image, request) = (image.clone(), request.clone());
             // Reads headers of packets, and so may take its time.
-            let plan = move || image.plan(&*file, &request, target, CellSize::CPU).map(drop);
+            let plan = move || image.plan(&request, target, CellSize::CPU).map(drop);
             tokio::task::spawn_blocking(plan).await.map_err(|error| answer(error.to_string()))??;
             if !self.fetch_missing().await? {
                 return Ok(());

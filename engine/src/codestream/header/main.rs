@@ -9,6 +9,7 @@ use crate::codestream::reader::Reader;
 use crate::error::{CodestreamError, Result};
 use crate::geometry::Rect;
 use crate::limits::Limits;
+use crate::view_window::{ResolvedWindow, ViewWindow};
 
 /// Everything the main header says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +86,24 @@ pub fn main_header_length(bytes: &[u8]) -> Result<Option<u64>, CodestreamError> 
     }
 }
 
+impl ViewWindow {
+    /// Where the window lies in the picture that `header` describes. The levels to choose from are
+    /// those that every component has by the main header.
+    #[must_use]
+    pub fn resolve(&self, header: &MainHeader) -> ResolvedWindow {
+        let components = header.size.components.len() as u32;
+        self.resolve_on(header.size.image, components, header.levels())
+    }
+}
+
 impl MainHeader {
+    /// Resolution levels that can be discarded: the fewest of any component. A tile may have fewer.
+    #[must_use]
+    pub fn levels(&self) -> u32 {
+        let components = &self.tile_parameters.components;
+        components.iter().map(|component| u32::from(component.coding.levels)).min().unwrap_or(0)
+    }
+
     /// Reads a main header. `bytes` begins with SOC and holds at least everything up to the first SOT; a
     /// main-header data-bin, which ends there, will do.
     ///

@@ -16,8 +16,8 @@ use crate::jpip::wire::view_window_fields::StreamRange;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
+use wavetile_engine::DecodeRequest;
 use wavetile_engine::data_bin::DataBinCache;
-use wavetile_engine::image::DecodeRequest;
 use wavetile_engine::view_window::ViewWindow;
 
 /// The client of one picture.

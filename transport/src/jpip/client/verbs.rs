@@ -5,8 +5,7 @@ use super::machine::Client;
 use crate::jpip::wire::metareq::MetadataRequest;
 use wavetile_engine::boxes::Container;
 use wavetile_engine::codestream::header::ComponentSize;
-use wavetile_engine::image::{DecodeRequest, Image};
-use wavetile_engine::{Limits, Rect, Result, Size};
+use wavetile_engine::{DecodeRequest, Image, ImageOptions, Limits, Rect, Result, Size};
 
 /// A part of a picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +67,8 @@ impl Client {
     /// # Errors
     /// Broken or unsupported headers, or a picture larger than `limits`.
     pub fn image(&self, limits: &Limits) -> Result<Option<Image>> {
-        Image::open_codestream(&*self.bins(), self.first_codestream(), limits)
+        let options = ImageOptions::new().limits(limits.clone()).codestream(self.first_codestream());
+        Ok(options.open_stream(self.bins())?.image())
     }
 
     /// The whole picture in full size and quality.
@@ -78,31 +78,27 @@ impl Client {
 
     /// A region, with all components.
     pub fn request_region(&mut self, image: &Image, wanted: &RegionRequest) -> Result<View> {
-        let request = DecodeRequest {
-            region: Some(wanted.region),
-            reduce: wanted.resolution_level,
-            layers: wanted.layers,
-            ..DecodeRequest::default()
-        };
+        let request =
+            DecodeRequest::new().region(wanted.region).reduce(wanted.resolution_level).layers(wanted.layers);
         self.request(image, request)
     }
 
     /// The view as it is (at first: the whole picture), in the quality of that many layers.
     pub fn request_progressive_quality(&mut self, image: &Image, up_to_layers: u16) -> Result<View> {
-        let request = DecodeRequest { layers: Some(up_to_layers), ..self.view().clone() };
+        let request = self.view().clone().layers(up_to_layers);
         self.request(image, request)
     }
 
     /// The view as it is (at first: the whole picture), with that many resolution levels discarded.
     pub fn request_resolution_level(&mut self, image: &Image, level: u32) -> Result<View> {
-        let request = DecodeRequest { reduce: level, ..self.view().clone() };
+        let request = self.view().clone().reduce(level);
         self.request(image, request)
     }
 
     /// The view as it is (at first: the whole picture), of some components; none named = all of the picture.
     pub fn request_components(&mut self, image: &Image, components: &[u32]) -> Result<View> {
         let components = (!components.is_empty()).then(|| components.to_vec());
-        let request = DecodeRequest { components, ..self.view().clone() };
+        let request = self.view().clone().components(components);
         self.request(image, request)
     }
 
