@@ -115,6 +115,13 @@ impl CacheModel {
         split
     }
 
+    /// The values of the fields that say this. A statement of no codestreams in particular that follows one of some
+    /// begins another field: what stands in brackets holds for the rest of its own.
+    pub fn values(&self) -> impl Iterator<Item = String> {
+        let same = |a: &Statement, b: &Statement| a.codestreams.is_none() || b.codestreams.is_some();
+        self.statements.chunk_by(same).map(|run| Self { statements: run.to_vec() }.to_string())
+    }
+
     /// No statement.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -210,6 +217,7 @@ impl Extent {
     }
 }
 
+/// The value of one field: see [`values`](CacheModel::values).
 impl fmt::Display for CacheModel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut bracket = &None;

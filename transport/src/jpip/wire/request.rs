@@ -1,6 +1,6 @@
 //! Requests (T.808 Annex C): the fields of a query string, read and written.
 
-use super::cache_model::{BinSelector, CacheModel, Statement};
+use super::cache_model::{BinSelector, CacheModel, Extent, Statement};
 use super::context::Context;
 use super::fields::{FieldError, NumberRange, decode, encode, encode_path, number, rate};
 use super::metareq::MetadataRequest;
@@ -182,10 +182,12 @@ impl Request {
             put("upload", "");
         }
         if let Some(need) = &self.need {
-            for (name, need) in ["need", "tpneed"].into_iter().zip(need.split()) {
-                if !need.is_empty() {
-                    put(name, &need.to_string());
-                }
+            for (name, part) in ["need", "tpneed"].into_iter().zip(need.split()) {
+                part.values().for_each(|value| put(name, &value));
+            }
+            // Who needs nothing says so: without the field, everything is sent.
+            if need.is_empty() {
+                put("need", "");
             }
         }
         if !self.preferences.is_empty() {
@@ -201,9 +203,7 @@ impl Request {
             }
         }
         for (name, model) in ["model", "tpmodel", "beyond"].into_iter().zip(self.model.split()) {
-            if !model.is_empty() {
-                put(name, &model.to_string());
-            }
+            model.values().for_each(|value| put(name, &value));
         }
         if let Some(window) = &self.window {
             fields.push(view_window_fields::to_query(window));
@@ -295,8 +295,17 @@ impl Request {
                     "need" => CacheModel::parse(&decoded("need")?)?,
                     _ => CacheModel::parse_tile_parts("tpneed", &decoded("tpneed")?)?,
                 };
-                if need.statements.iter().any(|statement| statement.subtract) {
-                    return Err(FieldError::new("need", value, "nothing can be subtracted"));
+                for statement in &need.statements {
+                    if statement.subtract {
+                        return Err(FieldError::new("need", value, "nothing can be subtracted"));
+                    }
+                    if matches!(statement.extent, Extent::Between(..)) {
+                        return Err(FieldError::new(
+                            "need",
+                            value,
+                            "a data-bin is needed from its beginning",
+                        ));
+                    }
                 }
                 self.need.get_or_insert_default().statements.extend(need.statements);
             }
@@ -365,6 +374,28 @@ mod tests {
             sampling_rate: Some(12.5),
             delivery_rate: Some(25.0),
         }
+    }
+
+    /// Found by fuzzing (`jpip_query`), as the next.
+    #[test]
+    fn who_needs_nothing_says_so() {
+        for query in ["need=", "tpneed=", "need=&tpneed="] {
+            let request = Request::parse("", query).unwrap();
+            assert_eq!(request.need, Some(CacheModel::default()), "{query}");
+            assert_eq!(request.to_query(), "need=");
+        }
+        assert_eq!(Request::parse("", "").unwrap().to_query(), "");
+    }
+
+    #[test]
+    fn what_is_said_of_no_codestream_in_particular_stays_apart_from_what_is() {
+        for query in ["model=[1]Hm,H0&model=Hm", "need=[1;3]M0&need=Hm,[2]Hm&need=P0:50"] {
+            let request = Request::parse("", query).unwrap();
+            let written = request.to_query().replace("%5B", "[").replace("%5D", "]").replace("%3B", ";");
+            assert_eq!(written, query);
+            assert_eq!(Request::parse("", &request.to_query()), Ok(request));
+        }
+        assert!(Request::parse("", "need=P0:200-300").is_err());
     }
 
     #[test]
