@@ -5,7 +5,7 @@ use std::time::Duration;
 use wavetile_engine::view_window::ViewWindow;
 use wavetile_engine::{Limits, Size};
 use wavetile_transport::jpip::wire::fields::NumberRange;
-use wavetile_transport::jpip::{Client, ClientOptions, Ending, Event, MessageReader, Stream};
+use wavetile_transport::jpip::{Client, ClientOptions, Ending, Event, Stream};
 
 /// What happens to a client.
 #[derive(Clone, Debug)]
@@ -191,39 +191,6 @@ fn head(payload: &[u8]) -> (u16, Vec<(String, String)>) {
         .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
         .collect();
     (status.unwrap_or(200), headers)
-}
-
-/// Reads messages at once and in pieces, which must come to the same.
-pub fn read_messages(bytes: &[u8]) {
-    let at_once = events(bytes, bytes.len().max(1));
-    for piece in [1, 3, 100] {
-        assert_eq!(events(bytes, piece), at_once, "pieces of {piece}");
-    }
-}
-
-/// Every byte that was read with its place, and how reading ended.
-fn events(bytes: &[u8], piece: usize) -> (Vec<String>, Option<String>) {
-    let mut reader = MessageReader::new();
-    let mut seen: Vec<String> = Vec::new();
-    for bytes in bytes.chunks(piece) {
-        let result = reader.push(bytes, |event| match event {
-            wavetile_transport::jpip::MessageEvent::Data { codestream, id, aux, offset, bytes, last } => {
-                seen.extend(
-                    (offset..)
-                        .zip(bytes)
-                        .map(|(at, byte)| format!("{codestream} {id:?} {aux:?} {at} {byte}")),
-                );
-                if last {
-                    seen.push(format!("{codestream} {id:?} ends with {}", offset + bytes.len() as u64));
-                }
-            }
-            end => seen.push(format!("{end:?}")),
-        });
-        if let Err(error) = result {
-            return (seen, Some(error.to_string()));
-        }
-    }
-    (seen, None)
 }
 
 /// Limits under which what a client holds is decoded.
