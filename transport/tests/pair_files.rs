@@ -169,4 +169,5 @@ fn shared_files_arrive_whole() {
     }
     println!("{files} files, {bins} complete data-bins");
     assert!(files > 100, "only {files} files could be served");
+    assert!(bins > 10_000, "only {bins} data-bins arrived");
 }
