@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use wavetile_testing::compare::pairs;
 use wavetile_testing::running::{Folder, Running};
 use wavetile_testing::{shared, skip_adapter};
 
@@ -312,7 +313,7 @@ fn depth_opacity_and_chroma_survive_rendering() {
         let found = png(decode(name, "ycc.png", &["--up-sampling", "repeated"]));
         let wanted = png(testdata.join(format!("files/ref/{name}.rendered.png")));
         assert_eq!((found.0, found.1, found.2), (wanted.0, wanted.1, wanted.2), "{name}");
-        for (at, (&a, &b)) in found.3.iter().zip(&wanted.3).enumerate() {
+        for (at, (&a, &b)) in pairs(&found.3, &wanted.3).enumerate() {
             let column = at / 3 % found.0 as usize;
             assert!(column < first || a.abs_diff(b) <= 2, "{name}: sample {at} is {a}, not {b}");
         }
@@ -474,7 +475,7 @@ fn the_demo_without_a_display_writes_what_it_shows() {
         assert_eq!((settled.0, settled.1), (width, height));
         assert_eq!((first.0, first.1), (width, height));
         // What arrived first is a coarse version of the same picture.
-        let difference: u64 = settled.3.iter().zip(&first.3).map(|(&a, &b)| u64::from(a.abs_diff(b))).sum();
+        let difference: u64 = pairs(&settled.3, &first.3).map(|(&a, &b)| u64::from(a.abs_diff(b))).sum();
         assert!(difference / settled.3.len() as u64 <= 24, "{name}: mean difference {difference}");
         let spread = settled
             .3

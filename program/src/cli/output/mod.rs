@@ -163,15 +163,14 @@ fn at(path: &Path) -> impl Fn(io::Error) -> OutputError + '_ {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use wavetile_testing::running::Folder;
 
     /// A directory of this test alone, removed at its end.
-    struct Directory(PathBuf);
+    struct Directory(Folder);
 
     impl Directory {
         fn new(test: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("wavetile-output-{test}-{}", std::process::id()));
-            std::fs::create_dir_all(&path).unwrap();
-            Self(path)
+            Self(Folder::new(&format!("output-{test}")))
         }
 
         fn write(&self, name: &str, raster: &Raster<'_>) -> Result<Vec<(String, Vec<u8>)>, OutputError> {
@@ -179,12 +178,6 @@ mod tests {
             let files = OutputFormat::of(&path)?.write(&path, raster, &|_| {})?;
             let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
             Ok(files.iter().map(|path| (name(path), std::fs::read(path).unwrap())).collect())
-        }
-    }
-
-    impl Drop for Directory {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
         }
     }
 
