@@ -59,8 +59,11 @@ pub(super) fn to_query(window: &ViewWindow) -> String {
     if let Some(layers) = window.layers {
         query += &format!("&layers={layers}");
     }
-    if let Some(components) = &window.components {
-        query += &format!("&comps={}", list(components));
+    match window.components.as_deref() {
+        None => (),
+        // An empty value is none: a component that no picture has.
+        Some([]) => query += &format!("&comps={MOST_COMPONENTS}"),
+        Some(components) => query += &format!("&comps={}", list(components)),
     }
     query
 }
@@ -201,6 +204,14 @@ mod tests {
         }
         let all = parse("fsiz=1,1&comps=0-").unwrap().unwrap().components.unwrap();
         assert_eq!(all.len() as u64, MOST_COMPONENTS);
+    }
+
+    /// Found by fuzzing (`jpip_query`): it was written as `comps=`, which nobody can read.
+    #[test]
+    fn no_component_at_all_can_be_asked_for() {
+        let none = parse("fsiz=1,1&comps=16384-").unwrap().unwrap();
+        assert_eq!(none.components, Some(Vec::new()));
+        assert_eq!(parse(&to_query(&none)), Ok(Some(none)));
     }
 
     #[test]
