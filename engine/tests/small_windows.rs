@@ -1,9 +1,12 @@
 //! Windows so small that a reduction leaves few pixels of them, or none: a picture of the right size, or an error that
 //! says so, and never a panic.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, unreachable_pub)]
+
+#[cfg(feature = "gpu")]
+mod adapter;
 
 use wavetile_engine::error::RequestError;
-use wavetile_engine::{Backend, DecodeRequest, Decoder, Error, Image, Rect, TexelFormat};
+use wavetile_engine::{DecodeRequest, Decoder, Error, Image, Rect, TexelFormat};
 
 const FORMATS: [TexelFormat; 3] = [TexelFormat::Rgba8, TexelFormat::R16, TexelFormat::Rgba16];
 
@@ -67,14 +70,7 @@ fn a_window_of_no_width_lies_outside() {
 #[cfg(feature = "gpu")]
 #[test]
 fn on_the_gpu() {
-    let decoder = match Decoder::new(Backend::Gpu) {
-        Ok(decoder) => decoder,
-        Err(Error::Device(wavetile_engine::error::DeviceError::NoAdapter { reason })) => {
-            println!("skipped: on_the_gpu needs a graphics adapter: {reason}");
-            return;
-        }
-        Err(error) => panic!("{error}"),
-    };
+    let Some(decoder) = adapter::gpu() else { return };
     let (pictures, refused) = walk(&decoder, &gradient(), &[1, 3, 6, 40], 7);
     assert!(pictures > 20 && refused > 20, "{pictures}, {refused}");
 }

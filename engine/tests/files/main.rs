@@ -1,6 +1,8 @@
 //! End to end: files in, samples out, on both executors, against references from other decoders.
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+#[path = "../adapter/mod.rs"]
+mod adapter;
 mod arrival;
 mod coverage;
 mod depths;
@@ -11,13 +13,12 @@ mod rendered;
 mod submissions;
 mod truncation;
 
+use adapter::gpu;
 use std::path::Path;
 use std::sync::Arc;
-use wavetile_engine::error::DeviceError;
 use wavetile_engine::source::IndexedFile;
-use wavetile_engine::{Backend, Decoder, Error, Image, ImageOptions, Limits, Result};
+use wavetile_engine::{Decoder, Image, ImageOptions, Limits, Result};
 use wavetile_testing::codestream::{Component, Header};
-use wavetile_testing::skip_adapter;
 
 /// The picture of a file.
 fn open(bytes: Vec<u8>) -> Result<Image> {
@@ -33,20 +34,6 @@ fn indexed(bytes: Vec<u8>) -> Result<(Arc<IndexedFile>, Image)> {
     let file = Arc::new(IndexedFile::open(bytes, &Limits::default())?);
     let image = ImageOptions::new().open_indexed(file.clone())?;
     Ok((file, image))
-}
-
-/// A decoder with a GPU; `None` in a build without, and, the test being skipped, where there is no adapter.
-#[track_caller]
-fn gpu() -> Option<Decoder> {
-    match Decoder::new(Backend::Gpu) {
-        Ok(decoder) => Some(decoder),
-        Err(Error::Device(DeviceError::NotBuilt)) if !cfg!(feature = "gpu") => None,
-        Err(Error::Device(DeviceError::NoAdapter { reason })) => {
-            skip_adapter(reason);
-            None
-        }
-        Err(error) => panic!("{error}"),
-    }
 }
 
 /// A file of one tile-part without data: `width` x `height`, tiles of `tile`, grey of `depth` bits, 5 levels.
