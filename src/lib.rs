@@ -78,6 +78,7 @@
 //! | feature | |
 //! |---|---|
 //! | `gpu` (default) | decoding on the GPU, through wgpu |
+//! | `blocking` (default) | forms that wait on the caller's thread, of what is async |
 //! | `threads` (default) | entropy decoding on rayon's threads |
 //! | `http1`, `http3`, `websocket`, `webtransport` (default) | the roads, with the async client and server on tokio |
 //! | `store` (with each road) | a cache of data-bins on disk |
@@ -89,7 +90,7 @@
 pub use wavetile_engine as engine;
 pub use wavetile_transport as transport;
 
-/// The snippets of the README are compiled with the examples of the documentation.
-#[cfg(all(doctest, feature = "gpu", feature = "http1"))]
+/// The snippets of the README are compiled with the examples of the documentation; `tests/readme` runs them.
+#[cfg(all(doctest, feature = "blocking", feature = "gpu", feature = "http1"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
