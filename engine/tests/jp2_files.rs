@@ -41,35 +41,37 @@ fn known_files_give_known_facts() {
         ("jp2c", 1269, 649_409),
     ];
     assert_eq!(boxes, expected.map(|(name, offset, length)| (name.to_owned(), offset, length)));
-    let header = file.image_header.unwrap();
+    let header = file.headers.image_header.unwrap();
     assert_eq!((header.width, header.height, header.components), (768, 512, 3));
-    assert_eq!((header.bits, file.colour.len()), (Some(bits(8)), 1));
-    assert_eq!(file.colour[0].method, enumerated(EnumeratedColourSpace::SRGB));
+    assert_eq!((header.bits, file.headers.colour.len()), (Some(bits(8)), 1));
+    assert_eq!(file.headers.colour[0].method, enumerated(EnumeratedColourSpace::SRGB));
 
     let file = open("conformance/jp2/file2.jp2");
-    assert_eq!(file.colour[0].method, enumerated(EnumeratedColourSpace::SYCC));
-    assert_eq!(file.channel_definitions, Some(colours([3, 2, 1])));
+    assert_eq!(file.headers.colour[0].method, enumerated(EnumeratedColourSpace::SYCC));
+    assert_eq!(file.headers.channel_definitions, Some(colours([3, 2, 1])));
 
     let file = open("conformance/jp2/file5.jp2");
     assert_eq!((file.kind, file.brand), (ContainerKind::Jpx, Some(*b"jpx ")));
-    assert_eq!(file.colour[0].icc_colour_space(), Some(*b"RGB "));
-    assert!(matches!(&file.colour[0].method, ColourMethod::RestrictedIcc(profile) if profile.len() == 546));
-    assert_eq!(file.colour[1].describe(), "ROMM-RGB");
+    assert_eq!(file.headers.colour[0].icc_colour_space(), Some(*b"RGB "));
+    assert!(
+        matches!(&file.headers.colour[0].method, ColourMethod::RestrictedIcc(profile) if profile.len() == 546)
+    );
+    assert_eq!(file.headers.colour[1].describe(), "ROMM-RGB");
 
     let file = open("conformance/jp2/file9.jp2");
-    let palette = file.palette.unwrap();
+    let palette = file.headers.palette.unwrap();
     assert_eq!((palette.entries, palette.columns), (256, vec![bits(8); 3]));
     let mapping = |column| ComponentMapping { component: 0, palette_column: Some(column) };
-    assert_eq!(file.component_mapping, Some(vec![mapping(0), mapping(1), mapping(2)]));
+    assert_eq!(file.headers.component_mapping, Some(vec![mapping(0), mapping(1), mapping(2)]));
 
     let file = open("files/3_13bit_and_1bit.jp2");
-    assert_eq!(file.image_header.unwrap().bits, None);
-    assert_eq!(file.bits_per_component, Some(vec![bits(13), bits(13), bits(13), bits(1)]));
-    assert_eq!(file.channel_definitions.unwrap()[3].kind, ChannelKind::Opacity);
+    assert_eq!(file.headers.image_header.unwrap().bits, None);
+    assert_eq!(file.headers.bits_per_component, Some(vec![bits(13), bits(13), bits(13), bits(1)]));
+    assert_eq!(file.headers.channel_definitions.unwrap()[3].kind, ChannelKind::Opacity);
 
     let file = open("files/issue412.jp2");
-    assert_eq!(file.channel_definitions, Some(colours([2, 3, 1])));
-    assert_eq!(file.resolution.capture.unwrap().vertical, 2835.0);
+    assert_eq!(file.headers.channel_definitions, Some(colours([2, 3, 1])));
+    assert_eq!(file.headers.resolution.capture.unwrap().vertical, 2835.0);
 
     let file = open("files/heliov.jpx");
     assert_eq!(file.codestreams, [911..314_177, 314_266..340_867, 340_948..1_389_492]);
@@ -92,8 +94,8 @@ fn sound_files_give_no_warning() {
             let container = read(&std::fs::read(&path).unwrap()).unwrap();
             assert_eq!(container.kind == ContainerKind::Codestream, bare, "{}", path.display());
             assert_eq!(container.warnings, [""; 0], "{}", path.display());
-            assert_eq!(container.image_header.is_some(), !bare, "{}", path.display());
-            assert!(container.defects.is_empty() && !container.codestreams.is_empty());
+            assert_eq!(container.headers.image_header.is_some(), !bare, "{}", path.display());
+            assert!(container.headers.defects.is_empty() && !container.codestreams.is_empty());
             seen += 1;
         }
     }

@@ -103,6 +103,27 @@ impl HeaderSection {
         }
         Ok(())
     }
+
+    /// What `section` has takes the place of what is here.
+    fn overlay(&mut self, section: &Self) {
+        fn put<T: Clone>(slot: &mut Option<T>, own: &Option<T>) {
+            if own.is_some() {
+                slot.clone_from(own);
+            }
+        }
+        put(&mut self.image_header, &section.image_header);
+        put(&mut self.bits_per_component, &section.bits_per_component);
+        put(&mut self.palette, &section.palette);
+        put(&mut self.component_mapping, &section.component_mapping);
+        put(&mut self.channel_definitions, &section.channel_definitions);
+        put(&mut self.opacity, &section.opacity);
+        put(&mut self.resolution.capture, &section.resolution.capture);
+        put(&mut self.resolution.display, &section.resolution.display);
+        if !section.colour.is_empty() {
+            self.colour.clone_from(&section.colour);
+        }
+        self.defects.extend(section.defects.iter().cloned());
+    }
 }
 
 /// Fills `slot` unless it is filled: the first box of a kind counts.
@@ -124,7 +145,7 @@ impl Container {
     pub fn of_codestream(&self, index: u32) -> Self {
         let mut own = self.clone();
         if let Some(section) = self.codestream_headers.get(index as usize) {
-            own.overlay(section);
+            own.headers.overlay(section);
         }
         // A layer without registration has the codestream of its own number.
         let mut layers = self.layer_headers.iter().zip(0_u32..);
@@ -133,7 +154,7 @@ impl Container {
             codestreams => codestreams.iter().any(|&codestream| u32::from(codestream) == index),
         });
         if let Some((layer, number)) = found {
-            own.overlay(layer);
+            own.headers.overlay(layer);
             if layer.codestreams.len() > 1 {
                 own.not_rendered = Some(format!(
                     "compositing layer {number}, made of {} codestreams",
@@ -142,25 +163,5 @@ impl Container {
             }
         }
         own
-    }
-
-    fn overlay(&mut self, section: &HeaderSection) {
-        fn put<T: Clone>(slot: &mut Option<T>, own: &Option<T>) {
-            if own.is_some() {
-                slot.clone_from(own);
-            }
-        }
-        put(&mut self.image_header, &section.image_header);
-        put(&mut self.bits_per_component, &section.bits_per_component);
-        put(&mut self.palette, &section.palette);
-        put(&mut self.component_mapping, &section.component_mapping);
-        put(&mut self.channel_definitions, &section.channel_definitions);
-        put(&mut self.opacity, &section.opacity);
-        put(&mut self.resolution.capture, &section.resolution.capture);
-        put(&mut self.resolution.display, &section.resolution.display);
-        if !section.colour.is_empty() {
-            self.colour.clone_from(&section.colour);
-        }
-        self.defects.extend(section.defects.iter().cloned());
     }
 }

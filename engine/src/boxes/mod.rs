@@ -26,7 +26,6 @@ pub use palette::{ComponentMapping, Palette};
 pub use placeholder::Placeholder;
 pub use resolution::{GridResolution, Resolutions};
 
-use crate::error::ContainerError;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -57,25 +56,8 @@ pub struct Container {
     pub metadata: Vec<Metadata>,
     /// Boxes that are elsewhere (JPIP metadata-bins only).
     pub placeholders: Vec<Placeholder>,
-    /// Image Header box.
-    pub image_header: Option<ImageHeader>,
-    /// Bits Per Component box: one entry for each component.
-    pub bits_per_component: Option<Vec<BitDepth>>,
-    /// Colour Specification boxes in file order.
-    pub colour: Vec<ColourSpecification>,
-    /// Palette box.
-    pub palette: Option<Palette>,
-    /// Component Mapping box: one entry for each channel.
-    pub component_mapping: Option<Vec<ComponentMapping>>,
-    /// Channel Definition box.
-    pub channel_definitions: Option<Vec<ChannelDefinition>>,
-    /// How the layer tells its opacity without a Channel Definition box (JPX).
-    pub opacity: Option<LayerOpacity>,
-    /// Resolution box.
-    pub resolution: Resolutions,
-    /// Palette, component mapping and channel definition boxes that could not be read: the picture
-    /// cannot be rendered, but its components can be decoded.
-    pub defects: Vec<ContainerError>,
+    /// The headers that hold for the picture: those of 'jp2h', or ([`Self::of_codestream`]) with a codestream's own.
+    pub headers: HeaderSection,
     /// What was wrong but could be passed over, in words.
     pub warnings: Vec<String>,
     /// What the picture is, if that is not supported.

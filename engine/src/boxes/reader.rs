@@ -94,8 +94,6 @@ const MAX_SECTIONS: usize = 4096;
 
 struct Reader<'a> {
     container: Container,
-    /// What 'jp2h' holds.
-    defaults: HeaderSection,
     /// Bytes of metadata that are kept.
     metadata_bytes: u64,
     bin: &'a dyn Fn(u64) -> Option<Cow<'a, [u8]>>,
@@ -124,14 +122,7 @@ enum Section {
 
 impl<'a> Reader<'a> {
     fn new(bin: &'a dyn Fn(u64) -> Option<Cow<'a, [u8]>>) -> Self {
-        Self {
-            container: Container::default(),
-            defaults: HeaderSection::default(),
-            metadata_bytes: 0,
-            bin,
-            boxes: 0,
-            warnings_dropped: 0,
-        }
+        Self { container: Container::default(), metadata_bytes: 0, bin, boxes: 0, warnings_dropped: 0 }
     }
 
     fn warn(&mut self, warning: impl Into<String>) {
@@ -146,29 +137,10 @@ impl<'a> Reader<'a> {
         if self.warnings_dropped > 0 {
             self.container.warnings.push(format!("and {} more", self.warnings_dropped));
         }
-        let HeaderSection {
-            image_header,
-            bits_per_component,
-            colour,
-            palette,
-            component_mapping,
-            channel_definitions,
-            resolution,
-            defects,
-            ..
-        } = self.defaults;
-        Container {
-            kind: kind_of(&self.container),
-            image_header,
-            bits_per_component,
-            colour,
-            palette,
-            component_mapping,
-            channel_definitions,
-            resolution,
-            defects,
-            ..self.container
-        }
+        self.container.kind = kind_of(&self.container);
+        // It is a layer that says it.
+        self.container.headers.opacity = None;
+        self.container
     }
 
     fn top_level(&mut self, view: View<'_>) -> io::Result<()> {
@@ -286,7 +258,7 @@ impl<'a> Reader<'a> {
             return inside;
         }
         let sections = match inside {
-            Place::Header(Section::Defaults) if self.defaults.image_header.is_some() => {
+            Place::Header(Section::Defaults) if self.container.headers.image_header.is_some() => {
                 self.warn(format!("'jp2h' box at byte {}: a second one is passed over", header.offset));
                 return Place::Elsewhere;
             }
@@ -308,7 +280,7 @@ impl<'a> Reader<'a> {
 
     fn section(&mut self, section: Section) -> Option<&mut HeaderSection> {
         match section {
-            Section::Defaults => Some(&mut self.defaults),
+            Section::Defaults => Some(&mut self.container.headers),
             Section::Codestream => self.container.codestream_headers.last_mut(),
             Section::Layer => self.container.layer_headers.last_mut(),
         }

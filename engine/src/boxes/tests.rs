@@ -87,8 +87,8 @@ fn metadata_bins_give_the_boxes_and_follow_placeholders() {
         _ => None,
     };
     let container = Container::from_metadata(&bins);
-    assert_eq!((container.kind, container.colour.len()), (ContainerKind::Jp2, 1));
-    assert_eq!(container.image_header.unwrap().height, 5);
+    assert_eq!((container.kind, container.headers.colour.len()), (ContainerKind::Jp2, 1));
+    assert_eq!(container.headers.image_header.unwrap().height, 5);
     let codestream = Placeholder { kind: *b"jp2c", original_bin: None, codestream: Some(0) };
     assert_eq!(container.placeholders[1], codestream);
     assert!(container.codestreams.is_empty());

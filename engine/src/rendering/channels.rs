@@ -22,8 +22,8 @@ impl Container {
         size: &ImageSize,
         notes: &mut Vec<String>,
     ) -> Result<(Vec<RenderChannel>, Vec<u32>), ContainerError> {
-        let Some(palette) = &self.palette else {
-            if self.component_mapping.is_some() {
+        let Some(palette) = &self.headers.palette else {
+            if self.headers.component_mapping.is_some() {
                 notes.push("a component mapping without a palette is passed over".into());
             }
             let components = size.components.iter().enumerate();
@@ -47,7 +47,7 @@ impl Container {
                 ..RenderChannel::of_component(component, self.component(size, component)?)
             })
         };
-        let channels = match &self.component_mapping {
+        let channels = match &self.headers.component_mapping {
             Some(mappings) => mappings
                 .iter()
                 .map(|mapping| {
@@ -99,9 +99,9 @@ impl Container {
         channels: usize,
         notes: &mut Vec<String>,
     ) -> Result<Assignment, ContainerError> {
-        let Some(definitions) = &self.channel_definitions else {
+        let Some(definitions) = &self.headers.channel_definitions else {
             let guess = self.kind == ContainerKind::Codestream && matches!(channels, 2 | 4);
-            let last = match self.opacity {
+            let last = match self.headers.opacity {
                 Some(LayerOpacity::LastChannel) => Some(false),
                 Some(LayerOpacity::LastChannelPremultiplied) => Some(true),
                 Some(LayerOpacity::ChromaKey) => {

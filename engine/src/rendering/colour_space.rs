@@ -96,11 +96,11 @@ impl Container {
             notes.extend(why.map(|why| format!("{why}: shown as {}", colour.name())));
             ColourSpace { colour, profile: None, cie_lab: None, by_profile: false }
         };
-        if self.colour.is_empty() {
+        if self.headers.colour.is_empty() {
             let file = self.kind != ContainerKind::Codestream;
             return Ok(guess(notes, file.then(|| "the file names no colour space".into())));
         }
-        let mut ranked: Vec<&ColourSpecification> = self.colour.iter().collect();
+        let mut ranked: Vec<&ColourSpecification> = self.headers.colour.iter().collect();
         // Stable: the first of equals stays first.
         ranked.sort_by_key(|specification| rank(specification));
         let mut failure = None;
@@ -118,7 +118,8 @@ impl Container {
         match failure {
             Some(Reading::Guess(why)) => Ok(guess(notes, Some(why))),
             _ => {
-                let names: Vec<String> = self.colour.iter().map(ColourSpecification::describe).collect();
+                let names: Vec<String> =
+                    self.headers.colour.iter().map(ColourSpecification::describe).collect();
                 let feature = format!(
                     "rendering {channels} channels of {} (its components can be decoded as they are)",
                     names.join(" or ")

@@ -89,7 +89,7 @@ impl Container {
     /// fit the codestream or each other, and [`CodestreamError::Unsupported`] for a colour space that is
     /// not supported (CIEJab and the like). The components can be decoded all the same.
     pub fn rendering(&self, size: &ImageSize) -> Result<Rendering> {
-        if let Some(defect) = self.defects.first() {
+        if let Some(defect) = self.headers.defects.first() {
             return Err(defect.clone().into());
         }
         if let Some(what) = &self.not_rendered {

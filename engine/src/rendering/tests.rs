@@ -109,14 +109,14 @@ fn parameters_of_cielab_are_read_and_others_are_not_taken_for_them() {
     let words = [100_u32, 0, 256, 128, 256, 128, 0x0044_3635].map(u32::to_be_bytes).concat();
     let colour = boxed(b"colr", &[&[1, 0, 0, 0, 0, 0, 14][..], &words].concat());
     let container = read(&file(&[ihdr(3), colour])).unwrap();
-    assert_eq!(container.colour[0].cie_lab.unwrap().offsets, [0, 128, 128]);
+    assert_eq!(container.headers.colour[0].cie_lab.unwrap().offsets, [0, 128, 128]);
     let rendering = container.rendering(&size(&[PLAIN; 3])).unwrap();
     assert_eq!((rendering.colour, rendering.notes.len()), (RenderColour::CieLab, 0));
     let unknown = boxed(b"colr", &[&[1, 0, 0, 0, 0, 0, 14][..], &words[..24], b"CT\x13\x88"].concat());
     let error = read(&file(&[ihdr(3), unknown])).unwrap().rendering(&size(&[PLAIN; 3])).unwrap_err();
     assert!(error.to_string().contains("CIELab under illuminant 0x43541388"), "{error}");
     let plain = boxed(b"colr", &[&[1, 0, 0, 0, 0, 0, 16][..], &words].concat());
-    assert_eq!(read(&file(&[ihdr(3), plain])).unwrap().colour[0].cie_lab, None);
+    assert_eq!(read(&file(&[ihdr(3), plain])).unwrap().headers.colour[0].cie_lab, None);
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn the_codestream_may_stand_before_the_header_and_the_header_may_be_missing() {
     let codestream = boxed(b"jp2c", CODESTREAM);
     let swapped = [START, &codestream, &boxed(b"jp2h", &[ihdr(1), enumerated(17)].concat())].concat();
     let container = read(&swapped).unwrap();
-    assert_eq!((container.codestreams.len(), container.image_header.unwrap().width), (1, 7));
+    assert_eq!((container.codestreams.len(), container.headers.image_header.unwrap().width), (1, 7));
     let bare = read(&[START, &codestream].concat()).unwrap();
     let rendering = bare.rendering(&size(&[PLAIN; 3])).unwrap();
     assert_eq!((rendering.colour, rendering.notes.len()), (RenderColour::Rgb, 1));
@@ -217,5 +217,5 @@ fn codestreams_and_layers_have_headers_of_their_own_and_defaults() {
     let second = container.of_codestream(1).rendering(&size(&[PLAIN; 3])).unwrap();
     assert_eq!((second.colour, components_of(&second)), (RenderColour::Rgb, vec![2, 1, 0]));
     assert_eq!(container.of_codestream(0).rendering(&size(&[PLAIN; 3])).unwrap().colour, RenderColour::Grey);
-    assert_eq!(container.of_codestream(9).colour, container.colour);
+    assert_eq!(container.of_codestream(9).headers.colour, container.headers.colour);
 }

@@ -385,8 +385,8 @@ fn metadata_has_placeholders_for_codestreams() {
     let seen = Container::from_metadata(&|number| (number == 0).then(|| bin.bytes.clone()));
     let codestreams: Vec<_> = seen.placeholders.iter().map(|found| found.codestream).collect();
     assert_eq!(codestreams, [Some(0), Some(1), Some(2)]);
-    assert_eq!(seen.image_header, file.container().image_header);
-    assert_eq!(seen.colour, file.container().colour);
+    assert_eq!(seen.headers.image_header, file.container().headers.image_header);
+    assert_eq!(seen.headers.colour, file.container().headers.colour);
     assert_eq!(file.codestream_count(), 3);
     // The frames of the film are files of their own, too.
     for (number, name) in [(1, "interop/f1.jp2"), (2, "interop/f2.jp2")] {

@@ -19,11 +19,12 @@ pub(crate) fn describe(target: String, codestream: u32, header: &MainHeader, con
     let parameters = &header.tile_parameters.components;
     let (across, down) = header.tile_grid();
     let first_transform = parameters.first().map(|component| component.coding.transform);
-    let resolution = &container.resolution;
+    let resolution = &container.headers.resolution;
     let has_codestreams = !container.codestreams.is_empty();
     let mut warnings = container.warnings.clone();
     warnings.extend(
         container
+            .headers
             .image_header
             .filter(|boxed| (boxed.width, boxed.height) != (size.image.width(), size.image.height()))
             .map(|boxed| {
@@ -67,12 +68,12 @@ pub(crate) fn describe(target: String, codestream: u32, header: &MainHeader, con
         codestream,
         label: container.codestream_headers.get(codestream as usize).and_then(|own| own.label.clone()),
         rendering: rendering(header, container),
-        colour: container.colour.iter().map(colour).collect(),
-        palette: container.palette.as_ref().map(|palette| PaletteInfo {
+        colour: container.headers.colour.iter().map(colour).collect(),
+        palette: container.headers.palette.as_ref().map(|palette| PaletteInfo {
             entries: palette.entries,
             column_depths: palette.columns.iter().map(|column| column.depth).collect(),
         }),
-        channels: container.channel_definitions.as_ref().map(|definitions| {
+        channels: container.headers.channel_definitions.as_ref().map(|definitions| {
             definitions
                 .iter()
                 .map(|definition| Channel {
