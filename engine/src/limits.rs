@@ -9,15 +9,16 @@ use crate::error::LimitError;
 ///
 /// | | strict | default | trusted |
 /// |---|--:|--:|--:|
-/// | [`max_dimension`](Self::max_dimension) | 16 384 | any | any |
-/// | [`max_tiles`](Self::max_tiles) | 4096 | 65 535 | 65 535 |
-/// | [`max_components`](Self::max_components) | 64 | 16 384 | 16 384 |
-/// | [`max_resolutions_per_tile`](Self::max_resolutions_per_tile) | 2^17 | 2^20 | any |
-/// | [`max_code_blocks_per_precinct`](Self::max_code_blocks_per_precinct) | 2^16 | 2^20 | 2^28 |
-/// | [`max_code_blocks`](Self::max_code_blocks) | 2^20 | 2^24 | any |
-/// | [`max_code_blocks_per_byte`](Self::max_code_blocks_per_byte) | 256 | 4096 | any |
-/// | [`max_bytes`](Self::max_bytes) | 512 MiB | 4 GiB | any |
+/// | [`max_dimension`](field@Self::max_dimension) | 16 384 | any | any |
+/// | [`max_tiles`](field@Self::max_tiles) | 4096 | 65 535 | 65 535 |
+/// | [`max_components`](field@Self::max_components) | 64 | 16 384 | 16 384 |
+/// | [`max_resolutions_per_tile`](field@Self::max_resolutions_per_tile) | 2^17 | 2^20 | any |
+/// | [`max_code_blocks_per_precinct`](field@Self::max_code_blocks_per_precinct) | 2^16 | 2^20 | 2^28 |
+/// | [`max_code_blocks`](field@Self::max_code_blocks) | 2^20 | 2^24 | any |
+/// | [`max_code_blocks_per_byte`](field@Self::max_code_blocks_per_byte) | 256 | 4096 | any |
+/// | [`max_bytes`](field@Self::max_bytes) | 512 MiB | 4 GiB | any |
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// Width or height of the image area on the reference grid.
     pub max_dimension: u32,
@@ -41,7 +42,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// What [`max_code_blocks_per_byte`](Self::max_code_blocks_per_byte) does not count: enough for pictures that are
+    /// What [`max_code_blocks_per_byte`](field@Self::max_code_blocks_per_byte) does not count: enough for pictures that are
     /// large and nearly empty, and done in well under a second.
     pub const FREE_CODE_BLOCKS: u64 = 1 << 22;
 
@@ -88,6 +89,62 @@ impl Limits {
             max_code_blocks_per_byte: u64::MAX,
             max_bytes: u64::MAX,
         }
+    }
+
+    /// Sets [`Self::max_dimension`](field@Self::max_dimension).
+    #[must_use]
+    pub const fn max_dimension(mut self, limit: u32) -> Self {
+        self.max_dimension = limit;
+        self
+    }
+
+    /// Sets [`Self::max_tiles`](field@Self::max_tiles).
+    #[must_use]
+    pub const fn max_tiles(mut self, limit: u32) -> Self {
+        self.max_tiles = limit;
+        self
+    }
+
+    /// Sets [`Self::max_components`](field@Self::max_components).
+    #[must_use]
+    pub const fn max_components(mut self, limit: u32) -> Self {
+        self.max_components = limit;
+        self
+    }
+
+    /// Sets [`Self::max_resolutions_per_tile`](field@Self::max_resolutions_per_tile).
+    #[must_use]
+    pub const fn max_resolutions_per_tile(mut self, limit: u64) -> Self {
+        self.max_resolutions_per_tile = limit;
+        self
+    }
+
+    /// Sets [`Self::max_code_blocks_per_precinct`](field@Self::max_code_blocks_per_precinct).
+    #[must_use]
+    pub const fn max_code_blocks_per_precinct(mut self, limit: u64) -> Self {
+        self.max_code_blocks_per_precinct = limit;
+        self
+    }
+
+    /// Sets [`Self::max_code_blocks`](field@Self::max_code_blocks).
+    #[must_use]
+    pub const fn max_code_blocks(mut self, limit: u64) -> Self {
+        self.max_code_blocks = limit;
+        self
+    }
+
+    /// Sets [`Self::max_code_blocks_per_byte`](field@Self::max_code_blocks_per_byte).
+    #[must_use]
+    pub const fn max_code_blocks_per_byte(mut self, limit: u64) -> Self {
+        self.max_code_blocks_per_byte = limit;
+        self
+    }
+
+    /// Sets [`Self::max_bytes`](field@Self::max_bytes).
+    #[must_use]
+    pub const fn max_bytes(mut self, limit: u64) -> Self {
+        self.max_bytes = limit;
+        self
     }
 
     /// # Errors

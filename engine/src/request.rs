@@ -38,49 +38,49 @@ impl DecodeRequest {
         Self::default()
     }
 
-    /// Sets [`Self::reduce`].
+    /// Sets [`Self::reduce`](field@Self::reduce).
     #[must_use]
     pub fn reduce(mut self, levels: u32) -> Self {
         self.reduce = levels;
         self
     }
 
-    /// Sets [`Self::region`].
+    /// Sets [`Self::region`](field@Self::region).
     #[must_use]
     pub fn region(mut self, region: impl Into<Option<Rect>>) -> Self {
         self.region = region.into();
         self
     }
 
-    /// Sets [`Self::layers`].
+    /// Sets [`Self::layers`](field@Self::layers).
     #[must_use]
     pub fn layers(mut self, layers: impl Into<Option<u16>>) -> Self {
         self.layers = layers.into();
         self
     }
 
-    /// Sets [`Self::components`].
+    /// Sets [`Self::components`](field@Self::components).
     #[must_use]
     pub fn components(mut self, components: impl Into<Option<Vec<u32>>>) -> Self {
         self.components = components.into();
         self
     }
 
-    /// Sets [`Self::format`].
+    /// Sets [`Self::format`](field@Self::format).
     #[must_use]
     pub fn format(mut self, format: TexelFormat) -> Self {
         self.format = format;
         self
     }
 
-    /// Sets [`Self::up_sampling`].
+    /// Sets [`Self::up_sampling`](field@Self::up_sampling).
     #[must_use]
     pub fn up_sampling(mut self, up_sampling: UpSampling) -> Self {
         self.up_sampling = up_sampling;
         self
     }
 
-    /// Sets [`Self::without_component_transform`].
+    /// Sets [`Self::without_component_transform`](field@Self::without_component_transform).
     #[must_use]
     pub fn without_component_transform(mut self, leave: bool) -> Self {
         self.without_component_transform = leave;

@@ -117,7 +117,7 @@ fn code_blocks_precincts_and_resolutions_of_a_request() {
     many.crosses(set, 256, "precincts in a request");
     // The first of two precincts is counted before the second is looked at.
     let halves = Codestream { image: (128, 64), tile: (128, 64), precinct: Some(6), code_block: 2, ..many };
-    let limits = Limits { max_code_blocks: 255, ..Limits::default() };
+    let limits = Limits::default().max_code_blocks(255);
     let refused = halves.decode(&limits, None).unwrap_err().to_string();
     assert!(refused.starts_with("code-blocks in a request would be 256"), "{refused}");
     let deep = Codestream { image: (8, 8), tile: (1, 1), levels: 5, ..Codestream::default() };
@@ -136,7 +136,7 @@ fn code_blocks_per_byte() {
         ..Codestream::default()
     };
     let decode = |max_code_blocks_per_byte| {
-        codestream.decode(&Limits { max_code_blocks_per_byte, ..Limits::default() }, None)
+        codestream.decode(&Limits::default().max_code_blocks_per_byte(max_code_blocks_per_byte), None)
     };
     decode(1 << 16).unwrap();
     let refused = decode(1 << 14).unwrap_err();
@@ -146,7 +146,7 @@ fn code_blocks_per_byte() {
 #[test]
 fn bytes_of_a_request() {
     let decode = |codestream: &Codestream, max_bytes: u64, region| match codestream
-        .decode(&Limits { max_bytes, ..Limits::default() }, region)
+        .decode(&Limits::default().max_bytes(max_bytes), region)
     {
         Ok(()) => String::new(),
         Err(Error::Limit(error)) => error.what.to_owned(),
@@ -167,7 +167,7 @@ fn compressed_data_and_coefficients_count() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/gradient.jp2");
     let bytes = std::fs::read(path).unwrap();
     let decode = |max_bytes: u64| {
-        let limits = Limits { max_bytes, ..Limits::default() };
+        let limits = Limits::default().max_bytes(max_bytes);
         let image = ImageOptions::new().limits(limits).open(bytes.clone())?;
         Decoder::cpu().components(&image, &DecodeRequest::default()).map(drop)
     };

@@ -195,5 +195,5 @@ fn head(payload: &[u8]) -> (u16, Vec<(String, String)>) {
 
 /// Limits under which what a client holds is decoded.
 pub fn limits() -> Limits {
-    Limits { max_bytes: 32 << 20, max_code_blocks: 1 << 16, ..Limits::strict() }
+    Limits::strict().max_bytes(32 << 20).max_code_blocks(1 << 16)
 }

@@ -7,7 +7,7 @@ use wavetile_engine::runner::Serial;
 use wavetile_engine::{DecodeRequest, Decoder, ImageOptions, Limits, Rect, TexelFormat};
 
 fuzz_target!(|bytes: &[u8]| {
-    let limits = Limits { max_bytes: 32 << 20, max_code_blocks: 1 << 16, ..Limits::strict() };
+    let limits = Limits::strict().max_bytes(32 << 20).max_code_blocks(1 << 16);
     let Ok(image) = ImageOptions::new().limits(limits).open(bytes.to_vec()) else { return };
     let decoder = Decoder::cpu().with_runner(Arc::new(Serial));
     let area = image.area();

@@ -142,12 +142,10 @@ impl Ordeal {
 /// Whatever a header claims, at the cost that [`Limits::strict`] allow.
 fn any_claim() -> Limits {
     let any = Limits::default();
-    Limits {
-        max_dimension: any.max_dimension,
-        max_tiles: any.max_tiles,
-        max_components: any.max_components,
-        ..Limits::strict()
-    }
+    Limits::strict()
+        .max_dimension(any.max_dimension)
+        .max_tiles(any.max_tiles)
+        .max_components(any.max_components)
 }
 
 /// What is asked for: all, or where that is a lot, a region in the middle and the smallest overview.
