@@ -33,15 +33,6 @@ pub(super) struct Batch<'a> {
     texels: u64,
 }
 
-/// How an upload reaches the device.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum UploadBy {
-    /// Before the next submission to the queue, which must be that of the commands.
-    Queue,
-    /// By a command: whenever the commands are submitted.
-    Encoder,
-}
-
 /// One cell of a batch.
 struct BatchCell<'a> {
     index: usize,
@@ -178,7 +169,6 @@ impl<'a> Batch<'a> {
         &self,
         pool: &Mutex<Pool>,
         encoder: &mut wgpu::CommandEncoder,
-        upload_by: UploadBy,
         sink: &dyn Sink,
         readback: Option<&wgpu::Buffer>,
     ) -> Result<Statistics, DeviceError> {
@@ -187,10 +177,7 @@ impl<'a> Batch<'a> {
         let buffers = chosen.buffers(self.context, self.arena, upload, self.texels)?;
         drop(chosen);
         if let Some(size) = wgpu::BufferSize::new(upload) {
-            match upload_by {
-                UploadBy::Queue => self.upload_by_queue(&buffers.upload, size)?,
-                UploadBy::Encoder => self.upload_by_encoder(encoder, &buffers.upload, size)?,
-            }
+            self.upload(encoder, &buffers.upload, size)?;
         }
         let mut statistics =
             Statistics { cells: self.cells.len() as u64, uploaded_bytes: upload, ..Default::default() };
@@ -207,16 +194,9 @@ impl<'a> Batch<'a> {
         Ok(statistics)
     }
 
-    fn upload_by_queue(&self, to: &wgpu::Buffer, size: wgpu::BufferSize) -> Result<(), DeviceError> {
-        let mut view = self
-            .context
-            .queue()
-            .write_buffer_with(to, 0, size)
-            .ok_or_else(|| failed("the device gave no memory for it"))?;
-        self.fill(view.slice(..))
-    }
-
-    fn upload_by_encoder(
+    /// By a command: what other threads upload into the same buffer does not come between, and commands can be submitted
+    /// whenever the host likes.
+    fn upload(
         &self,
         encoder: &mut wgpu::CommandEncoder,
         to: &wgpu::Buffer,

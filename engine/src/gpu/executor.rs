@@ -1,6 +1,6 @@
 //! Runs the cells of a plan: one upload, one command buffer and one submission, as far as buffers reach.
 
-use super::batch::{Batch, UploadBy};
+use super::batch::Batch;
 use super::buffers::Pool;
 use super::context::Context;
 use super::pipelines::Pipelines;
@@ -101,7 +101,7 @@ impl GpuExecutor {
             let mut next = 0;
             while next < plan.cells.len() {
                 let batch = Batch::new(&self.context, &self.pipelines, plan, staging, next, &sink)?;
-                statistics += batch.record(&self.pool, encoder, UploadBy::Encoder, &sink, None)?;
+                statistics += batch.record(&self.pool, encoder, &sink, None)?;
                 next += batch.len();
             }
             Ok(())
@@ -215,13 +215,12 @@ impl GpuExecutor {
             let label = Some("wavetile cells");
             let mut encoder =
                 self.context.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label });
-            *statistics +=
-                batch.record(&self.pool, &mut encoder, UploadBy::Queue, sink, readback.as_ref())?;
-            let index = self.context.queue().submit([encoder.finish()]);
+            *statistics += batch.record(&self.pool, &mut encoder, sink, readback.as_ref())?;
+            self.context.queue().submit([encoder.finish()]);
             statistics.submissions += 1;
             let submitted = match readback {
-                Some(buffer) => Submitted::ForReading(Readback::new(buffer, bytes, batch.parts(), index)),
-                None => Submitted::ForDrawing(index),
+                Some(buffer) => Submitted::ForReading(Readback::new(buffer, bytes, batch.parts())),
+                None => Submitted::ForDrawing(self.work_done()),
             };
             Ok((submitted, batch.len()))
         })
@@ -237,12 +236,7 @@ impl GpuExecutor {
     ) -> Result<(), DeviceError> {
         let waited = match &submitted {
             Submitted::ForReading(readback) => readback.wait(&self.context, waiting).await,
-            Submitted::ForDrawing(index) => {
-                let done = Arc::<Outcome>::default();
-                let settler = Arc::clone(&done);
-                self.context.queue().on_submitted_work_done(move || settler.settle(Ok(())));
-                waiting::wait(&self.context, index.clone(), &done, waiting).await
-            }
+            Submitted::ForDrawing(done) => waiting::wait(&self.context, done, waiting).await,
         };
         self.context.guarded("reading back", || {
             waited?;
@@ -252,6 +246,14 @@ impl GpuExecutor {
             }
             Ok(())
         })
+    }
+
+    /// Settled when all that was submitted so far is done.
+    fn work_done(&self) -> Arc<Outcome> {
+        let done = Arc::<Outcome>::default();
+        let settler = Arc::clone(&done);
+        self.context.queue().on_submitted_work_done(move || settler.settle(Ok(())));
+        done
     }
 
     fn with_pool<T>(&self, work: impl FnOnce(&mut Pool) -> T) -> T {
@@ -313,5 +315,5 @@ enum Submitted {
     /// Its results are read back.
     ForReading(Readback),
     /// Its results stay on the device.
-    ForDrawing(wgpu::SubmissionIndex),
+    ForDrawing(Arc<Outcome>),
 }

@@ -14,29 +14,23 @@ pub(super) struct Readback {
     bytes: u64,
     /// Number and bytes of each cell.
     parts: Vec<(usize, Range<u64>)>,
-    submission: wgpu::SubmissionIndex,
     mapped: Arc<Outcome>,
 }
 
 impl Readback {
-    /// `submission` has the commands that copy into `buffer`.
-    pub(super) fn new(
-        buffer: wgpu::Buffer,
-        bytes: u64,
-        parts: Vec<(usize, Range<u64>)>,
-        submission: wgpu::SubmissionIndex,
-    ) -> Self {
+    /// The commands that copy into `buffer` are submitted.
+    pub(super) fn new(buffer: wgpu::Buffer, bytes: u64, parts: Vec<(usize, Range<u64>)>) -> Self {
         let mapped = Arc::<Outcome>::default();
         let settler = Arc::clone(&mapped);
         buffer.map_async(wgpu::MapMode::Read, ..bytes, move |result| {
             settler.settle(result.map_err(|error| error.to_string()));
         });
-        Self { buffer, bytes, parts, submission, mapped }
+        Self { buffer, bytes, parts, mapped }
     }
 
     /// Waits until the results are there.
     pub(super) async fn wait(&self, context: &Context, waiting: Waiting) -> Result<(), DeviceError> {
-        waiting::wait(context, self.submission.clone(), &self.mapped, waiting).await
+        waiting::wait(context, &self.mapped, waiting).await
     }
 
     /// Hands the bytes of each cell to `take`, once they are there; gives the buffer back.

@@ -6,6 +6,8 @@ use crate::executor::Waiting;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
+#[cfg(not(target_arch = "wasm32"))]
+use std::time::{Duration, Instant};
 
 /// What a device tells once, from whichever thread polls it.
 #[derive(Debug, Default)]
@@ -33,6 +35,11 @@ impl Outcome {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
+    fn is_settled(&self) -> bool {
+        self.told().outcome.is_some()
+    }
+
     async fn settled(&self) -> Result<(), String> {
         poll_fn(|task| {
             let mut told = self.told();
@@ -48,41 +55,59 @@ impl Outcome {
     }
 }
 
-/// Waits until the device has settled `outcome`, which it does when `submission` is done.
+/// Waits until the device has settled `outcome`, which it does when what was submitted is done.
 pub(super) async fn wait(
     context: &Context,
-    submission: wgpu::SubmissionIndex,
     outcome: &Arc<Outcome>,
     waiting: Waiting,
 ) -> Result<(), DeviceError> {
     match waiting {
-        Waiting::Here => poll(context.device(), submission, outcome),
-        Waiting::Elsewhere => poll_elsewhere(context.device(), submission, outcome),
+        #[cfg(not(target_arch = "wasm32"))]
+        Waiting::Here => poll(context.device(), outcome),
+        #[cfg(not(target_arch = "wasm32"))]
+        Waiting::Elsewhere => poll_elsewhere(context.device(), outcome),
+        // Browsers poll their devices themselves, and let nobody wait for that.
+        #[cfg(target_arch = "wasm32")]
+        Waiting::Here | Waiting::Elsewhere => {}
     }
     outcome.settled().await.map_err(|reason| DeviceError::Failed { doing: "reading back", reason })
 }
 
-/// Blocks until the submission is done. Its callbacks have been called then, unless the device has failed.
-fn poll(device: &wgpu::Device, submission: wgpu::SubmissionIndex, outcome: &Outcome) {
-    let polled = device.poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: None });
-    outcome.settle(match polled {
-        Ok(_) => Err("the device did not map the buffer".to_owned()),
-        Err(error) => Err(error.to_string()),
-    });
-}
-
-/// Devices make progress only while somebody polls them: a thread does, for as long as the submission takes.
+/// Devices make progress only while somebody polls them: a thread does.
 #[cfg(not(target_arch = "wasm32"))]
-fn poll_elsewhere(device: &wgpu::Device, submission: wgpu::SubmissionIndex, outcome: &Arc<Outcome>) {
+fn poll_elsewhere(device: &wgpu::Device, outcome: &Arc<Outcome>) {
     let (theirs, told) = (device.clone(), Arc::clone(outcome));
-    let index = submission.clone();
     let thread = std::thread::Builder::new().name("wavetile-readback".to_owned());
-    if thread.spawn(move || poll(&theirs, index, &told)).is_err() {
+    if thread.spawn(move || poll(&theirs, &told)).is_err() {
         // No thread to be had.
-        poll(device, submission, outcome);
+        poll(device, outcome);
     }
 }
 
-/// Browsers poll their devices themselves.
-#[cfg(target_arch = "wasm32")]
-fn poll_elsewhere(_: &wgpu::Device, _: wgpu::SubmissionIndex, _: &Arc<Outcome>) {}
+/// Polls until the outcome is settled, with pauses of an eighth of the time that it took so far.
+///
+/// `wgpu` could wait, but holds a lock meanwhile that others need to present a frame.
+#[cfg(not(target_arch = "wasm32"))]
+fn poll(device: &wgpu::Device, outcome: &Outcome) {
+    const PAUSES: std::ops::RangeInclusive<Duration> = Duration::from_micros(20)..=Duration::from_millis(1);
+    /// Another thread that polls may be about to tell.
+    const LONGEST_SILENCE: Duration = Duration::from_secs(2);
+    let start = Instant::now();
+    let mut idle_since = None;
+    loop {
+        match device.poll(wgpu::PollType::Poll) {
+            Ok(status) if status.is_queue_empty() => {
+                let idle_since = *idle_since.get_or_insert_with(Instant::now);
+                if idle_since.elapsed() > LONGEST_SILENCE {
+                    outcome.settle(Err("the device did not tell that it was done".to_owned()));
+                }
+            }
+            Ok(_) => idle_since = None,
+            Err(error) => outcome.settle(Err(error.to_string())),
+        }
+        if outcome.is_settled() {
+            return;
+        }
+        std::thread::sleep((start.elapsed() / 8).clamp(*PAUSES.start(), *PAUSES.end()));
+    }
+}
