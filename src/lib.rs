@@ -34,7 +34,8 @@
 //! use std::sync::Arc;
 //! use wavetile::engine::source::IndexedFile;
 //! use wavetile::engine::{Decoder, Limits, Rect};
-//! use wavetile::transport::client::{Client, ClientConfig, ConnectOptions, RegionRequest, Transport};
+//! use wavetile::transport::client::{Client, ClientConfig, ConnectOptions, RegionRequest};
+//! use wavetile::transport::road::RoadKind;
 //! use wavetile::transport::jpip::{Catalogue, Picture, ServerOptions};
 //! use wavetile::transport::server::{RoadsConfig, Server};
 //!
@@ -47,7 +48,7 @@
 //! tokio::spawn(server.run(std::future::pending()));
 //!
 //! // A server elsewhere has a certificate, and needs no options.
-//! let connect = ConnectOptions { transport: Transport::Http1, ..ConnectOptions::default() };
+//! let connect = ConnectOptions { road: RoadKind::Http1.into(), ..ConnectOptions::default() };
 //! let config = ClientConfig { connect, ..ClientConfig::default() };
 //! let client = Client::connect(&format!("jpip://{address}"), config).await?;
 //! let session = client.create_session("gradient.jp2").await;

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use wavetile::engine::view_window::ViewWindow;
 use wavetile::engine::{Backend, Decoder, Image, Limits, Opening, Size};
-use wavetile::transport::client::{ClientConfig, ConnectOptions, Session, Transport};
+use wavetile::transport::client::{ClientConfig, ConnectOptions, Session};
 use wavetile::transport::jpip::{Catalogue, Event, ServerOptions};
+use wavetile::transport::road::RoadKind;
 use wavetile::transport::server::{RoadsConfig, Server};
 use wavetile::transport::tls::Trust;
 
@@ -85,7 +86,7 @@ impl Site {
         let port = server.http3_addr().expect("it listens").port();
         let trust = Trust::Fingerprint(server.fingerprint().expect("HTTP/3 has a certificate"));
         tokio::spawn(server.run(std::future::pending()));
-        let connect = ConnectOptions { transport: Transport::Http3, trust, ..ConnectOptions::default() };
+        let connect = ConnectOptions { road: RoadKind::Http3.into(), trust, ..ConnectOptions::default() };
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let url = format!("jpip://127.0.0.1:{port}/{name}");
         Self { url, config: ClientConfig { connect, ..ClientConfig::default() } }

@@ -7,19 +7,13 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use wavetile_engine::view_window::ViewWindow;
 use wavetile_engine::{DecodeRequest, Image};
-use wavetile_transport::client::{Session, Transport};
+use wavetile_transport::client::Session;
 use wavetile_transport::jpip::Event;
 use wavetile_transport::ranges::RemoteFile;
 
 /// Hands a session over to a window; it is driven on `runtime` until the window closes.
 pub(crate) fn source(runtime: &Handle, name: String, session: Session) -> Source {
-    let road = match session.transport() {
-        Transport::Http1 => "HTTP/1.1",
-        Transport::Http2 => "HTTP/2",
-        Transport::WebSocket => "WebSocket",
-        Transport::WebTransport => "WebTransport",
-        Transport::Http3 | Transport::Auto => "HTTP/3",
-    };
+    let road = session.road();
     let transfer =
         Arc::new(Mutex::new(Transfer { from: format!("{name} over {road}"), ..Transfer::default() }));
     let bins = session.bins();

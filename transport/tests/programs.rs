@@ -19,14 +19,15 @@ use wavetile_engine::data_bin::{DataBinId, DataBins};
 use wavetile_engine::geometry::Size;
 use wavetile_engine::source::IndexedFile;
 use wavetile_engine::view_window::{ViewWindow, frame_size};
-use wavetile_transport::client::{ClientConfig, ClientError, ConnectOptions, Session, Transport};
+use wavetile_transport::client::{ClientConfig, ClientError, ConnectOptions, Session};
 use wavetile_transport::jpip::{Catalogue, ClientError as JpipError, Event, Picture, ServerOptions, eor};
+use wavetile_transport::road::RoadKind;
 use wavetile_transport::road::RoadLimits;
 use wavetile_transport::server::{Monitor, RoadsConfig, Server, ServerConfig, ServerError};
 use wavetile_transport::tls::Trust;
 
-const ROADS: [Transport; 5] =
-    [Transport::Http3, Transport::Http2, Transport::Http1, Transport::WebSocket, Transport::WebTransport];
+const ROADS: [RoadKind; 5] =
+    [RoadKind::Http3, RoadKind::Http2, RoadKind::Http1, RoadKind::WebSocket, RoadKind::WebTransport];
 
 struct Running {
     http3: SocketAddr,
@@ -65,9 +66,9 @@ impl Running {
         self.task.await.unwrap();
     }
 
-    fn config(&self, transport: Transport) -> ClientConfig {
+    fn config(&self, kind: RoadKind) -> ClientConfig {
         let connect = ConnectOptions {
-            transport,
+            road: kind.into(),
             trust: self.trust.clone(),
             http1_port: Some(self.http1.port()),
             ..ConnectOptions::default()
@@ -79,9 +80,9 @@ impl Running {
         format!("jpip://127.0.0.1:{}/p.jp2", self.http3.port())
     }
 
-    async fn client(&self, transport: Transport) -> Session {
-        let client = Session::open(&self.url(), self.config(transport)).await.unwrap();
-        assert_eq!(client.transport(), transport);
+    async fn client(&self, kind: RoadKind) -> Session {
+        let client = Session::open(&self.url(), self.config(kind)).await.unwrap();
+        assert_eq!(client.road(), kind);
         client
     }
 }
@@ -94,9 +95,9 @@ fn whole(width: u32, height: u32) -> Option<ViewWindow> {
 async fn a_whole_picture_arrives_over_either_road_with_and_without_a_session() {
     let picture = Arc::new(Synthetic::new());
     let server = Running::start(&picture, 0);
-    for transport in ROADS {
+    for kind in ROADS {
         for sessions in [true, false] {
-            let mut config = server.config(transport);
+            let mut config = server.config(kind);
             config.jpip.sessions = sessions;
             // Several requests for one window.
             config.jpip.length = Some(20_000);
@@ -125,8 +126,8 @@ async fn a_new_window_takes_over_and_nothing_is_sent_twice() {
     let picture = Arc::new(Synthetic::sized(3000, 3000, 1024));
     let payload: usize = picture.bins().iter().map(|(_, bytes)| bytes.len()).sum();
     let server = Running::start(&picture, 0);
-    for transport in ROADS {
-        let mut config = server.config(transport);
+    for kind in ROADS {
+        let mut config = server.config(kind);
         // One response could carry it all.
         config.jpip.length = Some(1 << 30);
         let mut client = Session::open(&server.url(), config).await.unwrap();
@@ -162,11 +163,11 @@ async fn a_new_window_takes_over_and_nothing_is_sent_twice() {
 
 #[tokio::test]
 async fn a_server_that_comes_back_is_found_again() {
-    for transport in ROADS {
+    for kind in ROADS {
         let picture = Arc::new(Synthetic::new());
         let server = Running::start(&picture, 0);
         let port = server.http3.port();
-        let (url, mut config) = (server.url(), server.config(transport));
+        let (url, mut config) = (server.url(), server.config(kind));
         // The new server has a new certificate.
         config.connect.trust = Trust::Insecure;
         config.jpip.pause = Duration::from_millis(50);
@@ -191,16 +192,16 @@ async fn a_server_that_comes_back_is_found_again() {
 async fn failures_are_told_and_can_be_got_over() {
     let picture = Arc::new(Synthetic::new());
     let server = Running::start(&picture, 0);
-    for transport in ROADS {
+    for kind in ROADS {
         let url = server.url().replace("p.jp2", "missing.jp2");
-        let mut client = Session::open(&url, server.config(transport)).await.unwrap();
+        let mut client = Session::open(&url, server.config(kind)).await.unwrap();
         for _ in 0..2 {
             let error = client.fetch(whole(200, 150)).await.unwrap_err();
             assert!(matches!(error, ClientError::Jpip(JpipError::Refused(404))), "{error}");
         }
         client.close().await;
     }
-    let mut config = server.config(Transport::Http1);
+    let mut config = server.config(RoadKind::Http1);
     config.jpip.attempts = 3;
     config.jpip.pause = Duration::from_millis(10);
     let mut client = Session::open(&server.url(), config).await.unwrap();
@@ -220,7 +221,7 @@ async fn failures_are_told_and_can_be_got_over() {
 async fn a_closed_client_has_no_more_events() {
     let picture = Arc::new(Synthetic::new());
     let server = Running::start(&picture, 0);
-    let mut client = server.client(Transport::Http3).await;
+    let mut client = server.client(RoadKind::Http3).await;
     let mut opened = false;
     while let Some(event) = client.next_event().await {
         opened |= matches!(event, Event::Opened { session: true, .. });
@@ -254,9 +255,9 @@ async fn the_files_of_a_directory_arrive_as_they_are() {
     for name in names {
         let file =
             IndexedFile::open(FileSource::open(root.join(&name)).unwrap(), &Limits::default()).unwrap();
-        for transport in ROADS {
+        for kind in ROADS {
             let connect = ConnectOptions {
-                transport,
+                road: kind.into(),
                 trust: trust.clone(),
                 http1_port: Some(http1),
                 ..ConnectOptions::default()

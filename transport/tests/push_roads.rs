@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 use wavetile_engine::geometry::Size;
 use wavetile_engine::view_window::ViewWindow;
 use wavetile_testing::running::Folder;
-use wavetile_transport::client::{ClientConfig, ConnectOptions, Session, Transport};
+use wavetile_transport::client::{ClientConfig, ConnectOptions, Session};
 use wavetile_transport::jpip::Event;
+use wavetile_transport::road::RoadKind;
 use wavetile_transport::server::{RoadsConfig, Server, ServerConfig};
 use wavetile_transport::tls::Trust;
 
-const ROADS: [Transport; 5] =
-    [Transport::Http3, Transport::Http2, Transport::Http1, Transport::WebSocket, Transport::WebTransport];
+const ROADS: [RoadKind; 5] =
+    [RoadKind::Http3, RoadKind::Http2, RoadKind::Http1, RoadKind::WebSocket, RoadKind::WebTransport];
 
 /// Larger than any of the pictures: their finest level serves.
 const FRAME: Size = Size::new(4096, 4096);
@@ -42,10 +43,10 @@ async fn what_is_pushed_arrives_on_every_road_and_a_replaced_file_is_told() {
     let trust = Trust::Fingerprint(server.fingerprint().unwrap());
     let (http3, http1) = (server.http3_addr().unwrap().port(), server.http1_addr().unwrap().port());
     tokio::spawn(server.run(std::future::pending()));
-    for transport in ROADS {
+    for kind in ROADS {
         std::fs::write(&file, data("precincts.j2k")).unwrap();
         let connect = ConnectOptions {
-            transport,
+            road: kind.into(),
             trust: trust.clone(),
             http1_port: Some(http1),
             ..ConnectOptions::default()
@@ -64,14 +65,14 @@ async fn what_is_pushed_arrives_on_every_road_and_a_replaced_file_is_told() {
         client.fetch(window).await.unwrap();
         let start = Instant::now();
         while client.progress().new <= asked {
-            assert!(start.elapsed() < Duration::from_secs(10), "{transport:?}: nothing is pushed");
+            assert!(start.elapsed() < Duration::from_secs(10), "{kind:?}: nothing is pushed");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         // Another window does not wait for the one that stands.
         let start = Instant::now();
         client.fetch(Some(corner(8))).await.unwrap();
-        assert!(start.elapsed() < Duration::from_millis(900), "{transport:?}: {:?}", start.elapsed());
-        assert_eq!(client.progress().duplicate, 0, "{transport:?}");
+        assert!(start.elapsed() < Duration::from_millis(900), "{kind:?}: {:?}", start.elapsed());
+        assert_eq!(client.progress().duplicate, 0, "{kind:?}");
         std::fs::write(&file, data("plain.j2k")).unwrap();
         until(&mut client, |event| *event == Event::Reset).await;
         until(&mut client, |event| matches!(event, Event::WindowComplete { .. })).await;

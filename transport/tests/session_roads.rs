@@ -7,13 +7,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use wavetile_engine::DataBinCache;
-use wavetile_transport::client::{Address, ConnectOptions, ResponseBody, Road, Transport};
+use wavetile_transport::client::{Address, ConnectOptions, ResponseBody, Road};
 use wavetile_transport::jpip::{MessageEvent, MessageReader, eor};
+use wavetile_transport::road::RoadKind;
 use wavetile_transport::server::{Monitor, RoadsConfig, Server, ServerConfig};
 use wavetile_transport::tls::Trust;
 
-const ROADS: [Transport; 5] =
-    [Transport::Http3, Transport::Http2, Transport::Http1, Transport::WebSocket, Transport::WebTransport];
+const ROADS: [RoadKind; 5] =
+    [RoadKind::Http3, RoadKind::Http2, RoadKind::Http1, RoadKind::WebSocket, RoadKind::WebTransport];
 
 struct Running {
     http3: u16,
@@ -39,12 +40,14 @@ impl Running {
     }
 
     /// A connection of its own.
-    async fn road(&self, transport: Transport) -> Road {
-        let over_tcp = matches!(transport, Transport::Http1 | Transport::WebSocket);
+    async fn road(&self, kind: RoadKind) -> Road {
+        let over_tcp = matches!(kind, RoadKind::Http1 | RoadKind::WebSocket);
         let port = if over_tcp { self.http1 } else { self.http3 };
         let (host, target) = ("127.0.0.1".to_owned(), "tiles.jp2".to_owned());
         let options = ConnectOptions { trust: self.trust.clone(), ..ConnectOptions::default() };
-        Road::connect(&Address { host, port, target, transport, secure: false }, &options).await.unwrap()
+        Road::connect(&Address { host, port, target, road: kind.into(), secure: false }, &options)
+            .await
+            .unwrap()
     }
 }
 
@@ -80,16 +83,16 @@ async fn a_session_moves_from_road_to_road_and_nothing_is_sent_twice() {
         let mut cid = None;
         for layers in 1..=4 {
             // A connection for each request: the session outlives them all.
-            let transport = ROADS[(first + layers) % ROADS.len()];
-            let road = server.road(transport).await;
+            let kind = ROADS[(first + layers) % ROADS.len()];
+            let road = server.road(kind).await;
             let session = cid.as_ref().map_or("cnew=http".to_owned(), |cid| format!("cid={cid}"));
             let path = if cid.is_some() { "jpip" } else { "tiles.jp2" };
             let query = format!("/{path}?fsiz=61,47&layers={layers}&{session}");
             let (head, body) = road.request(&query).await.unwrap();
-            assert_eq!(head.status, 200, "{transport:?} {query}");
+            assert_eq!(head.status, 200, "{kind:?} {query}");
             let (new, old, end) = read(body, &mut cache).await;
             cid.get_or_insert_with(|| channel(&head.headers));
-            assert_eq!((old, new > 0), (0, layers <= 3), "{transport:?} {query}");
+            assert_eq!((old, new > 0), (0, layers <= 3), "{kind:?} {query}");
             assert!(matches!(end, Some(eor::WINDOW_DONE | eor::IMAGE_DONE)));
         }
         assert_eq!(server.monitor.sessions(), 1);

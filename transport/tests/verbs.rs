@@ -13,18 +13,18 @@ use wavetile_engine::source::IndexedFile;
 use wavetile_engine::{DecodeRequest, Decoder, Image, Limits, Rect, Size};
 use wavetile_testing::running::Folder;
 use wavetile_transport::client::{
-    Client, ClientConfig, ClientError, ConnectOptions, ImageError, RegionRequest, StreamedImage, Transport,
-    Update,
+    Client, ClientConfig, ClientError, ConnectOptions, ImageError, RegionRequest, StreamedImage, Update,
 };
 use wavetile_transport::jpip::{
     Catalogue, ClientError as JpipError, ClientOptions, Picture, Piece, ServerOptions, Stream,
 };
+use wavetile_transport::road::RoadKind;
 use wavetile_transport::server::{Monitor, RoadsConfig, Server};
 use wavetile_transport::store::Store;
 use wavetile_transport::tls::Trust;
 
-const ROADS: [Transport; 5] =
-    [Transport::Http3, Transport::Http2, Transport::Http1, Transport::WebSocket, Transport::WebTransport];
+const ROADS: [RoadKind; 5] =
+    [RoadKind::Http3, RoadKind::Http2, RoadKind::Http1, RoadKind::WebSocket, RoadKind::WebTransport];
 
 /// A picture of the repository and, after it, an XML box that is too large for metadata-bin 0.
 fn bytes(name: &str) -> Vec<u8> {
@@ -88,11 +88,11 @@ fn serve_pictures<const N: usize>(
 }
 
 impl Running {
-    async fn client(&self, transport: Transport) -> Client {
+    async fn client(&self, kind: RoadKind) -> Client {
         let mut config = self.config.clone();
-        config.connect.transport = transport;
+        config.connect.road = kind.into();
         let client = Client::connect(&format!("jpip://127.0.0.1:{}", self.port), config).await.unwrap();
-        assert_eq!(client.transport(), transport);
+        assert_eq!(client.road(), kind);
         client
     }
 }
@@ -177,7 +177,7 @@ async fn metadata_tells_what_the_headers_say_and_brings_every_box() {
 #[tokio::test]
 async fn an_image_is_decoded_while_it_arrives_until_another_takes_its_place() {
     let server = serve(ServerOptions { client_bandwidth: Some(200_000), ..ServerOptions::default() });
-    let client = server.client(Transport::Http3).await;
+    let client = server.client(RoadKind::Http3).await;
     let session = client.create_session("large.jp2").await;
     let overview = RegionRequest { region: Rect::new(0, 0, 8192, 8192), resolution_level: 4, layers: None };
     let mut image = session.request_region(&overview).await.unwrap();
@@ -226,7 +226,7 @@ async fn an_image_is_decoded_while_it_arrives_until_another_takes_its_place() {
 #[tokio::test]
 async fn what_there_is_not_is_refused_by_name() {
     let server = serve(ServerOptions::default());
-    let client = server.client(Transport::Http1).await;
+    let client = server.client(RoadKind::Http1).await;
     let session = client.create_session("tiles.jp2").await;
     let outside = RegionRequest { region: Rect::new(900, 900, 901, 901), resolution_level: 0, layers: None };
     let error = session.request_region(&outside).await.unwrap_err();
@@ -302,7 +302,7 @@ async fn what_is_kept_of_a_picture_that_has_changed_is_dropped() {
             }
             assert!(writer.append(&pieces).unwrap());
         }
-        let client = server.client(Transport::Http3).await;
+        let client = server.client(RoadKind::Http3).await;
         let session = client.create_session("p").await;
         assert_eq!(session.kept_bytes() > 0, before.is_some());
         // The first image may still be of what was kept.

@@ -4,8 +4,9 @@ use super::arguments::TransportArgument;
 use crate::console::Failure;
 use std::path::PathBuf;
 use tokio::runtime::Runtime;
-use wavetile_transport::client::{Address, ConnectOptions, Transport};
+use wavetile_transport::client::{Address, ConnectOptions, RoadChoice};
 use wavetile_transport::road::RequestFields;
+use wavetile_transport::road::RoadKind;
 use wavetile_transport::store::{Kept, Store};
 use wavetile_transport::tls::{Fingerprint, Trust};
 
@@ -58,13 +59,13 @@ impl ConnectionArguments {
             (None, None, true) => Trust::Insecure,
             (None, None, false) => Trust::WebPki,
         };
-        let transport = match self.transport {
-            None => Transport::Auto,
-            Some(TransportArgument::H3) => Transport::Http3,
-            Some(TransportArgument::H2) => Transport::Http2,
-            Some(TransportArgument::Http) => Transport::Http1,
-            Some(TransportArgument::Ws) => Transport::WebSocket,
-            Some(TransportArgument::Wt) => Transport::WebTransport,
+        let road = match self.transport {
+            None => RoadChoice::Auto,
+            Some(TransportArgument::H3) => RoadChoice::Only(RoadKind::Http3),
+            Some(TransportArgument::H2) => RoadChoice::Only(RoadKind::Http2),
+            Some(TransportArgument::Http) => RoadChoice::Only(RoadKind::Http1),
+            Some(TransportArgument::Ws) => RoadChoice::Only(RoadKind::WebSocket),
+            Some(TransportArgument::Wt) => RoadChoice::Only(RoadKind::WebTransport),
         };
         let mut fields = RequestFields::default();
         if let Some(file) = &self.bearer_file {
@@ -78,7 +79,7 @@ impl ConnectionArguments {
         if self.credentials_in_clear {
             fields.allow_in_clear();
         }
-        Ok(ConnectOptions { transport, trust, fields, ..ConnectOptions::default() })
+        Ok(ConnectOptions { road, trust, fields, ..ConnectOptions::default() })
     }
 
     /// The cache, if there shall be one.

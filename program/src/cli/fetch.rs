@@ -8,7 +8,7 @@ use crate::console::{Failure, say};
 use serde::Serialize;
 use std::fmt::Write as _;
 use wavetile_engine::Limits;
-use wavetile_transport::client::{FetchSummary, Transport};
+use wavetile_transport::client::FetchSummary;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -70,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Opened::Remote(remote) => {
             remote.fetch(&request, Space::Components)?;
             let (spent, road) = remote.spent();
-            (spent, name(road), remote.kept_bytes())
+            (spent, road.name(), remote.kept_bytes())
         }
         Opened::Ranges(ranges) => {
             ranges.fetch(&request, Space::Components)?;
@@ -98,16 +98,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         say(&format!("{}\n", serde_json::to_string_pretty(&ledger)?))
     } else {
         say(&text(&ledger))
-    }
-}
-
-fn name(road: Transport) -> &'static str {
-    match road {
-        Transport::Http3 => "HTTP/3",
-        Transport::WebTransport => "WebTransport",
-        Transport::WebSocket => "WebSocket",
-        Transport::Http2 => "HTTP/2",
-        Transport::Http1 | Transport::Auto => "HTTP/1.1",
     }
 }
 

@@ -9,9 +9,10 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use wavetile_engine::view_window::ViewWindow;
 use wavetile_engine::{DecodeRequest, Image, ImageOptions, Limits};
-use wavetile_transport::client::{ClientConfig, FetchSummary, Session, Transport};
+use wavetile_transport::client::{ClientConfig, FetchSummary, Session};
 use wavetile_transport::jpip::wire::fields::NumberRange;
 use wavetile_transport::jpip::wire::metareq::MetadataRequest;
+use wavetile_transport::road::RoadKind;
 
 /// Which boxes of a file are fetched along with its headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,8 +84,8 @@ impl Remote {
     }
 
     /// What everything so far took, and over which road.
-    pub(crate) fn spent(&self) -> (FetchSummary, Transport) {
-        (FetchSummary { reason: self.end, ..self.session.spent() }, self.session.transport())
+    pub(crate) fn spent(&self) -> (FetchSummary, RoadKind) {
+        (FetchSummary { reason: self.end, ..self.session.spent() }, self.session.road())
     }
 
     /// Fetches what `request` needs, and ends the session.

@@ -7,8 +7,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use wavetile_engine::Limits;
 use wavetile_engine::source::IndexedFile;
-use wavetile_transport::client::{ClientConfig, ConnectOptions, Session, Transport};
+use wavetile_transport::client::{ClientConfig, ConnectOptions, Session};
 use wavetile_transport::jpip::{Catalogue, Picture, ServerOptions};
+use wavetile_transport::road::RoadKind;
 use wavetile_transport::server::{RoadsConfig, Server};
 use wavetile_transport::tls::Trust;
 
@@ -33,7 +34,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         tokio::spawn(server.run(std::future::pending()));
         let url = format!("jpip://{address}/{NAME}");
         let connect = ConnectOptions {
-            transport: Transport::Http3,
+            road: RoadKind::Http3.into(),
             trust: Trust::Fingerprint(fingerprint),
             ..ConnectOptions::default()
         };

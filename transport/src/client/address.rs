@@ -4,8 +4,8 @@ use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
 
-use super::Transport;
-use crate::road::RoadError;
+use super::RoadChoice;
+use crate::road::{RoadError, RoadKind};
 
 /// Port of a JPIP server unless its address says otherwise; UDP for HTTP/3 and TCP for HTTP/1.1.
 pub const DEFAULT_PORT: u16 = 8433;
@@ -21,7 +21,7 @@ pub struct Address {
     pub target: String,
     /// The road that the scheme asks for: `jpip`, `jpips` and `https` leave it open, `http` is HTTP/1.1, `ws` and `wss`
     /// are WebSocket.
-    pub transport: Transport,
+    pub road: RoadChoice,
     /// Nothing is sent unencrypted.
     pub secure: bool,
 }
@@ -48,13 +48,13 @@ impl Address {
     pub fn of_server(text: &str) -> Result<Self, RoadError> {
         let wrong = |reason: &str| RoadError::Address(format!("{text:?}: {reason}"));
         let (scheme, rest) = text.split_once("://").ok_or_else(|| wrong("expected jpip://host:port/name"))?;
-        let (transport, secure, default_port) = match scheme.to_ascii_lowercase().as_str() {
-            "jpip" => (Transport::Auto, false, DEFAULT_PORT),
-            "jpips" => (Transport::Auto, true, DEFAULT_PORT),
-            "https" => (Transport::Auto, true, 443),
-            "http" => (Transport::Http1, false, 80),
-            "ws" => (Transport::WebSocket, false, 80),
-            "wss" => (Transport::WebSocket, true, 443),
+        let (road, secure, default_port) = match scheme.to_ascii_lowercase().as_str() {
+            "jpip" => (RoadChoice::Auto, false, DEFAULT_PORT),
+            "jpips" => (RoadChoice::Auto, true, DEFAULT_PORT),
+            "https" => (RoadChoice::Auto, true, 443),
+            "http" => (RoadChoice::Only(RoadKind::Http1), false, 80),
+            "ws" => (RoadChoice::Only(RoadKind::WebSocket), false, 80),
+            "wss" => (RoadChoice::Only(RoadKind::WebSocket), true, 443),
             _ => return Err(wrong("the scheme is jpip, http or ws, or jpips, https or wss: encrypted")),
         };
         let (authority, name) = rest.split_once('/').unwrap_or((rest, ""));
@@ -79,7 +79,7 @@ impl Address {
         }
         let target =
             percent_decode_str(name).decode_utf8().map_err(|_| wrong("the name is not UTF-8"))?.into_owned();
-        Ok(Self { host: host.to_owned(), port, target, transport, secure })
+        Ok(Self { host: host.to_owned(), port, target, road, secure })
     }
 }
 
@@ -109,15 +109,15 @@ mod tests {
         );
         assert_eq!(address.authority(), "[::1]:7000");
         let address: Address = "JPIP://example.org/x.j2k".parse().unwrap();
-        assert_eq!((address.authority().as_str(), address.transport), ("example.org:8433", Transport::Auto));
+        assert_eq!((address.authority().as_str(), address.road), ("example.org:8433", RoadChoice::Auto));
         assert_eq!("http://h/x".parse::<Address>().unwrap().port, 80);
-        assert_eq!("ws://h:8/x".parse::<Address>().unwrap().transport, Transport::WebSocket);
+        assert_eq!("ws://h:8/x".parse::<Address>().unwrap().road, RoadChoice::Only(RoadKind::WebSocket));
         for (url, secure) in
             [("https://h/x", true), ("jpips://h/x", true), ("wss://h/x", true), ("ws://h/x", false)]
         {
             assert_eq!(url.parse::<Address>().unwrap().secure, secure, "{url}");
         }
-        assert_eq!("https://h/x".parse::<Address>().unwrap().transport, Transport::Auto);
+        assert_eq!("https://h/x".parse::<Address>().unwrap().road, RoadChoice::Auto);
     }
 
     #[test]

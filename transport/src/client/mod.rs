@@ -20,14 +20,12 @@
 //! ```
 
 mod address;
-pub(crate) mod connect;
+mod connect;
 mod driver;
 mod keeper;
-#[cfg_attr(
-    not(all(feature = "http1", feature = "http3")),
-    allow(dead_code, reason = "with one of the two there is little to remember")
-)]
+mod look_up;
 mod road_memory;
+pub(crate) mod roads;
 mod saver;
 mod session;
 mod shared;
@@ -37,7 +35,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::jpip;
-use crate::road::RoadError;
+use crate::road::{RoadError, RoadKind};
 use crate::store::Store;
 
 pub use crate::jpip::{Metadata, RegionRequest};
@@ -51,20 +49,18 @@ pub use streamed_image::{ImageError, StreamedImage, Update};
 
 /// Which road to take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Transport {
+pub enum RoadChoice {
     /// HTTP/3 if the server answers over it, else HTTP/1.1; in TLS if the address says so.
     #[default]
     Auto,
-    /// HTTP/3 only.
-    Http3,
-    /// HTTP/1.1 only. Unless the address says so, nothing is encrypted, and nobody proves who they are.
-    Http1,
-    /// HTTP/2 only. Unless the address says so, nothing is encrypted, and the server must know HTTP/2 in the clear.
-    Http2,
-    /// WebSocket only. Unless the address says so, nothing is encrypted, and nobody proves who they are.
-    WebSocket,
-    /// WebTransport only.
-    WebTransport,
+    /// This one or none.
+    Only(RoadKind),
+}
+
+impl From<RoadKind> for RoadChoice {
+    fn from(kind: RoadKind) -> Self {
+        Self::Only(kind)
+    }
 }
 
 /// How a client behaves.
@@ -125,7 +121,7 @@ pub struct FetchSummary {
 pub struct Client {
     keeper: Arc<Keeper>,
     options: jpip::ClientOptions,
-    transport: Transport,
+    road: RoadKind,
     store: Option<Store>,
     /// What the server is called in the store.
     server: String,
@@ -144,15 +140,16 @@ impl Client {
         let ClientConfig { connect, jpip: mut options, store } = config;
         let server = address.server();
         let road = Road::connect(&address, &connect).await?;
-        let transport = road.transport();
-        let names: &[&str] = match transport {
-            Transport::Http3 => &["h3", "https", "http"],
-            Transport::WebSocket => &["ws", "http"],
-            Transport::WebTransport => &["wt", "h3", "http"],
-            Transport::Http1 | Transport::Http2 | Transport::Auto => &["http"],
+        let kind = road.kind();
+        // What "cnew" of the first request offers (T.808 C.3).
+        let names: &[&str] = match kind {
+            RoadKind::Http3 => &["h3", "https", "http"],
+            RoadKind::WebSocket => &["ws", "http"],
+            RoadKind::WebTransport => &["wt", "h3", "http"],
+            RoadKind::Http1 | RoadKind::Http2 => &["http"],
         };
         options.transports = names.iter().map(|&name| name.to_owned()).collect();
-        Ok(Self { keeper: Arc::new(Keeper::new(address, connect, road)), options, transport, store, server })
+        Ok(Self { keeper: Arc::new(Keeper::new(address, connect, road)), options, road: kind, store, server })
     }
 
     /// A session for the picture that the server calls `target`. It asks for headers and metadata at once; whether the
@@ -170,12 +167,12 @@ impl Client {
             server: self.server.clone(),
             target: options.target.clone(),
         });
-        Session::start(options, self.keeper.clone(), self.transport, place).await
+        Session::start(options, self.keeper.clone(), self.road, place).await
     }
 
     /// The road taken at first.
     #[must_use]
-    pub const fn transport(&self) -> Transport {
-        self.transport
+    pub const fn road(&self) -> RoadKind {
+        self.road
     }
 }

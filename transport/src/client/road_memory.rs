@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Address, Transport};
+use super::Address;
+use crate::road::RoadKind;
 
 /// Which road to a server worked last, and where it says that HTTP/3 is: tried first the next time. Clones share it; the default
 /// is one for the whole program.
@@ -13,8 +14,8 @@ pub struct RoadMemory(Arc<Mutex<HashMap<String, Known>>>);
 
 #[derive(Clone, Copy, Debug)]
 struct Known {
-    /// What [`Transport::Auto`] ended with.
-    worked: Option<Transport>,
+    /// What [`RoadChoice::Auto`](super::RoadChoice::Auto) ended with.
+    worked: Option<RoadKind>,
     /// UDP port of HTTP/3, by `Alt-Svc`.
     http3_port: Option<u16>,
     until: Instant,
@@ -34,15 +35,16 @@ impl RoadMemory {
         Self(Arc::default())
     }
 
-    pub(super) fn worked(&self, address: &Address) -> Option<Transport> {
+    pub(super) fn worked(&self, address: &Address) -> Option<RoadKind> {
         self.get(address)?.worked
     }
 
+    #[cfg_attr(not(feature = "http3"), allow(dead_code, reason = "there is no HTTP/3 to be had"))]
     pub(super) fn http3_port(&self, address: &Address) -> Option<u16> {
         self.get(address)?.http3_port
     }
 
-    pub(super) fn note(&self, address: &Address, worked: Transport) {
+    pub(super) fn note(&self, address: &Address, worked: RoadKind) {
         self.change(address, |known| known.worked = Some(worked));
     }
 
@@ -103,8 +105,8 @@ mod tests {
     fn what_is_learnt_of_one_server_is_not_said_of_another() {
         let memory = RoadMemory::new();
         let [plain, secure]: [Address; 2] = ["jpip://h/x", "jpips://h/x"].map(|url| url.parse().unwrap());
-        memory.note(&plain, Transport::Http1);
-        assert_eq!((memory.worked(&plain), memory.worked(&secure)), (Some(Transport::Http1), None));
+        memory.note(&plain, RoadKind::Http1);
+        assert_eq!((memory.worked(&plain), memory.worked(&secure)), (Some(RoadKind::Http1), None));
         for (field, port) in [
             ("h2=\":1\", h3=\":444\"; ma=60", Some(444)),
             ("h3=\":8433\"", None),
@@ -125,8 +127,8 @@ mod tests {
         let memory = RoadMemory::new();
         for number in 0..5000 {
             let address: Address = format!("jpip://h{number}/x").parse().unwrap();
-            memory.note(&address, Transport::Http1);
-            assert_eq!(memory.worked(&address), Some(Transport::Http1));
+            memory.note(&address, RoadKind::Http1);
+            assert_eq!(memory.worked(&address), Some(RoadKind::Http1));
         }
         assert!(memory.0.lock().unwrap().len() <= MOST_SERVERS);
     }

@@ -13,15 +13,16 @@ use super::keeper::Keeper;
 use super::saver::{Place, Saver};
 use super::shared::{Opening, Shared};
 use super::streamed_image::{ImageError, StreamedImage};
-use super::{Address, Client, ClientConfig, ClientError, FetchSummary, Transport};
+use super::{Address, Client, ClientConfig, ClientError, FetchSummary};
 use crate::jpip::{self, Event, Metadata, Progress, RegionRequest, View};
+use crate::road::RoadKind;
 
 /// One picture on a server. Its work is done by a task of the runtime it was made in, and ends when it is dropped.
 #[derive(Debug)]
 pub struct Session {
     shared: Arc<Shared>,
     bins: Arc<RwLock<DataBinCache>>,
-    transport: Transport,
+    road: RoadKind,
     start: Instant,
     kept_bytes: u64,
     task: JoinHandle<()>,
@@ -44,7 +45,7 @@ impl Session {
     pub(super) async fn start(
         options: jpip::ClientOptions,
         keeper: Arc<Keeper>,
-        transport: Transport,
+        road: RoadKind,
         place: Option<Place>,
     ) -> Self {
         let start = Instant::now();
@@ -63,7 +64,7 @@ impl Session {
         let bins = machine.bins();
         let shared = Arc::new(Shared::new(machine));
         let driver = Driver::new(shared.clone(), keeper, place.map(Saver::start));
-        Self { shared, bins, transport, start, kept_bytes, task: tokio::spawn(driver.run()) }
+        Self { shared, bins, road, start, kept_bytes, task: tokio::spawn(driver.run()) }
     }
 
     /// Changes what is wanted; `None` = headers and metadata only. Returns the number of the window for
@@ -114,8 +115,8 @@ impl Session {
     }
 
     /// The road taken at first.
-    pub fn transport(&self) -> Transport {
-        self.transport
+    pub fn road(&self) -> RoadKind {
+        self.road
     }
 
     /// Sets the window and waits until everything that the server sends for it has arrived. Events meanwhile are

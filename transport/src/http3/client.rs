@@ -13,7 +13,7 @@ use tokio::task::AbortHandle;
 
 use super::{ALPN, H3_NO_ERROR, UNIDIRECTIONAL_STREAMS};
 use crate::road::wire::{USER_AGENT, outgoing, text_fields};
-use crate::road::{RequestFields, ResponseHead, RoadError};
+use crate::road::{Answer, AnswerBody, Connection, RequestFields, ResponseHead, RoadError, Waiting, any};
 use crate::tls::{Trust, client_config};
 
 type SendRequest = h3::client::SendRequest<h3_quinn::OpenStreams, Bytes>;
@@ -21,7 +21,7 @@ type Stream = h3::client::RequestStream<h3_quinn::BidiStream<Bytes>, Bytes>;
 
 /// A connection to one server; clones share it. It is closed when the last clone is dropped.
 #[derive(Clone)]
-pub struct Connection {
+pub struct Http3Connection {
     requests: SendRequest,
     shared: Arc<Shared>,
     /// What goes with each request.
@@ -36,7 +36,7 @@ struct Shared {
     origin: String,
 }
 
-impl Connection {
+impl Http3Connection {
     /// Connects to `address` and checks the server's certificate for `host` (a name, or an address without brackets).
     /// `authority` is the `host:port` that the user named.
     /// # Errors
@@ -126,7 +126,7 @@ impl Connection {
     }
 
     /// Closes the connection and waits, shortly, until the server has been told.
-    pub async fn close(self) {
+    pub async fn close(&self) {
         self.shared.connection.close(H3_NO_ERROR, b"");
         let _ = tokio::time::timeout(Duration::from_millis(500), self.shared.endpoint.wait_idle()).await;
     }
@@ -139,11 +139,25 @@ impl Drop for Shared {
     }
 }
 
+impl Connection for Http3Connection {
+    fn request<'a>(&'a self, path_and_query: &'a str) -> Waiting<'a, Result<Answer, RoadError>> {
+        Box::pin(any(self.request(path_and_query)))
+    }
+
+    fn is_closed(&self) -> bool {
+        self.is_closed()
+    }
+
+    fn close(&self) -> Waiting<'_, ()> {
+        Box::pin(self.close())
+    }
+}
+
 /// Body of a response. Dropping it before its end cancels the response.
 pub struct ResponseBody {
     stream: Stream,
     /// Keeps the connection open while its response is read.
-    connection: Connection,
+    connection: Http3Connection,
 }
 
 impl ResponseBody {
@@ -158,6 +172,12 @@ impl ResponseBody {
             }
         })?;
         Ok(data.map(|mut data| data.copy_to_bytes(data.remaining())))
+    }
+}
+
+impl AnswerBody for ResponseBody {
+    fn chunk(&mut self) -> Waiting<'_, Result<Option<Bytes>, RoadError>> {
+        Box::pin(self.chunk())
     }
 }
 

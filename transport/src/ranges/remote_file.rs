@@ -12,11 +12,11 @@ use wavetile_engine::source::{PartialFile, PartialSource};
 use wavetile_engine::{DecodeRequest, Image, ImageOptions, Limits};
 
 use super::content_range::{ContentRange, Multipart, boundary};
-use crate::client::connect::{ConnectOptions, over_tcp};
-use crate::client::{Address, FetchSummary};
+use crate::client::roads::over_tcp;
+use crate::client::{Address, ConnectOptions, FetchSummary};
 use crate::jpip::wire::response;
 use crate::road::{RequestFields, ResponseHead, RoadError};
-use crate::tcp::http1::{Connection, ResponseBody};
+use crate::tcp::http1::{Http1Connections, ResponseBody};
 
 /// Why a file could not be had.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -50,7 +50,7 @@ pub enum ByteRangeError {
 
 /// A file on a web server. What was fetched stays; nothing is fetched twice.
 pub struct RemoteFile {
-    connection: Connection,
+    connection: Http1Connections,
     path: String,
     /// Holds while the file is the one that was opened: its ETag, or when it was last changed.
     validator: Option<HeaderValue>,
@@ -101,7 +101,7 @@ impl RemoteFile {
         let mut url = url.to_owned();
         let mut fields = options.fields.clone();
         // Of the server that was asked last.
-        let mut kept: Option<(String, Connection)> = None;
+        let mut kept: Option<(String, Http1Connections)> = None;
         for _ in 0..=MOST_REDIRECTS {
             let place = Place::parse(&url)?;
             let connection = match kept.take().filter(|(server, _)| *server == place.address.server()) {
@@ -136,7 +136,7 @@ impl RemoteFile {
 
     async fn from_first(
         place: Place,
-        connection: Connection,
+        connection: Http1Connections,
         head: ResponseHead,
         body: ResponseBody,
         start: Instant,
@@ -421,9 +421,9 @@ async fn connect(
     address: &Address,
     options: &ConnectOptions,
     fields: RequestFields,
-) -> Result<Connection, RoadError> {
+) -> Result<Http1Connections, RoadError> {
     let options = ConnectOptions { fields, ..options.clone() };
-    let connecting = over_tcp(address, &options, Connection::connect);
+    let connecting = over_tcp(address, &options, Http1Connections::connect);
     let connection = tokio::time::timeout(options.timeout, connecting).await;
     connection.map_err(|_| RoadError::Unreachable {
         address: address.authority(),

@@ -1,7 +1,7 @@
 //! What the roads share: requests, pulled replies, limits, methods and cross-origin headers.
 //!
 //! A *road* carries JPIP requests and responses: HTTP/3 ([`crate::http3`]), or what shares a TCP port ([`crate::tcp`]). It
-//! gives the bytes no meaning. Servers ask a [`Handler`]; clients get a [`ResponseHead`] and a stream of body chunks.
+//! gives the bytes no meaning. Servers ask a [`Handler`]; clients hold a [`Connection`].
 
 mod connection;
 mod handler;
@@ -11,7 +11,9 @@ mod request_fields;
 pub(crate) mod wire;
 
 pub use crate::jpip::Chunk;
-pub use connection::{ResponseHead, RoadError};
+#[cfg(any(feature = "http1", feature = "http3"))]
+pub(crate) use connection::any;
+pub use connection::{Answer, AnswerBody, Connection, ResponseHead, RoadError, RoadKind, Waiting};
 pub use handler::{Handler, Reply, ReplyBody, Request};
 pub use limits::RoadLimits;
 pub use request_fields::RequestFields;

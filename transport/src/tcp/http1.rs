@@ -10,14 +10,14 @@ use hyper_util::rt::TokioIo;
 
 use super::opener::Opener;
 use crate::road::wire::{USER_AGENT, outgoing, text_fields};
-use crate::road::{RequestFields, ResponseHead, RoadError};
+use crate::road::{Answer, AnswerBody, Connection, RequestFields, ResponseHead, RoadError, Waiting, any};
 
 type Sender = SendRequest<Full<Bytes>>;
 
 /// One server, with as many connections as there were requests at once. A request takes the idle one that was used
 /// last: those that have not been used for long are the first that a server closes.
 #[derive(Debug, Clone)]
-pub struct Connection {
+pub struct Http1Connections {
     server: Arc<Opener>,
     idle: Idle,
 }
@@ -38,7 +38,7 @@ impl Idle {
     async fn take(&self) -> Option<Sender> {
         loop {
             let last = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
-            let mut waiting = Waiting { sender: Some(last), idle: self };
+            let mut waiting = GettingReady { sender: Some(last), idle: self };
             if let Some(sender) = &mut waiting.sender
                 && sender.ready().await.is_ok()
             {
@@ -49,18 +49,18 @@ impl Idle {
 }
 
 /// A connection that gets ready. It stays, if nobody waits for it any more.
-struct Waiting<'a> {
+struct GettingReady<'a> {
     sender: Option<Sender>,
     idle: &'a Idle,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for GettingReady<'_> {
     fn drop(&mut self) {
         self.sender.take().into_iter().for_each(|sender| self.idle.put(sender));
     }
 }
 
-impl Connection {
+impl Http1Connections {
     /// Connects to a server.
     /// # Errors
     /// [`RoadError::Unreachable`], [`RoadError::Untrusted`]
@@ -113,6 +113,12 @@ impl Connection {
     }
 }
 
+impl Connection for Http1Connections {
+    fn request<'a>(&'a self, path_and_query: &'a str) -> Waiting<'a, Result<Answer, RoadError>> {
+        Box::pin(any(self.request(path_and_query)))
+    }
+}
+
 /// Body of a response. Dropping it before its end closes that connection, which cancels the response; if all bytes of
 /// the `Content-Length` were read, that is its end.
 #[derive(Debug)]
@@ -139,6 +145,12 @@ impl ResponseBody {
     /// Lets the next request have the connection.
     fn give_back(&mut self) {
         self.sender.take().into_iter().for_each(|sender| self.idle.put(sender));
+    }
+}
+
+impl AnswerBody for ResponseBody {
+    fn chunk(&mut self) -> Waiting<'_, Result<Option<Bytes>, RoadError>> {
+        Box::pin(self.chunk())
     }
 }
 

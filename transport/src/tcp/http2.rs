@@ -8,11 +8,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use super::http1::{build, lost};
 use super::opener::Opener;
 use crate::road::wire::text_fields;
-use crate::road::{RequestFields, ResponseHead, RoadError};
+use crate::road::{Answer, AnswerBody, Connection, RequestFields, ResponseHead, RoadError, Waiting, any};
 
 /// A connection to one server; clones share it. In TLS the server must choose HTTP/2, in the clear it must know it.
 #[derive(Debug, Clone)]
-pub struct Connection {
+pub struct Http2Connection {
     sender: SendRequest<Full<Bytes>>,
     /// `scheme://host:port` before each target.
     origin: String,
@@ -20,7 +20,7 @@ pub struct Connection {
     fields: RequestFields,
 }
 
-impl Connection {
+impl Http2Connection {
     /// Connects to a server.
     /// # Errors
     /// [`RoadError::Unreachable`], also if the server has no HTTP/2; [`RoadError::Untrusted`]
@@ -70,12 +70,22 @@ impl Connection {
     }
 }
 
+impl Connection for Http2Connection {
+    fn request<'a>(&'a self, path_and_query: &'a str) -> Waiting<'a, Result<Answer, RoadError>> {
+        Box::pin(any(self.request(path_and_query)))
+    }
+
+    fn is_closed(&self) -> bool {
+        self.is_closed()
+    }
+}
+
 /// Body of a response. Dropping it before its end resets its stream, which cancels the response.
 #[derive(Debug)]
 pub struct ResponseBody {
     body: Incoming,
     /// Keeps the connection open while its response is read.
-    _connection: Connection,
+    _connection: Http2Connection,
 }
 
 impl ResponseBody {
@@ -89,6 +99,12 @@ impl ResponseBody {
             }
         }
         Ok(None)
+    }
+}
+
+impl AnswerBody for ResponseBody {
+    fn chunk(&mut self) -> Waiting<'_, Result<Option<Bytes>, RoadError>> {
+        Box::pin(self.chunk())
     }
 }
 

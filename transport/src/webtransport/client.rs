@@ -17,7 +17,7 @@ use wtransport::{ClientConfig, Endpoint, RecvStream, VarInt};
 use super::{END_OF_HEAD, parse_head};
 use crate::http3;
 use crate::road::wire::USER_AGENT;
-use crate::road::{RequestFields, ResponseHead, RoadError};
+use crate::road::{Answer, AnswerBody, Connection, RequestFields, ResponseHead, RoadError, Waiting, any};
 use crate::tls::{Trust, client_config};
 
 /// Longest head of an answer.
@@ -28,7 +28,7 @@ const PIECE: usize = 32 << 10;
 
 /// A session with one server; clones share it. It is closed when the last clone is dropped.
 #[derive(Clone)]
-pub struct Connection {
+pub struct WebTransportConnection {
     shared: Arc<Shared>,
 }
 
@@ -39,14 +39,14 @@ struct Shared {
     over: AtomicBool,
 }
 
-impl fmt::Debug for Connection {
+impl fmt::Debug for WebTransportConnection {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let peer = self.shared.session.remote_address();
         formatter.debug_struct("Connection").field("peer", &peer).finish_non_exhaustive()
     }
 }
 
-impl Connection {
+impl WebTransportConnection {
     /// Connects to `address` and checks the server's certificate for the host in `authority`, the `host:port` that the
     /// user named. `fields` go with the request for the session.
     /// # Errors
@@ -133,9 +133,23 @@ impl Connection {
     }
 
     /// Closes the session and waits, shortly, until the server has been told.
-    pub async fn close(self) {
+    pub async fn close(&self) {
         self.shared.session.close(VarInt::from_u32(0), b"");
         let _ = tokio::time::timeout(Duration::from_millis(500), self.shared.endpoint.wait_idle()).await;
+    }
+}
+
+impl Connection for WebTransportConnection {
+    fn request<'a>(&'a self, path_and_query: &'a str) -> Waiting<'a, Result<Answer, RoadError>> {
+        Box::pin(any(self.request(path_and_query)))
+    }
+
+    fn is_closed(&self) -> bool {
+        self.is_closed()
+    }
+
+    fn close(&self) -> Waiting<'_, ()> {
+        Box::pin(self.close())
     }
 }
 
@@ -146,7 +160,7 @@ pub struct ResponseBody {
     /// What came with the head.
     waiting: Bytes,
     /// Keeps the session open while its answer is read.
-    _connection: Connection,
+    _connection: WebTransportConnection,
 }
 
 impl ResponseBody {
@@ -158,6 +172,12 @@ impl ResponseBody {
             return Ok(Some(std::mem::take(&mut self.waiting)));
         }
         read(&mut self.answer).await
+    }
+}
+
+impl AnswerBody for ResponseBody {
+    fn chunk(&mut self) -> Waiting<'_, Result<Option<Bytes>, RoadError>> {
+        Box::pin(self.chunk())
     }
 }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use wavetile_transport::client::{ConnectOptions, Road, Transport};
+use wavetile_transport::client::{ConnectOptions, Road};
+use wavetile_transport::road::RoadKind;
 use wavetile_transport::tls::Trust;
 
 use crate::support::{Running, both, text};
@@ -71,32 +72,32 @@ impl Relay {
 #[tokio::test]
 async fn no_client_opens_a_connection_that_it_does_not_need() {
     let server = Running::start(&both());
-    for transport in
-        [Transport::Http1, Transport::Http2, Transport::WebSocket, Transport::Http3, Transport::WebTransport]
+    for kind in
+        [RoadKind::Http1, RoadKind::Http2, RoadKind::WebSocket, RoadKind::Http3, RoadKind::WebTransport]
     {
-        let relay = match transport {
-            Transport::Http3 | Transport::WebTransport => Relay::udp(server.http3.unwrap()).await,
+        let relay = match kind {
+            RoadKind::Http3 | RoadKind::WebTransport => Relay::udp(server.http3.unwrap()).await,
             _ => Relay::tcp(server.http1.unwrap()).await,
         };
         // HTTP/1.1 carries one request at a time; the others carry any number.
-        let one_each = transport == Transport::Http1;
-        let mut address = server.address(transport);
+        let one_each = kind == RoadKind::Http1;
+        let mut address = server.address(kind);
         address.port = relay.address.port();
         let trust = Trust::Fingerprint(server.fingerprint.unwrap());
         let options = ConnectOptions { trust, ..ConnectOptions::default() };
         let road = Road::connect(&address, &options).await.unwrap();
-        assert_eq!(relay.opened(), 1, "{transport:?}");
+        assert_eq!(relay.opened(), 1, "{kind:?}");
 
         // One after the other, and the first at once.
         for round in 0..20 {
             let (_, body) = road.request(&format!("/echo?{round}")).await.unwrap();
             assert_eq!(text(body).await, round.to_string());
-            assert_eq!(relay.opened(), 1, "{transport:?}: one after the other");
+            assert_eq!(relay.opened(), 1, "{kind:?}: one after the other");
         }
         let long = "a".repeat(9000);
         let (_, body) = road.request(&format!("/echo?{long}")).await.unwrap();
         assert_eq!(text(body).await, long);
-        assert_eq!(relay.opened(), 1, "{transport:?}: a POST");
+        assert_eq!(relay.opened(), 1, "{kind:?}: a POST");
 
         // Three at once, again and again.
         let most = if one_each { 3 } else { 1 };
@@ -106,7 +107,7 @@ async fn no_client_opens_a_connection_that_it_does_not_need() {
             let (_, third) = road.request("/echo?x").await.unwrap();
             assert_eq!(text(third).await, "x");
             assert_eq!(tokio::join!(text(first), text(second)).0.len(), 36);
-            assert_eq!(relay.opened(), most, "{transport:?}: three at once");
+            assert_eq!(relay.opened(), most, "{kind:?}: three at once");
         }
 
         // One that is never sent costs nothing. One that is broken off costs its connection, if it is alone on it, and
@@ -117,7 +118,7 @@ async fn no_client_opens_a_connection_that_it_does_not_need() {
             drop(body);
             let (_, body) = road.request("/echo?y").await.unwrap();
             assert_eq!(text(body).await, "y");
-            assert_eq!(relay.opened(), most, "{transport:?}: after one that was broken off");
+            assert_eq!(relay.opened(), most, "{kind:?}: after one that was broken off");
         }
         let (_, body) = road.request("/endless").await.unwrap();
         drop(body);
@@ -125,6 +126,6 @@ async fn no_client_opens_a_connection_that_it_does_not_need() {
             let (_, body) = road.request("/echo?z").await.unwrap();
             assert_eq!(text(body).await, "z");
         }
-        assert_eq!(relay.opened(), if one_each { 4 } else { 1 }, "{transport:?}: after all were broken off");
+        assert_eq!(relay.opened(), if one_each { 4 } else { 1 }, "{kind:?}: after all were broken off");
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use wavetile_transport::client::{Address, ConnectOptions, Road, Transport};
+use wavetile_transport::client::{Address, ConnectOptions, Road, RoadChoice};
+use wavetile_transport::road::RoadKind;
 use wavetile_transport::road::{RequestFields, RoadError};
 use wavetile_transport::tls::{Certificate, LiveIdentity, Trust};
 
@@ -15,12 +16,18 @@ fn identity() -> Arc<LiveIdentity> {
     Arc::new(LiveIdentity::load(&Certificate::SelfSigned, None).unwrap())
 }
 
-fn options(identity: &LiveIdentity, transport: Transport) -> ConnectOptions {
+fn options(identity: &LiveIdentity, kind: impl Into<RoadChoice>) -> ConnectOptions {
     let mut fields = RequestFields::default();
     fields.bearer("t0ken").unwrap();
     fields.add("X-Site", "north").unwrap();
     let trust = Trust::Fingerprint(identity.fingerprint());
-    ConnectOptions { transport, trust, fields, timeout: Duration::from_secs(5), ..ConnectOptions::default() }
+    ConnectOptions {
+        road: kind.into(),
+        trust,
+        fields,
+        timeout: Duration::from_secs(5),
+        ..ConnectOptions::default()
+    }
 }
 
 fn address(at: SocketAddr, secure: bool) -> Address {
@@ -52,9 +59,9 @@ async fn heads(identity: &Arc<LiveIdentity>) -> (SocketAddr, UnboundedReceiver<S
 async fn they_go_with_requests_and_handshakes_over_tls() {
     let identity = identity();
     let (at, mut heads) = heads(&identity).await;
-    for transport in [Transport::Http1, Transport::WebSocket] {
-        let road = Road::connect(&address(at, true), &options(&identity, transport)).await;
-        if transport == Transport::Http1 {
+    for kind in [RoadKind::Http1, RoadKind::WebSocket] {
+        let road = Road::connect(&address(at, true), &options(&identity, kind)).await;
+        if kind == RoadKind::Http1 {
             road.unwrap().request("/x?len=0").await.unwrap();
         }
         let head = heads.recv().await.unwrap();
@@ -64,8 +71,8 @@ async fn they_go_with_requests_and_handshakes_over_tls() {
         );
     }
     // Nothing is even connected to in the clear.
-    for transport in [Transport::Http1, Transport::Http2, Transport::WebSocket] {
-        let refused = Road::connect(&address(at, false), &options(&identity, transport)).await;
+    for kind in [RoadKind::Http1, RoadKind::Http2, RoadKind::WebSocket] {
+        let refused = Road::connect(&address(at, false), &options(&identity, kind)).await;
         assert!(matches!(refused.err(), Some(RoadError::Address(reason)) if reason.contains("in the clear")));
     }
     assert!(heads.try_recv().is_err());
@@ -93,9 +100,9 @@ async fn they_go_with_requests_over_http3_and_auto_does_not_fall_back() {
         stream.finish().await.unwrap();
         let _ = connection.accept().await;
     });
-    let options = options(&identity, Transport::Auto);
+    let options = options(&identity, RoadChoice::Auto);
     let road = Road::connect(&address(at, false), &options).await.unwrap();
-    assert_eq!(road.transport(), Transport::Http3);
+    assert_eq!(road.kind(), RoadKind::Http3);
     road.request("/x?len=0").await.unwrap();
     let head = heads.recv().await.unwrap();
     assert_eq!(
@@ -129,7 +136,7 @@ async fn they_go_with_the_session_of_webtransport() {
         let session = request.accept().await.unwrap();
         (headers, session, server)
     });
-    let options = options(&identity, Transport::WebTransport);
+    let options = options(&identity, RoadKind::WebTransport);
     let _road = Road::connect(&address(at, false), &options).await.unwrap();
     let (headers, _session, _server) = told.await.unwrap();
     assert_eq!(headers.get("authorization").map(String::as_str), Some("Bearer t0ken"));

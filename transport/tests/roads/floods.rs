@@ -3,21 +3,22 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use wavetile_transport::client::{Road, Transport};
+use wavetile_transport::client::Road;
+use wavetile_transport::road::RoadKind;
 use wavetile_transport::road::RoadLimits;
 use wavetile_transport::server::RoadsConfig;
 
 use crate::support::{Running, both, text};
 
 /// Roads on which requests share a connection.
-const SHARED: [Transport; 3] = [Transport::Http3, Transport::WebSocket, Transport::WebTransport];
+const SHARED: [RoadKind; 3] = [RoadKind::Http3, RoadKind::WebSocket, RoadKind::WebTransport];
 
 fn limited(limits: RoadLimits) -> RoadsConfig {
     RoadsConfig { limits, ..both() }
 }
 
 /// Waits until no response is open.
-async fn all_closed(server: &Running, what: Transport) {
+async fn all_closed(server: &Running, what: RoadKind) {
     let start = Instant::now();
     while server.counts.open.load(Ordering::SeqCst) > 0 {
         let open = server.counts.open.load(Ordering::SeqCst);
@@ -33,22 +34,22 @@ async fn readers_that_stand_still_are_dropped_on_every_road() {
         bidirectional_streams: 8,
         ..RoadLimits::default()
     }));
-    for transport in SHARED {
-        let road = server.road(transport).await;
+    for kind in SHARED {
+        let road = server.road(kind).await;
         let mut bodies = Vec::new();
         // On one WebSocket a body that is not read is in the way of all others.
-        let count = if transport == Transport::WebSocket { 1 } else { 4 };
+        let count = if kind == RoadKind::WebSocket { 1 } else { 4 };
         for _ in 0..count {
             let (_, mut body) = road.request("/endless").await.unwrap();
             body.chunk().await.unwrap().unwrap();
             bodies.push(body);
         }
-        assert_eq!(server.counts.open.load(Ordering::SeqCst), count, "{transport:?}");
-        all_closed(&server, transport).await;
+        assert_eq!(server.counts.open.load(Ordering::SeqCst), count, "{kind:?}");
+        all_closed(&server, kind).await;
         // They were not dropped because the client had gone.
         drop((bodies, road));
-        let again = server.road(transport).await;
-        assert_eq!(text(again.request("/echo?x").await.unwrap().1).await, "x", "{transport:?}");
+        let again = server.road(kind).await;
+        assert_eq!(text(again.request("/echo?x").await.unwrap().1).await, "x", "{kind:?}");
     }
 }
 
@@ -76,17 +77,17 @@ async fn flood(road: &Road, requests: u32) {
 #[tokio::test]
 async fn a_flood_of_requests_that_are_given_up_leaves_nothing_behind() {
     let server = Running::start(&limited(RoadLimits { bidirectional_streams: 4, ..RoadLimits::default() }));
-    for transport in SHARED {
+    for kind in SHARED {
         server.counts.most_open.store(0, Ordering::SeqCst);
-        let road = server.road(transport).await;
+        let road = server.road(kind).await;
         // What was asked on a WebSocket is read in its order, and given up only when that is read.
-        flood(&road, if transport == Transport::WebSocket { 40 } else { 500 }).await;
-        all_closed(&server, transport).await;
+        flood(&road, if kind == RoadKind::WebSocket { 40 } else { 500 }).await;
+        all_closed(&server, kind).await;
         let most = server.counts.most_open.load(Ordering::SeqCst);
-        println!("{transport:?}: at most {most} responses at once");
+        println!("{kind:?}: at most {most} responses at once");
         // A response that is given up may still be in the middle of its next piece.
-        assert!(most <= 2 * 4, "{transport:?}: {most} responses at once");
-        let road = if road.is_closed() { server.road(transport).await } else { road };
-        assert_eq!(text(road.request("/echo?x").await.unwrap().1).await, "x", "{transport:?}");
+        assert!(most <= 2 * 4, "{kind:?}: {most} responses at once");
+        let road = if road.is_closed() { server.road(kind).await } else { road };
+        assert_eq!(text(road.request("/echo?x").await.unwrap().1).await, "x", "{kind:?}");
     }
 }

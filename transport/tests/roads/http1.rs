@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use wavetile_transport::client::Transport;
+use wavetile_transport::road::RoadKind;
 use wavetile_transport::road::RoadLimits;
 use wavetile_transport::server::RoadsConfig;
 use wavetile_transport::tcp::listener::Framing;
@@ -169,7 +169,7 @@ async fn connections_beyond_the_limit_are_refused() {
 #[tokio::test]
 async fn the_client_overlaps_requests_and_keeps_connections() {
     let server = Running::start(&http1(RoadLimits { connections: 2, ..RoadLimits::default() }));
-    let road = server.road(Transport::Http1).await;
+    let road = server.road(RoadKind::Http1).await;
     for _ in 0..3 {
         let (_, slow) = road.request("/slow").await.unwrap();
         let (head, echo) = road.request("/echo?fsiz=1,2").await.unwrap();

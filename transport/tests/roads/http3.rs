@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use quinn::crypto::rustls::QuicClientConfig;
-use wavetile_transport::client::{ConnectOptions, Road, Transport};
+use wavetile_transport::client::{ConnectOptions, Road};
+use wavetile_transport::road::RoadKind;
 use wavetile_transport::road::{RoadError, RoadLimits};
 use wavetile_transport::server::RoadsConfig;
 use wavetile_transport::tls::{Trust, client_config};
@@ -20,7 +21,7 @@ fn http3(limits: RoadLimits) -> RoadsConfig {
 #[tokio::test]
 async fn requests_and_their_limits() {
     let server = Running::start(&http3(RoadLimits::default()));
-    let road = server.road(Transport::Http3).await;
+    let road = server.road(RoadKind::Http3).await;
     let (head, body) = road.request("/echo?fsiz=1,2&len=3").await.unwrap();
     assert_eq!(head.status, 200);
     let field = |name: &str| head.headers.iter().find(|field| field.0 == name).map(|field| field.1.as_str());
@@ -44,7 +45,7 @@ async fn requests_and_their_limits() {
 #[tokio::test]
 async fn more_requests_than_streams_wait() {
     let server = Running::start(&http3(RoadLimits { bidirectional_streams: 4, ..RoadLimits::default() }));
-    let road = server.road(Transport::Http3).await;
+    let road = server.road(RoadKind::Http3).await;
     let mut requests = tokio::task::JoinSet::new();
     for _ in 0..10 {
         let road = road.clone();
@@ -59,7 +60,7 @@ async fn more_requests_than_streams_wait() {
 #[tokio::test]
 async fn bodies_are_pulled_only_as_the_client_reads_and_end_when_it_leaves() {
     let server = Running::start(&http3(RoadLimits::default()));
-    let road = server.road(Transport::Http3).await;
+    let road = server.road(RoadKind::Http3).await;
     let (_, mut body) = road.request("/endless").await.unwrap();
     body.chunk().await.unwrap().unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -159,19 +160,19 @@ async fn silent_connections_end() {
 #[tokio::test]
 async fn connections_beyond_the_limit_are_refused() {
     let server = Running::start(&http3(RoadLimits { connections: 2, ..RoadLimits::default() }));
-    let first = server.road(Transport::Http3).await;
+    let first = server.road(RoadKind::Http3).await;
     // Beyond half of the limit, an address has to be proved first; the client does not notice.
-    let second = server.road(Transport::Http3).await;
+    let second = server.road(RoadKind::Http3).await;
     let trust = Trust::Fingerprint(server.fingerprint.unwrap());
     let options = ConnectOptions { trust, timeout: Duration::from_secs(2), ..ConnectOptions::default() };
-    let refused = Road::connect(&server.address(Transport::Http3), &options).await.err();
+    let refused = Road::connect(&server.address(RoadKind::Http3), &options).await.err();
     assert!(matches!(refused, Some(RoadError::Unreachable { .. })), "{refused:?}");
     for road in [&first, &second] {
         assert_eq!(text(road.request("/echo?x").await.unwrap().1).await, "x");
     }
     first.close().await;
     tokio::time::sleep(Duration::from_millis(300)).await;
-    Road::connect(&server.address(Transport::Http3), &options).await.unwrap();
+    Road::connect(&server.address(RoadKind::Http3), &options).await.unwrap();
 }
 
 #[tokio::test]

@@ -3,7 +3,8 @@
 use std::net::UdpSocket;
 use std::time::Duration;
 
-use wavetile_transport::client::{Address, ConnectOptions, Road, RoadMemory, Transport};
+use wavetile_transport::client::{Address, ConnectOptions, Road, RoadMemory};
+use wavetile_transport::road::RoadKind;
 use wavetile_transport::server::RoadsConfig;
 use wavetile_transport::tls::Trust;
 
@@ -27,7 +28,7 @@ async fn where_quic_is_swallowed_it_is_not_waited_for_again() {
     let address: Address = format!("jpips://127.0.0.1:{port}/x").parse().unwrap();
     for attempt in 0..3 {
         let road = Road::connect(&address, &options).await.unwrap();
-        assert_eq!(road.transport(), Transport::Http1);
+        assert_eq!(road.kind(), RoadKind::Http1);
         assert_eq!(packets(&hole) > 0, attempt == 0, "{attempt}");
         // The farewell of an attempt that was given up.
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -35,7 +36,7 @@ async fn where_quic_is_swallowed_it_is_not_waited_for_again() {
     }
     // Another program, or one that was told so, knows nothing of that.
     let options = ConnectOptions { memory: RoadMemory::new(), ..options };
-    assert_eq!(Road::connect(&address, &options).await.unwrap().transport(), Transport::Http1);
+    assert_eq!(Road::connect(&address, &options).await.unwrap().kind(), RoadKind::Http1);
     assert!(packets(&hole) > 0);
     server.stop().await;
 }
@@ -56,17 +57,17 @@ async fn http3_on_another_port_is_found_by_the_word_of_tls_and_of_nothing_else()
             tokio::spawn(async move { tokio::io::copy_bidirectional(&mut from, &mut to).await });
         }
     });
-    for (scheme, found) in [("jpips", Transport::Http3), ("jpip", Transport::Http1)] {
+    for (scheme, found) in [("jpips", RoadKind::Http3), ("jpip", RoadKind::Http1)] {
         let trust = Trust::Insecure;
         let options = ConnectOptions { trust, memory: RoadMemory::new(), ..ConnectOptions::default() };
         let address: Address = format!("{scheme}://127.0.0.1:{port}/x").parse().unwrap();
         let road = Road::connect(&address, &options).await.unwrap();
-        assert_eq!(road.transport(), Transport::Http1);
+        assert_eq!(road.kind(), RoadKind::Http1);
         let (head, _) = road.request("/echo?a").await.unwrap();
         let told = head.headers.iter().find(|(name, _)| name == "alt-svc").map(|(_, value)| value.as_str());
         assert_eq!(told, (scheme == "jpips").then_some(&*format!("h3=\":{http3}\"; ma=86400")));
         let road = Road::connect(&address, &options).await.unwrap();
-        assert_eq!(road.transport(), found, "{scheme}");
+        assert_eq!(road.kind(), found, "{scheme}");
     }
     server.stop().await;
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use wavetile_transport::client::Transport;
+use wavetile_transport::road::RoadKind;
 use wavetile_transport::road::RoadLimits;
 use wavetile_transport::server::RoadsConfig;
 
@@ -15,11 +15,11 @@ fn config() -> RoadsConfig {
 #[tokio::test]
 async fn responses_finish_and_idle_connections_do_not_matter() {
     let server = Running::start(&config());
-    let idle_http1 = server.road(Transport::Http1).await;
-    let idle_http3 = server.road(Transport::Http3).await;
+    let idle_http1 = server.road(RoadKind::Http1).await;
+    let idle_http3 = server.road(RoadKind::Http3).await;
     let mut slow = Vec::new();
-    for transport in [Transport::Http1, Transport::Http3] {
-        let road = server.road(transport).await;
+    for kind in [RoadKind::Http1, RoadKind::Http3] {
+        let road = server.road(kind).await;
         let (_, mut body) = road.request("/slow").await.unwrap();
         body.chunk().await.unwrap().unwrap();
         slow.push((road, body));
@@ -40,14 +40,14 @@ async fn responses_finish_and_idle_connections_do_not_matter() {
 async fn endless_responses_end_with_the_grace_period_and_are_seen_to_be_broken() {
     let server = Running::start(&config());
     let mut reading = tokio::task::JoinSet::new();
-    for transport in [Transport::Http1, Transport::Http3] {
-        let (_, mut body) = server.road(transport).await.request("/endless").await.unwrap();
+    for kind in [RoadKind::Http1, RoadKind::Http3] {
+        let (_, mut body) = server.road(kind).await.request("/endless").await.unwrap();
         reading.spawn(async move {
             loop {
                 match body.chunk().await {
                     Ok(Some(_)) => {}
                     ended => {
-                        eprintln!("{transport:?} {ended:?}");
+                        eprintln!("{kind:?} {ended:?}");
                         return ended.is_err();
                     }
                 }

@@ -10,7 +10,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use wavetile_transport::client::{Address, ConnectOptions, ResponseBody, Road, Transport};
+use wavetile_transport::client::{Address, ConnectOptions, ResponseBody, Road, RoadChoice};
+use wavetile_transport::road::RoadKind;
 use wavetile_transport::road::{Chunk, Handler, Reply, ReplyBody, Request};
 use wavetile_transport::server::{Roads, RoadsConfig};
 use wavetile_transport::tls::{Fingerprint, Trust};
@@ -136,22 +137,24 @@ impl Running {
         self.task.await.unwrap();
     }
 
-    pub(crate) fn address(&self, transport: Transport) -> Address {
-        let over_tcp = matches!(transport, Transport::Http1 | Transport::Http2 | Transport::WebSocket);
+    pub(crate) fn address(&self, road: impl Into<RoadChoice>) -> Address {
+        let road = road.into();
+        let over_tcp =
+            [RoadKind::Http1, RoadKind::Http2, RoadKind::WebSocket].map(RoadChoice::Only).contains(&road);
         let socket = if over_tcp { self.http1 } else { self.http3.or(self.http1) };
         Address {
             host: "127.0.0.1".to_owned(),
             port: socket.unwrap().port(),
             target: "x".to_owned(),
-            transport,
+            road,
             secure: false,
         }
     }
 
-    pub(crate) async fn road(&self, transport: Transport) -> Road {
+    pub(crate) async fn road(&self, kind: RoadKind) -> Road {
         let trust = self.fingerprint.map_or(Trust::WebPki, Trust::Fingerprint);
         let options = ConnectOptions { trust, ..ConnectOptions::default() };
-        Road::connect(&self.address(transport), &options).await.unwrap()
+        Road::connect(&self.address(kind), &options).await.unwrap()
     }
 
     /// A raw HTTP/1.1 connection.

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use wavetile_transport::client::{ConnectOptions, Road, Transport};
+use wavetile_transport::client::{ConnectOptions, Road, RoadChoice};
+use wavetile_transport::road::RoadKind;
 use wavetile_transport::road::{RoadError, RoadLimits};
 use wavetile_transport::server::RoadsConfig;
 use wavetile_transport::tls::{Certificate, Fingerprint, Identity, Trust};
@@ -20,8 +21,8 @@ async fn only_the_right_certificate_is_accepted() {
     let fingerprint = server.fingerprint.unwrap();
     let mut wrong = fingerprint;
     wrong.0[31] ^= 1;
-    for transport in [Transport::Http3, Transport::Auto] {
-        let address = server.address(transport);
+    for kind in [RoadKind::Http3.into(), RoadChoice::Auto] {
+        let address = server.address(kind);
         for distrusted in [Trust::Fingerprint(wrong), Trust::WebPki] {
             let start = Instant::now();
             let error = Road::connect(&address, &options(distrusted)).await.err();
@@ -31,7 +32,7 @@ async fn only_the_right_certificate_is_accepted() {
         }
         for trusted in [Trust::Fingerprint(fingerprint), Trust::Insecure] {
             let road = Road::connect(&address, &options(trusted)).await.unwrap();
-            assert_eq!(road.transport(), Transport::Http3);
+            assert_eq!(road.kind(), RoadKind::Http3);
             assert_eq!(text(road.request("/echo?x").await.unwrap().1).await, "x");
             road.close().await;
         }
@@ -51,7 +52,7 @@ async fn certificate_files_serve_both_sides() {
 
     let server = Running::start(&RoadsConfig { certificate: certificate.clone(), ..both() });
     assert_eq!(server.fingerprint, Some(Fingerprint::of(leaf.der())));
-    let addresses = [Transport::Http3, Transport::WebTransport].map(|transport| server.address(transport));
+    let addresses = [RoadKind::Http3, RoadKind::WebTransport].map(|kind| server.address(kind));
     for address in &addresses {
         let road = Road::connect(address, &options(Trust::Authorities(chain_file.clone()))).await.unwrap();
         assert_eq!(text(road.request("/echo?x").await.unwrap().1).await, "x");
@@ -75,10 +76,10 @@ async fn certificate_files_serve_both_sides() {
 #[tokio::test]
 async fn without_http3_the_client_falls_back_unless_that_would_prove_nothing() {
     let server = Running::start(&RoadsConfig { http1: loopback(), ..RoadsConfig::default() });
-    let address = server.address(Transport::Auto);
+    let address = server.address(RoadChoice::Auto);
     let start = Instant::now();
     let road = Road::connect(&address, &options(Trust::WebPki)).await.unwrap();
-    assert_eq!(road.transport(), Transport::Http1);
+    assert_eq!(road.kind(), RoadKind::Http1);
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
     assert_eq!(text(road.request("/echo?x").await.unwrap().1).await, "x");
 
@@ -93,7 +94,7 @@ async fn without_http3_the_client_falls_back_unless_that_would_prove_nothing() {
 #[tokio::test]
 async fn nobody_there_is_said_soon() {
     let server = Running::start(&RoadsConfig { http1: loopback(), ..RoadsConfig::default() });
-    let address = server.address(Transport::Http1);
+    let address = server.address(RoadKind::Http1);
     server.stop().await;
     let start = Instant::now();
     let error = Road::connect(&address, &options(Trust::WebPki)).await.err();
@@ -118,14 +119,14 @@ async fn a_certificate_that_is_replaced_on_disk_is_shown_without_a_new_start() {
         limits: RoadLimits { certificate_refresh: Duration::from_millis(20), ..RoadLimits::default() },
         ..RoadsConfig::default()
     });
-    for transport in [Transport::Http3, Transport::Http1, Transport::Http2] {
+    for kind in [RoadKind::Http3, RoadKind::Http1, RoadKind::Http2] {
         write(&first);
-        let mut address = server.address(transport);
+        let mut address = server.address(kind);
         address.secure = true;
         for identity in [&first, &second] {
             write(identity);
             let trust = Trust::Fingerprint(identity.fingerprint());
-            let options = ConnectOptions { transport, trust, ..ConnectOptions::default() };
+            let options = ConnectOptions { road: kind.into(), trust, ..ConnectOptions::default() };
             // What is shown at the moment may still be the one before.
             let trusted = async {
                 loop {

@@ -3,21 +3,20 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use wavetile_transport::client::Transport;
+use wavetile_transport::road::RoadKind;
 
 use crate::support::{Running, both, text};
 
-const ROADS: [Transport; 4] =
-    [Transport::Http1, Transport::Http3, Transport::WebSocket, Transport::WebTransport];
+const ROADS: [RoadKind; 4] = [RoadKind::Http1, RoadKind::Http3, RoadKind::WebSocket, RoadKind::WebTransport];
 
 #[tokio::test]
 async fn a_waiting_body_goes_on_when_it_is_woken_or_its_time_has_passed() {
     let server = Running::start(&both());
-    for transport in ROADS {
+    for kind in ROADS {
         server.counts.pulled.store(0, Ordering::SeqCst);
         let start = Instant::now();
-        let (_, body) = server.road(transport).await.request("/waiting?150").await.unwrap();
-        assert_eq!(text(body).await, "before after", "{transport:?}");
+        let (_, body) = server.road(kind).await.request("/waiting?150").await.unwrap();
+        assert_eq!(text(body).await, "before after", "{kind:?}");
         let took = start.elapsed();
         assert!(took > Duration::from_millis(165) && took < Duration::from_secs(10), "{took:?}");
         // It was not asked while it waited.
@@ -29,15 +28,15 @@ async fn a_waiting_body_goes_on_when_it_is_woken_or_its_time_has_passed() {
 #[tokio::test]
 async fn a_waiting_body_is_dropped_when_its_client_leaves() {
     let server = Running::start(&both());
-    for transport in ROADS {
-        let road = server.road(transport).await;
+    for kind in ROADS {
+        let road = server.road(kind).await;
         let (_, mut body) = road.request("/waiting?").await.unwrap();
         assert_eq!(&body.chunk().await.unwrap().unwrap()[..], b"before ");
         assert_eq!(server.counts.open.load(Ordering::SeqCst), 1);
         drop((body, road));
         let start = Instant::now();
         while server.counts.open.load(Ordering::SeqCst) > 0 {
-            assert!(start.elapsed() < Duration::from_secs(5), "{transport:?}: the body still waits");
+            assert!(start.elapsed() < Duration::from_secs(5), "{kind:?}: the body still waits");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

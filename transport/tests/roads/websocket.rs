@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use wavetile_transport::client::Transport;
+use wavetile_transport::road::RoadKind;
 use wavetile_transport::road::RoadLimits;
 use wavetile_transport::server::RoadsConfig;
 
@@ -95,8 +95,8 @@ async fn what_is_no_request_ends_the_connection() {
 #[tokio::test]
 async fn requests_share_the_connection_and_more_than_allowed_wait() {
     let server = Running::start(&tcp(RoadLimits { bidirectional_streams: 4, ..RoadLimits::default() }));
-    let road = server.road(Transport::WebSocket).await;
-    assert_eq!(road.transport(), Transport::WebSocket);
+    let road = server.road(RoadKind::WebSocket).await;
+    assert_eq!(road.kind(), RoadKind::WebSocket);
     let (head, body) = road.request("/echo?fsiz=1,2&len=3").await.unwrap();
     assert_eq!(head.status, 200);
     assert!(head.headers.contains(&("jpip-cnew".to_owned(), "cid=1".to_owned())));
@@ -114,7 +114,7 @@ async fn requests_share_the_connection_and_more_than_allowed_wait() {
 #[tokio::test]
 async fn bodies_are_pulled_only_as_the_client_reads_and_end_when_it_leaves() {
     let server = Running::start(&tcp(RoadLimits::default()));
-    let road = server.road(Transport::WebSocket).await;
+    let road = server.road(RoadKind::WebSocket).await;
     let (_, mut body) = road.request("/endless").await.unwrap();
     body.chunk().await.unwrap().unwrap();
     tokio::time::sleep(Duration::from_millis(500)).await;

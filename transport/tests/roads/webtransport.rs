@@ -3,7 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use wavetile_transport::client::{ConnectOptions, Road, Transport};
+use wavetile_transport::client::{ConnectOptions, Road};
+use wavetile_transport::road::RoadKind;
 use wavetile_transport::road::{RoadError, RoadLimits};
 use wavetile_transport::server::RoadsConfig;
 use wavetile_transport::tls::{Fingerprint, Trust};
@@ -56,15 +57,15 @@ async fn a_foreign_client_follows_the_binding() {
         assert!(exchange(&session, wrong).await.starts_with("400\n"), "{wrong:?}");
     }
     // Plain requests go on over the same port.
-    let road = server.road(Transport::Http3).await;
+    let road = server.road(RoadKind::Http3).await;
     assert_eq!(text(road.request("/echo?y").await.unwrap().1).await, "y");
 }
 
 #[tokio::test]
 async fn requests_go_side_by_side_and_are_cancelled_alone() {
     let server = Running::start(&udp(RoadLimits::default()));
-    let road = server.road(Transport::WebTransport).await;
-    assert_eq!(road.transport(), Transport::WebTransport);
+    let road = server.road(RoadKind::WebTransport).await;
+    assert_eq!(road.kind(), RoadKind::WebTransport);
     let (head, mut endless) = road.request("/endless").await.unwrap();
     assert_eq!(head.status, 200);
     assert!(head.headers.contains(&("jpip-cnew".to_owned(), "cid=1".to_owned())), "{head:?}");
@@ -124,7 +125,7 @@ async fn limits_hold() {
 #[tokio::test]
 async fn a_server_that_stops_lets_answers_finish_and_waits_for_no_idle_session() {
     let server = Running::start(&udp(RoadLimits { grace: Duration::from_secs(20), ..RoadLimits::default() }));
-    let road = server.road(Transport::WebTransport).await;
+    let road = server.road(RoadKind::WebTransport).await;
     let (_, slow) = road.request("/slow").await.unwrap();
     let reading = tokio::spawn(text(slow));
     tokio::time::timeout(Duration::from_secs(5), server.stop()).await.unwrap();
@@ -136,7 +137,7 @@ async fn another_certificate_is_refused() {
     let server = Running::start(&udp(RoadLimits::default()));
     for trust in [Trust::Fingerprint(Fingerprint([1; 32])), Trust::WebPki] {
         let options = ConnectOptions { trust, ..ConnectOptions::default() };
-        let refused = Road::connect(&server.address(Transport::WebTransport), &options).await.err();
+        let refused = Road::connect(&server.address(RoadKind::WebTransport), &options).await.err();
         assert!(matches!(refused, Some(RoadError::Untrusted { .. })), "{refused:?}");
     }
 }
@@ -171,7 +172,7 @@ async fn a_session_that_a_foreign_server_gives_up_is_over() {
     });
     let address = format!("jpip://127.0.0.1:{port}/x").parse().unwrap();
     let trust = Trust::Authorities(chain_file);
-    let options = ConnectOptions { trust, transport: Transport::WebTransport, ..ConnectOptions::default() };
+    let options = ConnectOptions { trust, road: RoadKind::WebTransport.into(), ..ConnectOptions::default() };
     let road = Road::connect(&address, &options).await.unwrap();
     let (head, body) = road.request("/echo").await.unwrap();
     assert_eq!(head.headers, [("jpip-tid".to_owned(), "7".to_owned())]);

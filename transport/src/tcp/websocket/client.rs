@@ -13,12 +13,12 @@ use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::{Notice, PROTOCOL, config, parse_notice, parse_piece};
 use crate::road::wire::USER_AGENT;
-use crate::road::{ResponseHead, RoadError};
+use crate::road::{Answer, AnswerBody, Connection, ResponseHead, RoadError, Waiting, any};
 use crate::tcp::opener::{Opener, Stream};
 
 /// A connection. Clones share it.
 #[derive(Debug, Clone)]
-pub struct Connection {
+pub struct WebSocketConnection {
     commands: mpsc::Sender<Command>,
 }
 
@@ -38,7 +38,7 @@ const MOST_WAITING: usize = 16;
 /// A server takes a connection that is silent for longer than 30 s for dead.
 const PING: Duration = Duration::from_secs(10);
 
-impl Connection {
+impl WebSocketConnection {
     /// Connects to a server.
     /// # Errors
     /// [`RoadError::Unreachable`], [`RoadError::Untrusted`]
@@ -92,6 +92,20 @@ fn gone() -> RoadError {
     RoadError::Lost("the WebSocket connection has ended".to_owned())
 }
 
+impl Connection for WebSocketConnection {
+    fn request<'a>(&'a self, path_and_query: &'a str) -> Waiting<'a, Result<Answer, RoadError>> {
+        Box::pin(any(self.request(path_and_query)))
+    }
+
+    fn is_closed(&self) -> bool {
+        self.is_closed()
+    }
+
+    fn close(&self) -> Waiting<'_, ()> {
+        Box::pin(self.close())
+    }
+}
+
 /// Body of a response. Dropping it before its end cancels the response.
 #[derive(Debug)]
 pub struct ResponseBody {
@@ -116,6 +130,12 @@ impl ResponseBody {
             None if self.ended => Ok(None),
             None => Err(RoadError::Lost("the response broke off".to_owned())),
         }
+    }
+}
+
+impl AnswerBody for ResponseBody {
+    fn chunk(&mut self) -> Waiting<'_, Result<Option<Bytes>, RoadError>> {
+        Box::pin(self.chunk())
     }
 }
 
