@@ -8,9 +8,9 @@ use tokio::runtime::Runtime;
 use wavetile::engine::view_window::ViewWindow;
 use wavetile::engine::{Backend, Decoder, Image, Limits, Opening, Size};
 use wavetile::transport::client::{ClientConfig, ConnectOptions, Session};
-use wavetile::transport::jpip::{Catalogue, Event, ServerOptions};
+use wavetile::transport::jpip::{Event, ServerOptions};
 use wavetile::transport::road::RoadKind;
-use wavetile::transport::server::{RoadsConfig, Server};
+use wavetile::transport::server::{Directory, RoadsConfig, Server};
 use wavetile::transport::tls::Trust;
 
 pub(crate) fn run(bench: &mut Bench) {
@@ -78,7 +78,7 @@ impl Site {
     fn start() -> Self {
         let path = sample_path();
         let folder = path.parent().expect("it lies in a folder");
-        let catalogue = Catalogue::files(folder, Limits::default()).expect("the folder can be read");
+        let catalogue = Directory::files(folder, Limits::default()).expect("the folder can be read");
         let http3 = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         let roads = RoadsConfig { http3, ..RoadsConfig::default() };
         let server =

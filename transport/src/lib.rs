@@ -20,10 +20,10 @@
 //! # #[cfg(all(feature = "http1", feature = "http3"))]
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! use wavetile_engine::Limits;
-//! use wavetile_transport::jpip::{Catalogue, ServerOptions};
-//! use wavetile_transport::server::{RoadsConfig, Server};
+//! use wavetile_transport::jpip::ServerOptions;
+//! use wavetile_transport::server::{Directory, RoadsConfig, Server};
 //!
-//! let catalogue = Catalogue::files("/srv/pictures", Limits::default())?;
+//! let catalogue = Directory::files("/srv/pictures", Limits::default())?;
 //! let roads = RoadsConfig {
 //!     http3: Some("[::]:8433".parse()?), // UDP
 //!     http1: Some("[::]:8433".parse()?), // TCP

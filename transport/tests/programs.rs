@@ -20,7 +20,9 @@ use wavetile_engine::geometry::Size;
 use wavetile_engine::source::IndexedFile;
 use wavetile_engine::view_window::{ViewWindow, frame_size};
 use wavetile_transport::client::{ClientConfig, ClientError, ConnectOptions, Session};
-use wavetile_transport::jpip::{Catalogue, ClientError as JpipError, Event, Picture, ServerOptions, eor};
+use wavetile_transport::jpip::{
+    ClientError as JpipError, Event, MemoryCatalogue, Picture, ServerOptions, eor,
+};
 use wavetile_transport::road::RoadKind;
 use wavetile_transport::road::RoadLimits;
 use wavetile_transport::server::{Monitor, RoadsConfig, Server, ServerConfig, ServerError};
@@ -45,7 +47,7 @@ impl Running {
         let limits = RoadLimits { grace: Duration::from_millis(500), ..RoadLimits::default() };
         let roads = RoadsConfig { http3: any, http1: any, limits, ..RoadsConfig::default() };
         let picture: Arc<dyn Picture> = picture.clone();
-        let catalogue = Catalogue::memory([("p.jp2".to_owned(), picture)]);
+        let catalogue = MemoryCatalogue::new([("p.jp2".to_owned(), picture)]);
         // Room enough to remember every precinct of the large picture.
         let options = ServerOptions { model_memory: 16 << 20, ..ServerOptions::default() };
         let server = Server::bind(catalogue, &roads, options).unwrap();

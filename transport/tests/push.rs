@@ -15,9 +15,11 @@ use wavetile_engine::data_bin::{DataBinCache, DataBinId, PrecinctId};
 use wavetile_engine::view_window::ViewWindow;
 use wavetile_testing::running::Folder;
 use wavetile_transport::jpip::{
-    Body, Catalogue, Chunk, Client, ClientOptions, Ending, Event, MessageEvent, MessageReader, OpenPicture,
-    Reply, Server, ServerOptions, eor,
+    Body, Chunk, Client, ClientOptions, Ending, Event, MessageEvent, MessageReader, Reply, Server,
+    ServerOptions, eor,
 };
+use wavetile_transport::server::Directory;
+use wavetile_transport::server::directory::OpenPicture;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -284,7 +286,7 @@ impl Scratch {
 
     fn server(&self) -> Server {
         let open: OpenPicture = Box::new(|_| Ok(Arc::new(Synthetic::sized(1500, 1100, 400))));
-        let catalogue = Catalogue::directory(&self.0, open).unwrap();
+        let catalogue = Directory::new(&self.0, open).unwrap();
         let mut number = 7;
         let random = move || {
             number += 1;

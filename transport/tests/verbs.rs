@@ -16,7 +16,7 @@ use wavetile_transport::client::{
     Client, ClientConfig, ClientError, ConnectOptions, ImageError, RegionRequest, StreamedImage, Update,
 };
 use wavetile_transport::jpip::{
-    Catalogue, ClientError as JpipError, ClientOptions, Picture, Piece, ServerOptions, Stream,
+    ClientError as JpipError, ClientOptions, MemoryCatalogue, Picture, Piece, ServerOptions, Stream,
 };
 use wavetile_transport::road::RoadKind;
 use wavetile_transport::server::{Monitor, RoadsConfig, Server};
@@ -71,7 +71,7 @@ fn serve_pictures<const N: usize>(
 ) -> Running {
     let any = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     let roads = RoadsConfig { http3: any, http1: any, ..RoadsConfig::default() };
-    let catalogue = Catalogue::memory(pictures.map(|(name, picture)| (name.to_owned(), picture)));
+    let catalogue = MemoryCatalogue::new(pictures.map(|(name, picture)| (name.to_owned(), picture)));
     let server = Server::bind(catalogue, &roads, options).unwrap();
     let connect = ConnectOptions {
         trust: Trust::Fingerprint(server.fingerprint().unwrap()),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use wavetile_engine::Limits;
 use wavetile_engine::source::IndexedFile;
 use wavetile_transport::client::{ClientConfig, ConnectOptions, Session};
-use wavetile_transport::jpip::{Catalogue, Picture, ServerOptions};
+use wavetile_transport::jpip::{MemoryCatalogue, Picture, ServerOptions};
 use wavetile_transport::road::RoadKind;
 use wavetile_transport::server::{RoadsConfig, Server};
 use wavetile_transport::tls::Trust;
@@ -27,7 +27,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         ..RoadsConfig::default()
     };
     let (session, url) = runtime.block_on(async {
-        let catalogue = Catalogue::memory([(NAME.to_owned(), picture)]);
+        let catalogue = MemoryCatalogue::new([(NAME.to_owned(), picture)]);
         let server = Server::bind(catalogue, &roads, ServerOptions::default())?;
         let address = server.http3_addr().ok_or("the server has no address")?;
         let fingerprint = server.fingerprint().ok_or("the server has no certificate")?;

@@ -18,6 +18,7 @@
 //! # }
 //! ```
 
+pub mod directory;
 mod roads;
 
 use std::future::Future;
@@ -29,10 +30,12 @@ use std::time::{Duration, Instant};
 
 use wavetile_engine::Limits;
 
+use crate::jpip::server::FoundTarget;
 use crate::jpip::{self, Catalogue};
 use crate::road::{Chunk, Handler, Reply, ReplyBody, Request};
 use crate::tls::{Fingerprint, LiveIdentity, random_u128};
 
+pub use directory::Directory;
 pub use roads::{Roads, RoadsConfig, ServerError};
 
 /// What to serve, where, and how.
@@ -59,7 +62,7 @@ impl Server {
     /// # Errors
     /// [`ServerError`]
     pub fn open(config: &ServerConfig) -> Result<Self, ServerError> {
-        let catalogue = Catalogue::files(&config.root, config.limits.clone());
+        let catalogue = Directory::files(&config.root, config.limits.clone());
         let catalogue = catalogue.map_err(|error| ServerError::Root { path: config.root.clone(), error })?;
         Self::bind(catalogue, &config.roads, config.jpip.clone())
     }
@@ -68,12 +71,13 @@ impl Server {
     /// # Errors
     /// [`ServerError`]
     pub fn bind(
-        catalogue: Catalogue,
+        catalogue: impl Catalogue + 'static,
         roads: &RoadsConfig,
         options: jpip::ServerOptions,
     ) -> Result<Self, ServerError> {
-        let server = Mutex::new(jpip::Server::new(catalogue, options, Box::new(random_u128)));
-        let site = Arc::new(Site { server, start: Instant::now() });
+        let catalogue: Arc<dyn Catalogue> = Arc::new(catalogue);
+        let server = jpip::Server::new(catalogue.clone(), options, Box::new(random_u128));
+        let site = Arc::new(Site { server: Mutex::new(server), catalogue, start: Instant::now() });
         Ok(Self { roads: Roads::bind(roads)?, site })
     }
 
@@ -155,9 +159,10 @@ impl Monitor {
     }
 }
 
-/// The state machine behind its lock. Bodies are pulled without it.
+/// The state machine behind its lock. Pictures are looked for and bodies are pulled without it.
 struct Site {
     server: Mutex<jpip::Server>,
+    catalogue: Arc<dyn Catalogue>,
     start: Instant,
 }
 
@@ -178,7 +183,10 @@ impl Handler for Site {
     fn handle(&self, request: Request) -> Reply {
         let Request { peer, path, query } = request;
         let now = self.start.elapsed();
-        let reply = self.server().handle_request(peer, &path, &query, now);
+        let parsed = jpip::Request::parse(&path, &query);
+        let target = parsed.as_ref().ok().and_then(|request| self.server().target_of(request));
+        let found = target.map(|name| FoundTarget::find(&*self.catalogue, name, now));
+        let reply = self.server().answer(peer, parsed, found, now);
         let took = self.start.elapsed().saturating_sub(now);
         tracing::debug!(%peer, path, query, status = reply.status, reason = reply.reason, ?took, "request");
         Reply {

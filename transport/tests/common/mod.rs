@@ -12,7 +12,7 @@ use std::time::Duration;
 use synthetic::Synthetic;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId, Insert};
 use wavetile_transport::jpip::{
-    Catalogue, MessageEvent, MessageReader, Picture, Reply, Server, ServerOptions,
+    MemoryCatalogue, MessageEvent, MessageReader, Picture, Reply, Server, ServerOptions,
 };
 
 /// A waker that tells whether it was woken.
@@ -29,7 +29,8 @@ pub const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 pub const NAME: &str = "made up.jp2";
 
 pub fn server_of(pictures: Vec<(&str, Arc<dyn Picture>)>, options: ServerOptions) -> Server {
-    let catalogue = Catalogue::memory(pictures.into_iter().map(|(name, picture)| (name.to_owned(), picture)));
+    let catalogue =
+        MemoryCatalogue::new(pictures.into_iter().map(|(name, picture)| (name.to_owned(), picture)));
     let mut number = 0_u128;
     let random = move || {
         number += 1;

@@ -4,7 +4,7 @@
 mod channels;
 
 use super::body::{Body, Pace, Stream};
-use super::catalogue::{Catalogue, Offered, TargetError};
+use super::catalogue::{Catalogue, OfferedPicture, TargetError};
 use super::client_model::ClientModel;
 use super::contexts;
 use super::expansion::Allowance;
@@ -14,7 +14,7 @@ use super::push::Standing;
 use super::schedule::{Class, Schedule};
 use super::session::{Channel, Session, Turn};
 use crate::jpip::wire::cache_model::CacheModel;
-use crate::jpip::wire::fields::NumberRange;
+use crate::jpip::wire::fields::{FieldError, NumberRange};
 use crate::jpip::wire::message::{MessageWriter, eor};
 use crate::jpip::wire::preference::Preference;
 use crate::jpip::wire::request::{Request, StreamType};
@@ -93,7 +93,7 @@ pub type Random = Box<dyn FnMut() -> u128 + Send>;
 
 /// The server.
 pub struct Server {
-    catalogue: Catalogue,
+    catalogue: Arc<dyn Catalogue>,
     options: ServerOptions,
     random: Random,
     sessions: HashMap<u64, Session>,
@@ -146,7 +146,8 @@ impl Server {
     /// A server of the pictures in `catalogue`. `random` must be hard to guess: whoever knows a channel's
     /// identifier can use the channel.
     #[must_use]
-    pub fn new(catalogue: Catalogue, options: ServerOptions, random: Random) -> Self {
+    pub fn new(catalogue: impl Catalogue + 'static, options: ServerOptions, random: Random) -> Self {
+        let catalogue: Arc<dyn Catalogue> = Arc::new(catalogue);
         let (sessions, channels) = (HashMap::new(), HashMap::new());
         let schedule = Schedule::new(options.bandwidth, options.client_bandwidth, &options.weights);
         let schedule = Arc::new(schedule);
@@ -154,9 +155,35 @@ impl Server {
     }
 
     /// Answers one request. `path` and `query` are percent-encoded, as they came; fields of a POST are
-    /// joined to `query`. `now` counts from any fixed moment. Opens files, so it may block.
+    /// joined to `query`. `now` counts from any fixed moment. The catalogue may open files, so it may wait for a disk; those
+    /// who share a server behind a lock find the picture without it: [`target_of`](Self::target_of) and
+    /// [`answer`](Self::answer) are the two steps of this.
     pub fn handle_request(&mut self, peer: IpAddr, path: &str, query: &str, now: Duration) -> Reply {
-        match self.answer(peer, path, query, now) {
+        let request = Request::parse(path, query);
+        let target = request.as_ref().ok().and_then(|request| self.target_of(request));
+        let found = target.map(|name| FoundTarget::find(&*self.catalogue, name, now));
+        self.answer(peer, request, found, now)
+    }
+
+    /// Name of the picture that answering `request` will take, if it takes one.
+    #[must_use]
+    pub fn target_of(&self, request: &Request) -> Option<String> {
+        check(request).ok()?;
+        if request.close.is_some() && request.window.is_none() {
+            return None;
+        }
+        self.target_name(request).ok()
+    }
+
+    /// Answers one request, with the picture of [`target_of`](Self::target_of) if it has named one.
+    pub fn answer(
+        &mut self,
+        peer: IpAddr,
+        request: Result<Request, FieldError>,
+        found: Option<FoundTarget>,
+        now: Duration,
+    ) -> Reply {
+        match self.reply(peer, request, found, now) {
             Ok(reply) => reply,
             Err(refusal) => refusal.into(),
         }
@@ -191,20 +218,15 @@ impl Server {
         self.catalogue.names()
     }
 
-    fn answer(&mut self, peer: IpAddr, path: &str, query: &str, now: Duration) -> Result<Reply, Refusal> {
-        let mut request =
-            Request::parse(path, query).map_err(|error| Refusal::new(400, error.to_string()))?;
-        let Some(kind) = request.stream_type() else {
-            return Err(Refusal::new(415, "jpp-stream, jpt-stream and raw are served"));
-        };
-        if request.upload {
-            return Err(Refusal::new(501, "targets cannot be changed"));
-        }
-        let unmet = request.preferences.iter().filter(|one| one.is_required() && !one.is_met());
-        let unmet: Vec<&str> = unmet.map(Preference::text).collect();
-        if !unmet.is_empty() {
-            return Err(Refusal::unmet(&unmet.join(",")));
-        }
+    fn reply(
+        &mut self,
+        peer: IpAddr,
+        request: Result<Request, FieldError>,
+        found: Option<FoundTarget>,
+        now: Duration,
+    ) -> Result<Reply, Refusal> {
+        let mut request = request.map_err(|error| Refusal::new(400, error.to_string()))?;
+        let kind = check(&request)?;
         let mut channel = request.channel.clone();
         if let Some(channel) = &channel {
             self.touch(channel, now).ok_or_else(|| Refusal::new(404, "unknown channel: open a new one"))?;
@@ -218,7 +240,7 @@ impl Server {
                 return Ok(Reply::new(head, Body::end(reason)));
             }
         }
-        let offered = self.find_target(&request, now)?;
+        let offered = self.find_target(&request, found, now)?;
         let mut head = ResponseHead::ok(media_type(kind));
         if kind == StreamType::Raw {
             return self.raw(&request, &offered, peer, head);
@@ -254,10 +276,11 @@ impl Server {
         Ok(Reply::new(head, body.in_turn(self.schedule.join(peer, class))))
     }
 
-    fn find_target(&mut self, request: &Request, now: Duration) -> Result<Arc<Offered>, Refusal> {
+    /// What the target of a request, or of its channel, is called.
+    fn target_name(&self, request: &Request) -> Result<String, Refusal> {
         let bound = request.channel.as_ref().and_then(|channel| self.channels.get(channel));
         let bound = bound.filter(|_| request.new_channel.is_none()).map(|channel| channel.target.clone());
-        let name = match (&request.target, bound) {
+        Ok(match (&request.target, bound) {
             (Some(named), Some(bound)) if *named != bound => {
                 return Err(Refusal::new(400, "the channel belongs to another target"));
             }
@@ -267,11 +290,23 @@ impl Server {
                 Some(channel) => channel.target.clone(),
                 None => return Err(Refusal::new(400, "no target is named")),
             },
-        };
-        self.catalogue.find(&name, now).map_err(|error| match error {
+        })
+    }
+
+    fn find_target(
+        &self,
+        request: &Request,
+        found: Option<FoundTarget>,
+        now: Duration,
+    ) -> Result<Arc<OfferedPicture>, Refusal> {
+        let name = self.target_name(request)?;
+        // A channel may have been opened or closed since that one was looked for.
+        let found = found.filter(|found| found.name == name);
+        let found = found.unwrap_or_else(|| FoundTarget::find(&*self.catalogue, name, now));
+        found.picture.map_err(|error| match error {
             TargetError::Unknown => Refusal::new(404, "unknown target"),
             TargetError::Unreadable(error) => {
-                tracing::warn!(name, %error, "a picture cannot be opened");
+                tracing::warn!(name = found.name, %error, "a picture cannot be opened");
                 Refusal::new(500, "the target cannot be read")
             }
         })
@@ -281,7 +316,7 @@ impl Server {
     fn raw(
         &self,
         request: &Request,
-        offered: &Offered,
+        offered: &OfferedPicture,
         peer: IpAddr,
         mut head: ResponseHead,
     ) -> Result<Reply, Refusal> {
@@ -305,7 +340,7 @@ impl Server {
         request: &Request,
         kind: StreamType,
         channel: Option<&str>,
-        offered: &Arc<Offered>,
+        offered: &Arc<OfferedPicture>,
         head: &mut ResponseHead,
     ) -> Body {
         // What a client says of another state of the picture is of no use.
@@ -365,7 +400,12 @@ impl Server {
     }
 
     /// What is to follow the window, if that is asked for. Without a session nobody would know what was sent.
-    fn standing(&self, request: &Request, kind: StreamType, offered: &Arc<Offered>) -> Option<Standing> {
+    fn standing(
+        &self,
+        request: &Request,
+        kind: StreamType,
+        offered: &Arc<OfferedPicture>,
+    ) -> Option<Standing> {
         let precincts = matches!(kind, StreamType::Precincts { .. });
         let (window, budget) = (request.window.as_ref()?, request.push?);
         if !precincts || request.need.is_some() || request.wait {
@@ -388,7 +428,7 @@ impl Server {
         &mut self,
         channel: &str,
         request: &Request,
-        offered: &Offered,
+        offered: &OfferedPicture,
         same: bool,
     ) -> Option<(Turn, Source)> {
         let channel = self.channels.get_mut(channel)?;
@@ -425,11 +465,41 @@ impl Server {
     }
 }
 
+/// A target, and what became of looking for it.
+pub struct FoundTarget {
+    name: String,
+    picture: Result<Arc<OfferedPicture>, TargetError>,
+}
+
+impl FoundTarget {
+    /// Looks for `name`, which may wait for a disk.
+    pub fn find(catalogue: &dyn Catalogue, name: String, now: Duration) -> Self {
+        let picture = catalogue.find(&name, now);
+        Self { name, picture }
+    }
+}
+
+/// What is refused whatever the target and the channel.
+fn check(request: &Request) -> Result<StreamType, Refusal> {
+    let Some(kind) = request.stream_type() else {
+        return Err(Refusal::new(415, "jpp-stream, jpt-stream and raw are served"));
+    };
+    if request.upload {
+        return Err(Refusal::new(501, "targets cannot be changed"));
+    }
+    let unmet = request.preferences.iter().filter(|one| one.is_required() && !one.is_met());
+    let unmet: Vec<&str> = unmet.map(Preference::text).collect();
+    if !unmet.is_empty() {
+        return Err(Refusal::unmet(&unmet.join(",")));
+    }
+    Ok(kind)
+}
+
 /// What a model says of one codestream, without implicit forms. Of a codestream that cannot be served nothing
 /// can be held.
 fn explicit<'a>(
     model: &'a CacheModel,
-    offered: &Offered,
+    offered: &OfferedPicture,
     number: u32,
     asked: bool,
     allowance: &mut Allowance,
@@ -446,7 +516,7 @@ fn explicit<'a>(
 }
 
 /// What a response is worth: whoever opens a session or looks around sees something first.
-fn class(request: &Request, offered: &Offered) -> Class {
+fn class(request: &Request, offered: &OfferedPicture) -> Class {
     let Some(asked) = request.window.as_ref().filter(|_| request.new_channel.is_none()) else {
         return Class::Opening;
     };

@@ -17,6 +17,6 @@ mod selection;
 mod session;
 
 pub use body::{Body, Chunk};
-pub use catalogue::{Catalogue, OpenPicture};
-pub use machine::{Random, Reply, Server, ServerOptions};
+pub use catalogue::{Catalogue, MemoryCatalogue, OfferedPicture, TargetError};
+pub use machine::{FoundTarget, Random, Reply, Server, ServerOptions};
 pub use picture::Picture;

@@ -1,6 +1,6 @@
 //! Standing responses: what a server sends beyond the window that was asked for (docs/jpip-push.md).
 
-use super::catalogue::Offered;
+use super::catalogue::OfferedPicture;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub(super) struct Standing {
     pub(super) answered: bool,
     /// Nothing is left to be sent: the target is watched.
     pub(super) watching: bool,
-    offered: Arc<Offered>,
+    offered: Arc<OfferedPicture>,
     keep_alive: Duration,
     /// Signs of life that may still be given.
     signs: u32,
@@ -52,7 +52,7 @@ impl Standing {
         header: &MainHeader,
         codestreams: Codestreams,
         budget: u64,
-        offered: Arc<Offered>,
+        offered: Arc<OfferedPicture>,
         keep_alive: Duration,
     ) -> Self {
         Self {

@@ -1,7 +1,7 @@
 //! Sessions and channels of a server: opening, closing and forgetting them.
 
 use super::{Refusal, Server};
-use crate::jpip::server::catalogue::Offered;
+use crate::jpip::server::catalogue::OfferedPicture;
 use crate::jpip::server::session::{Channel, ChannelState, Session, SessionState};
 use crate::jpip::wire::request::{CloseChannels, Request, SERVICE_PATH};
 use crate::jpip::wire::response::NewChannel;
@@ -33,7 +33,7 @@ impl Server {
     pub(super) fn open_channel(
         &mut self,
         request: &Request,
-        offered: &Offered,
+        offered: &OfferedPicture,
         peer: IpAddr,
         now: Duration,
     ) -> Result<Option<NewChannel>, Refusal> {
