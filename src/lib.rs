@@ -36,11 +36,11 @@
 //! use wavetile::engine::{Decoder, Limits, Rect};
 //! use wavetile::transport::client::{Client, ClientConfig, ConnectOptions, RegionRequest};
 //! use wavetile::transport::road::RoadKind;
-//! use wavetile::transport::jpip::{Picture, ServerOptions, MemoryCatalogue};
+//! use wavetile::transport::jpip::{ServedPicture, ServerOptions, MemoryCatalogue};
 //! use wavetile::transport::server::{RoadsConfig, Server};
 //!
 //! let bytes = std::fs::read("engine/tests/data/gradient.jp2")?;
-//! let picture: Arc<dyn Picture> = Arc::new(IndexedFile::open(bytes, &Limits::default())?);
+//! let picture: Arc<dyn ServedPicture> = Arc::new(IndexedFile::open(bytes, &Limits::default())?);
 //! let catalogue = MemoryCatalogue::new([("gradient.jp2".to_owned(), picture)]);
 //! let roads = RoadsConfig { http1: Some("127.0.0.1:0".parse()?), http3: None, ..RoadsConfig::default() };
 //! let server = Server::bind(catalogue, &roads, ServerOptions::default())?;

@@ -15,7 +15,7 @@ use wavetile::engine::error::DeviceError;
 use wavetile::engine::gpu::Context;
 use wavetile::engine::source::IndexedFile;
 use wavetile::engine::{DecodeRequest, Decoder, Image, Limits, Rect, wgpu};
-use wavetile::transport::jpip::{MemoryCatalogue, Picture, ServerOptions};
+use wavetile::transport::jpip::{MemoryCatalogue, ServedPicture, ServerOptions};
 use wavetile::transport::server::{RoadsConfig, Server};
 use wavetile_testing::compare::assert_near;
 use wavetile_testing::skip_adapter;
@@ -90,7 +90,7 @@ fn a_picture_on_a_server_is_shown_while_it_arrives() {
 /// The picture under the name that the README uses; its address.
 fn serve() -> String {
     let file = IndexedFile::open(std::fs::read(PICTURE).unwrap(), &Limits::default()).unwrap();
-    let catalogue = MemoryCatalogue::new([("moon.jp2".to_owned(), Arc::new(file) as Arc<dyn Picture>)]);
+    let catalogue = MemoryCatalogue::new([("moon.jp2".to_owned(), Arc::new(file) as Arc<dyn ServedPicture>)]);
     let loopback = "127.0.0.1:0".parse().unwrap();
     let roads = RoadsConfig { http1: Some(loopback), http3: None, ..RoadsConfig::default() };
     let server = Server::bind(catalogue, &roads, ServerOptions::default()).unwrap();

@@ -14,10 +14,10 @@ use wavetile_engine::codestream::header::MainHeader;
 use wavetile_engine::codestream::tile::Tile;
 use wavetile_engine::data_bin::{DataBinId, PrecinctId};
 use wavetile_engine::source::IndexedFile;
-use wavetile_transport::jpip::server::picture::BinLength;
+use wavetile_transport::jpip::server::served_picture::BinLength;
 use wavetile_transport::jpip::wire::metareq::MetadataRequest;
 use wavetile_transport::jpip::{
-    Chunk, ClientOptions, MessageEvent, MessageReader, Picture, Reply, Server, ServerOptions, eor,
+    Chunk, ClientOptions, MessageEvent, MessageReader, Reply, ServedPicture, Server, ServerOptions, eor,
 };
 
 fn server() -> Server {
@@ -408,7 +408,7 @@ fn need_takes_implicit_forms() {
 /// A file with several codestreams, all alike.
 struct Several(Synthetic);
 
-impl Picture for Several {
+impl ServedPicture for Several {
     fn header(&self) -> &MainHeader {
         self.0.header()
     }
@@ -433,8 +433,8 @@ impl Picture for Several {
         3
     }
 
-    fn codestream(&self, number: u32) -> wavetile_engine::Result<Option<Arc<dyn Picture>>> {
-        Ok((number < 3).then(|| Arc::new(Synthetic::new()) as Arc<dyn Picture>))
+    fn codestream(&self, number: u32) -> wavetile_engine::Result<Option<Arc<dyn ServedPicture>>> {
+        Ok((number < 3).then(|| Arc::new(Synthetic::new()) as Arc<dyn ServedPicture>))
     }
 }
 

@@ -16,8 +16,10 @@ use wavetile_engine::codestream::tile::Tile;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId, PrecinctId};
 use wavetile_engine::plan::reach::{GridWindow, covered_precincts};
 use wavetile_engine::view_window::ViewWindow;
-use wavetile_transport::jpip::server::picture::BinLength;
-use wavetile_transport::jpip::{MessageEvent, MessageReader, Picture, Reply, Server, ServerOptions, eor};
+use wavetile_transport::jpip::server::served_picture::BinLength;
+use wavetile_transport::jpip::{
+    MessageEvent, MessageReader, Reply, ServedPicture, Server, ServerOptions, eor,
+};
 
 const WHOLE: &str = "fsiz=200,150&type=jpp-stream";
 
@@ -362,7 +364,7 @@ fn a_channel_is_opened_only_with_a_transport_that_is_known() {
 
 #[test]
 fn a_channel_belongs_to_its_target() {
-    let pictures: Vec<(&str, Arc<dyn Picture>)> =
+    let pictures: Vec<(&str, Arc<dyn ServedPicture>)> =
         vec![("a", Arc::new(Synthetic::new())), ("b", Arc::new(Synthetic::sized(90, 70, 64)))];
     let mut server = server_of(pictures, ServerOptions::default());
     let opened = server.handle_request(PEER, "/jpip", "target=a&cnew=http", Duration::ZERO);
@@ -556,7 +558,7 @@ fn what_a_client_holds_of_a_whole_picture_takes_little_memory_though_components_
 /// A file of three codestreams, the second half as wide as the others.
 struct Stack(Synthetic);
 
-impl Picture for Stack {
+impl ServedPicture for Stack {
     fn header(&self) -> &MainHeader {
         self.0.header()
     }
@@ -581,9 +583,9 @@ impl Picture for Stack {
         3
     }
 
-    fn codestream(&self, number: u32) -> wavetile_engine::Result<Option<Arc<dyn Picture>>> {
+    fn codestream(&self, number: u32) -> wavetile_engine::Result<Option<Arc<dyn ServedPicture>>> {
         let width = if number == 1 { 100 } else { 200 };
-        Ok((number < 3).then(|| Arc::new(Synthetic::sized(width, 150, 128)) as Arc<dyn Picture>))
+        Ok((number < 3).then(|| Arc::new(Synthetic::sized(width, 150, 128)) as Arc<dyn ServedPicture>))
     }
 }
 

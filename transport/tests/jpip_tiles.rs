@@ -13,7 +13,7 @@ use wavetile_engine::view_window::ViewWindow;
 use wavetile_engine::{DecodeRequest, Decoder, Image, Limits, Size};
 use wavetile_testing::shared;
 use wavetile_transport::jpip::{
-    ClientOptions, MessageEvent, MessageReader, Picture, Reply, Server, ServerOptions, Stream,
+    ClientOptions, MessageEvent, MessageReader, Reply, ServedPicture, Server, ServerOptions, Stream,
 };
 
 fn of_tiles() -> Server {
@@ -43,7 +43,7 @@ fn tile_parts_that_are_held_are_not_sent_again() {
     let window = "fsiz=61,47&type=jpt-stream&len=100000000";
     let whole = tile_ranges(ask(&mut of_tiles(), window));
     let file = IndexedFile::open(include_bytes!("data/tiles.jp2").to_vec(), &Limits::default()).unwrap();
-    let ends = Picture::tile_part_ends(&file, 1);
+    let ends = ServedPicture::tile_part_ends(&file, 1);
     let (count, total) = (whole.len(), *ends.last().unwrap());
     assert!(count == 4 && ends.len() == 3 && whole[&1] == [(0, total)], "{ends:?} {whole:?}");
     let told = |more: &str| tile_ranges(ask(&mut of_tiles(), &format!("{window}&{more}")));

@@ -21,7 +21,7 @@ use wavetile_engine::source::IndexedFile;
 use wavetile_engine::view_window::{ViewWindow, frame_size};
 use wavetile_transport::client::{ClientConfig, ClientError, ConnectOptions, Session};
 use wavetile_transport::jpip::{
-    ClientError as JpipError, Event, MemoryCatalogue, Picture, ServerOptions, eor,
+    ClientError as JpipError, Event, MemoryCatalogue, ServedPicture, ServerOptions, eor,
 };
 use wavetile_transport::road::RoadKind;
 use wavetile_transport::road::RoadLimits;
@@ -46,7 +46,7 @@ impl Running {
         let any = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
         let limits = RoadLimits { grace: Duration::from_millis(500), ..RoadLimits::default() };
         let roads = RoadsConfig { http3: any, http1: any, limits, ..RoadsConfig::default() };
-        let picture: Arc<dyn Picture> = picture.clone();
+        let picture: Arc<dyn ServedPicture> = picture.clone();
         let catalogue = MemoryCatalogue::new([("p.jp2".to_owned(), picture)]);
         // Room enough to remember every precinct of the large picture.
         let options = ServerOptions { model_memory: 16 << 20, ..ServerOptions::default() };

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use wavetile_engine::data_bin::DataBinCache;
 use wavetile_testing::running::Folder;
-use wavetile_transport::jpip::{Picture, Server, ServerOptions, eor};
+use wavetile_transport::jpip::{ServedPicture, Server, ServerOptions, eor};
 use wavetile_transport::server::Directory;
 
 /// A directory that is removed at the end: `root` with one picture, and secrets beside it.
@@ -36,7 +36,7 @@ impl Scratch {
         let note = opened.clone();
         let open: wavetile_transport::server::directory::OpenPicture = Box::new(move |path| {
             note.lock().unwrap().insert(path.to_owned());
-            Ok(Arc::new(Synthetic::new()) as Arc<dyn Picture>)
+            Ok(Arc::new(Synthetic::new()) as Arc<dyn ServedPicture>)
         });
         let catalogue = Directory::new(self.0.join("root"), open).unwrap();
         (Server::new(catalogue, ServerOptions::default(), Box::new(|| 7)), opened)

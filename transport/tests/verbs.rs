@@ -16,7 +16,7 @@ use wavetile_transport::client::{
     Client, ClientConfig, ClientError, ConnectOptions, ImageError, RegionRequest, StreamedImage, Update,
 };
 use wavetile_transport::jpip::{
-    ClientError as JpipError, ClientOptions, MemoryCatalogue, Picture, Piece, ServerOptions, Stream,
+    ClientError as JpipError, ClientOptions, MemoryCatalogue, Piece, ServedPicture, ServerOptions, Stream,
 };
 use wavetile_transport::road::RoadKind;
 use wavetile_transport::server::{Monitor, RoadsConfig, Server};
@@ -56,7 +56,7 @@ struct Running {
 /// Serves until the runtime of the test ends.
 fn serve(options: ServerOptions) -> Running {
     let sample = IndexedFile::open(sample(), &Limits::default()).unwrap();
-    let pictures: [(&str, Arc<dyn Picture>); 3] = [
+    let pictures: [(&str, Arc<dyn ServedPicture>); 3] = [
         ("tiles.jp2", Arc::new(file("tiles.jp2"))),
         ("precincts.j2k", Arc::new(file("precincts.j2k"))),
         ("large.jp2", Arc::new(sample)),
@@ -65,7 +65,7 @@ fn serve(options: ServerOptions) -> Running {
 }
 
 fn serve_pictures<const N: usize>(
-    pictures: [(&str, Arc<dyn Picture>); N],
+    pictures: [(&str, Arc<dyn ServedPicture>); N],
     port: u16,
     options: ServerOptions,
 ) -> Running {
@@ -283,7 +283,7 @@ async fn what_is_kept_is_not_sent_again_and_shown_without_the_server() {
 async fn what_is_kept_of_a_picture_that_has_changed_is_dropped() {
     let folder = Folder::new("changed");
     let store = Store::open(&*folder, 1 << 30).unwrap();
-    let of = |name: &str| [("p", Arc::new(file(name)) as Arc<dyn Picture>)];
+    let of = |name: &str| [("p", Arc::new(file(name)) as Arc<dyn ServedPicture>)];
     let mut before = None;
     for name in ["tiles.jp2", "precincts.j2k", "tiles.jp2"] {
         let mut server = serve_pictures(of(name), 0, ServerOptions::default());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use wavetile_engine::Limits;
 use wavetile_engine::source::IndexedFile;
 use wavetile_transport::client::{ClientConfig, ConnectOptions, Session};
-use wavetile_transport::jpip::{MemoryCatalogue, Picture, ServerOptions};
+use wavetile_transport::jpip::{MemoryCatalogue, ServedPicture, ServerOptions};
 use wavetile_transport::road::RoadKind;
 use wavetile_transport::server::{RoadsConfig, Server};
 use wavetile_transport::tls::Trust;
@@ -20,7 +20,7 @@ const NAME: &str = "mandelbrot.jp2";
 /// Runs the demo: in a window where there is a display, else as a script that writes pictures.
 pub(crate) fn run() -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let picture: Arc<dyn Picture> = Arc::new(IndexedFile::open(SAMPLE, &Limits::default())?);
+    let picture: Arc<dyn ServedPicture> = Arc::new(IndexedFile::open(SAMPLE, &Limits::default())?);
     let roads = RoadsConfig {
         http3: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
         http1: None,

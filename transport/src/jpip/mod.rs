@@ -11,7 +11,7 @@ pub(crate) mod testing;
 
 pub use client::{Client, ClientError, ClientOptions, Ending, Entry, Event, Metadata, Outgoing, Piece};
 pub use client::{Progress, RegionRequest, Stream, View};
-pub use server::{Body, Catalogue, Chunk, MemoryCatalogue, OfferedPicture, Picture, Reply, Server};
+pub use server::{Body, Catalogue, Chunk, MemoryCatalogue, OfferedPicture, Reply, ServedPicture, Server};
 pub use server::{ServerOptions, TargetError};
 pub use wire::message::{MessageError, MessageHeader, MessageWriter, eor};
 pub use wire::message_reader::{MessageEvent, MessageReader};

@@ -11,11 +11,11 @@ use wavetile_engine::byte_source::FileSource;
 use wavetile_engine::source::IndexedFile;
 use wavetile_engine::{Limits, Result};
 
-use crate::jpip::Picture;
+use crate::jpip::ServedPicture;
 use crate::jpip::server::catalogue::{Catalogue, OfferedPicture, TargetError, target_id};
 
 /// Opens a listed file.
-pub type OpenPicture = Box<dyn Fn(&Path) -> Result<Arc<dyn Picture>> + Send + Sync>;
+pub type OpenPicture = Box<dyn Fn(&Path) -> Result<Arc<dyn ServedPicture>> + Send + Sync>;
 
 /// The pictures under a directory, by their relative path with `/` between its parts. Files that a link leads to outside of
 /// it are left out. New files are found when they are asked for.
@@ -77,7 +77,7 @@ impl Directory {
     /// # Errors
     /// `root` is no directory that can be read.
     pub fn files(root: impl AsRef<Path>, limits: Limits) -> io::Result<Self> {
-        let open = move |path: &Path| -> Result<Arc<dyn Picture>> {
+        let open = move |path: &Path| -> Result<Arc<dyn ServedPicture>> {
             Ok(Arc::new(IndexedFile::open(FileSource::open(path)?, &limits)?))
         };
         Self::new(root, Box::new(open))

@@ -12,7 +12,7 @@ use std::time::Duration;
 use synthetic::Synthetic;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId, Insert};
 use wavetile_transport::jpip::{
-    MemoryCatalogue, MessageEvent, MessageReader, Picture, Reply, Server, ServerOptions,
+    MemoryCatalogue, MessageEvent, MessageReader, Reply, ServedPicture, Server, ServerOptions,
 };
 
 /// A waker that tells whether it was woken.
@@ -28,7 +28,7 @@ impl Wake for Flag {
 pub const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 pub const NAME: &str = "made up.jp2";
 
-pub fn server_of(pictures: Vec<(&str, Arc<dyn Picture>)>, options: ServerOptions) -> Server {
+pub fn server_of(pictures: Vec<(&str, Arc<dyn ServedPicture>)>, options: ServerOptions) -> Server {
     let catalogue =
         MemoryCatalogue::new(pictures.into_iter().map(|(name, picture)| (name.to_owned(), picture)));
     let mut number = 0_u128;

@@ -9,7 +9,7 @@ use wavetile_engine::codestream::tile::Tile;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId, PrecinctId};
 use wavetile_engine::{Limits, Result};
 use wavetile_testing::codestream::{Component, Header};
-use wavetile_transport::jpip::server::picture::{BinLength, Picture};
+use wavetile_transport::jpip::server::served_picture::{BinLength, ServedPicture};
 
 /// Components of every synthetic picture; the last two are halved both ways.
 pub const COMPONENTS: u32 = 3;
@@ -101,7 +101,7 @@ impl Synthetic {
     }
 }
 
-impl Picture for Synthetic {
+impl ServedPicture for Synthetic {
     fn header(&self) -> &MainHeader {
         &self.header
     }

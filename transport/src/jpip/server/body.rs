@@ -2,9 +2,9 @@
 //! newer request of the same channel takes over at once.
 
 use super::part::{Found, Part, Piece, Wanted};
-use super::picture::Picture;
 use super::push::{Standing, TARGET_CHANGED, Watch};
 use super::schedule::{Class, Grant, Place};
+use super::served_picture::ServedPicture;
 use super::session::Turn;
 use crate::jpip::wire::message::{MessageHeader, MessageWriter, eor};
 use std::iter::Peekable;
@@ -38,7 +38,7 @@ pub struct Body {
 
 /// Bytes of a file as they are.
 struct Raw {
-    picture: Arc<dyn Picture>,
+    picture: Arc<dyn ServedPicture>,
     left: Range<u64>,
 }
 
@@ -56,7 +56,7 @@ impl Body {
     }
 
     /// Bytes of the file itself, all of which are there.
-    pub(super) fn raw(picture: Arc<dyn Picture>, range: Range<u64>) -> Self {
+    pub(super) fn raw(picture: Arc<dyn ServedPicture>, range: Range<u64>) -> Self {
         Self { pending: Vec::new(), stream: None, raw: Some(Raw { picture, left: range }), place: None }
     }
 

@@ -1,6 +1,6 @@
 //! The pictures that a server offers, by name.
 
-use super::picture::Picture;
+use super::served_picture::ServedPicture;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,14 +35,14 @@ pub struct OfferedPicture {
     /// Says nothing about the picture but whether it is still the same ("JPIP-tid").
     pub target_id: String,
     /// The picture.
-    pub picture: Arc<dyn Picture>,
+    pub picture: Arc<dyn ServedPicture>,
     has_changed: Option<Box<dyn Fn() -> bool + Send + Sync>>,
 }
 
 impl OfferedPicture {
     /// A picture that does not change.
     #[must_use]
-    pub fn new(name: &str, target_id: String, picture: Arc<dyn Picture>) -> Self {
+    pub fn new(name: &str, target_id: String, picture: Arc<dyn ServedPicture>) -> Self {
         Self { name: name.to_owned(), target_id, picture, has_changed: None }
     }
 
@@ -74,7 +74,7 @@ pub struct MemoryCatalogue(BTreeMap<String, Arc<OfferedPicture>>);
 
 impl MemoryCatalogue {
     /// Pictures by name.
-    pub fn new(pictures: impl IntoIterator<Item = (String, Arc<dyn Picture>)>) -> Self {
+    pub fn new(pictures: impl IntoIterator<Item = (String, Arc<dyn ServedPicture>)>) -> Self {
         let offered = pictures.into_iter().map(|(name, picture)| {
             let length =
                 picture.bin_len(DataBinId::MainHeader).ok().flatten().map_or(0, |length| length.bytes);

@@ -1,13 +1,13 @@
 //! The codestreams of a picture that a context (T.808 C.4) stands for.
 
-use super::picture::Picture;
+use super::served_picture::ServedPicture;
 use crate::jpip::wire::context::Context;
 use crate::jpip::wire::fields::NumberRange;
 use crate::jpip::wire::view_window_fields::StreamRange;
 
 impl Context {
     /// The codestreams of `picture` that it stands for, ascending; none if they are not known.
-    pub(super) fn codestreams(&self, picture: &dyn Picture) -> Vec<u32> {
+    pub(super) fn codestreams(&self, picture: &dyn ServedPicture) -> Vec<u32> {
         let Self::Layers(layers) = self else { return Vec::new() };
         let last =
             layers.range.to.unwrap_or(u64::MAX).min(u64::from(picture.layer_count()).saturating_sub(1));

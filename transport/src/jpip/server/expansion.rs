@@ -1,6 +1,6 @@
 //! What the implicit forms of cache models and needs (T.808 C.8) stand for in one picture, within bounds.
 
-use super::picture::Picture;
+use super::served_picture::ServedPicture;
 use crate::jpip::wire::cache_model::{BinSelector, CacheModel, Extent, Statement};
 use crate::jpip::wire::fields::NumberRange;
 use crate::jpip::wire::implicit::ImplicitForm;
@@ -27,7 +27,12 @@ impl ImplicitForm {
     ///
     /// A range of tiles or positions is the rectangle between its first and its last (second hand). Where that
     /// is to be `wide`, it is every number between them, which holds the rectangle.
-    fn runs(self, picture: &dyn Picture, wide: bool, allowance: &mut Allowance) -> Option<Vec<NumberRange>> {
+    fn runs(
+        self,
+        picture: &dyn ServedPicture,
+        wide: bool,
+        allowance: &mut Allowance,
+    ) -> Option<Vec<NumberRange>> {
         if self.is_everything() {
             return Some(vec![NumberRange::ALL]);
         }
@@ -92,7 +97,7 @@ impl CacheModel {
     /// are sent again, nothing else.
     pub(super) fn explicit(
         &self,
-        picture: &dyn Picture,
+        picture: &dyn ServedPicture,
         number: u32,
         asked: bool,
         allowance: &mut Allowance,
@@ -129,7 +134,7 @@ impl CacheModel {
     /// comes to too many.
     pub(super) fn explicit_need(
         &self,
-        picture: &dyn Picture,
+        picture: &dyn ServedPicture,
         number: u32,
         allowance: &mut Allowance,
     ) -> Self {
@@ -162,7 +167,7 @@ impl CacheModel {
 /// What a statement about tile-parts says of the bytes of tile data-bins. Tiles beyond the allowance are passed over if it
 /// adds, and all of them are taken if it subtracts.
 fn tile_parts(
-    picture: &dyn Picture,
+    picture: &dyn ServedPicture,
     statement: &Statement,
     tiles: NumberRange,
     parts: NumberRange,

@@ -9,9 +9,9 @@ use super::client_model::ClientModel;
 use super::contexts;
 use super::expansion::Allowance;
 use super::part::{Source, Wanted};
-use super::picture::Picture;
 use super::push::Standing;
 use super::schedule::{Class, Schedule};
+use super::served_picture::ServedPicture;
 use super::session::{Channel, Session, Turn};
 use crate::jpip::wire::cache_model::CacheModel;
 use crate::jpip::wire::fields::{FieldError, NumberRange};
@@ -542,7 +542,7 @@ fn model_set(asked: &[NumberRange], count: u32) -> String {
 }
 
 /// Puts the codestreams of the contexts among those that are asked for, and says which they are.
-fn resolve_contexts(request: &mut Request, picture: &dyn Picture, head: &mut ResponseHead) {
+fn resolve_contexts(request: &mut Request, picture: &dyn ServedPicture, head: &mut ResponseHead) {
     let mut known = Vec::new();
     for context in &request.contexts {
         let streams = contexts::ranges(&context.codestreams(picture));

@@ -10,13 +10,13 @@ mod held;
 mod islands;
 mod machine;
 mod part;
-pub mod picture;
 mod push;
 mod schedule;
 mod selection;
+pub mod served_picture;
 mod session;
 
 pub use body::{Body, Chunk};
 pub use catalogue::{Catalogue, MemoryCatalogue, OfferedPicture, TargetError};
 pub use machine::{FoundTarget, Random, Reply, Server, ServerOptions};
-pub use picture::Picture;
+pub use served_picture::ServedPicture;

@@ -3,8 +3,8 @@
 use super::client_model::ClientModel;
 use super::expansion::Allowance;
 use super::held::Held;
-use super::picture::{BinLength, Picture};
 use super::selection::{Item, Selection};
+use super::served_picture::{BinLength, ServedPicture};
 use super::session::{Name, SessionState, Turn};
 use crate::jpip::wire::cache_model::CacheModel;
 use crate::jpip::wire::metareq::MetadataRequest;
@@ -19,7 +19,7 @@ use wavetile_engine::{Error, Result};
 /// What a response sends of a file.
 pub(super) struct Wanted {
     /// The first codestream; it leads to the others.
-    pub(super) file: Arc<dyn Picture>,
+    pub(super) file: Arc<dyn ServedPicture>,
     /// `None` = headers and metadata only.
     pub(super) window: Option<ViewWindow>,
     pub(super) source: Source,
@@ -82,7 +82,7 @@ impl Wanted {
     fn make(
         &mut self,
         number: u32,
-        picture: Arc<dyn Picture>,
+        picture: Arc<dyn ServedPicture>,
         selected: Option<(GridWindow, u16)>,
         whole: bool,
     ) -> Part {
@@ -141,7 +141,7 @@ enum Knowledge {
 /// One codestream, as far as a response sends it.
 pub(super) struct Part {
     pub(super) codestream: u32,
-    picture: Arc<dyn Picture>,
+    picture: Arc<dyn ServedPicture>,
     selection: Selection,
     /// The window is all of the codestream.
     pub(super) whole: bool,
@@ -369,7 +369,7 @@ impl Part {
 
 /// How many identifiers after a precinct's name none: where components or tiles differ in size. They are
 /// noted along with it, so that what is held stays a few long runs.
-fn absent_after(picture: &dyn Picture, id: DataBinId) -> u64 {
+fn absent_after(picture: &dyn ServedPicture, id: DataBinId) -> u64 {
     let DataBinId::Precinct(id) = id else { return 0 };
     let header = picture.header();
     let (components, tiles) = (header.size.components.len() as u32, header.tile_count());
@@ -386,7 +386,7 @@ fn absent_after(picture: &dyn Picture, id: DataBinId) -> u64 {
 const MOST_ABSENT: u64 = 256;
 
 impl Piece {
-    fn read(&self, picture: &dyn Picture, length: u64) -> Result<Vec<u8>> {
+    fn read(&self, picture: &dyn ServedPicture, length: u64) -> Result<Vec<u8>> {
         if length == 0 { Ok(Vec::new()) } else { picture.read_bin(self.id, self.at..self.at + length) }
     }
 

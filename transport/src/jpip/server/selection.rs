@@ -2,7 +2,7 @@
 //! packets, layer by layer and within a layer coarse resolutions first. Worked out while it is sent:
 //! nothing here grows with the window.
 
-use super::picture::Picture;
+use super::served_picture::ServedPicture;
 use crate::jpip::wire::cache_model::{BinSelector, CacheModel};
 use crate::jpip::wire::fields::NumberRange;
 use std::cmp::Reverse;
@@ -28,7 +28,7 @@ pub(super) enum Item {
 
 /// Walks through what a window needs.
 pub(super) struct Selection {
-    picture: Arc<dyn Picture>,
+    picture: Arc<dyn ServedPicture>,
     window: Option<(GridWindow, u16)>,
     /// Whole tiles instead of their headers and packets.
     whole_tiles: bool,
@@ -65,17 +65,22 @@ struct Pass {
 
 impl Selection {
     /// Nothing but the metadata: bin 0 and `boxes`.
-    pub(super) fn metadata(picture: Arc<dyn Picture>, boxes: Vec<u64>) -> Self {
+    pub(super) fn metadata(picture: Arc<dyn ServedPicture>, boxes: Vec<u64>) -> Self {
         Self { boxes: boxes.into_iter(), ..Self::at(picture, Stage::Metadata { begun: false, only: true }) }
     }
 
-    fn at(picture: Arc<dyn Picture>, stage: Stage) -> Self {
+    fn at(picture: Arc<dyn ServedPicture>, stage: Stage) -> Self {
         Self { picture, window: None, whole_tiles: false, boxes: Vec::new().into_iter(), stage }
     }
 
     /// The data-bins of codestream `number` that `need` names, in its order; `asked`: the request is about that
     /// codestream.
-    pub(super) fn listed(picture: Arc<dyn Picture>, need: &CacheModel, number: u32, asked: bool) -> Self {
+    pub(super) fn listed(
+        picture: Arc<dyn ServedPicture>,
+        need: &CacheModel,
+        number: u32,
+        asked: bool,
+    ) -> Self {
         let header = picture.header();
         let (components, tiles) = (header.size.components.len() as u32, header.tile_count());
         // They are those of the file.
@@ -115,7 +120,7 @@ impl Selection {
     /// What `window` needs, up to a number of layers; `None` = headers only. `metadata`: begin with
     /// metadata-bin 0 and those.
     pub(super) fn new(
-        picture: Arc<dyn Picture>,
+        picture: Arc<dyn ServedPicture>,
         window: Option<(GridWindow, u16)>,
         metadata: Option<Vec<u64>>,
     ) -> Self {
@@ -205,7 +210,7 @@ impl Selection {
     }
 }
 
-fn tiles(picture: &dyn Picture, window: &GridWindow) -> Option<Tiles> {
+fn tiles(picture: &dyn ServedPicture, window: &GridWindow) -> Option<Tiles> {
     let region = window.region.intersect(picture.header().size.image);
     if region.is_empty() { None } else { Some(Box::new(covered_tiles(picture.header(), region))) }
 }
@@ -224,7 +229,7 @@ impl Pass {
         next
     }
 
-    fn enter(&mut self, picture: &dyn Picture, window: &GridWindow, tile: &Tile) {
+    fn enter(&mut self, picture: &dyn ServedPicture, window: &GridWindow, tile: &Tile) {
         let layers = tile.parameters.style.layers;
         self.most_layers = self.most_layers.max(layers);
         let resolutions =
@@ -254,7 +259,13 @@ struct ComponentPrecincts {
 }
 
 impl TilePrecincts {
-    fn new(picture: &dyn Picture, window: &GridWindow, tile: &Tile, resolution: u32, layer: u16) -> Self {
+    fn new(
+        picture: &dyn ServedPicture,
+        window: &GridWindow,
+        tile: &Tile,
+        resolution: u32,
+        layer: u16,
+    ) -> Self {
         let mut found = Self {
             tile: tile.index,
             layer,

@@ -9,7 +9,7 @@ use wavetile_engine::data_bin::{DataBinId, PrecinctId};
 use wavetile_engine::source::{IndexedCodestream, IndexedFile};
 
 /// A picture that can be served: one codestream, cut into data-bins; and the way to the others of its file.
-pub trait Picture: Send + Sync {
+pub trait ServedPicture: Send + Sync {
     /// The main header.
     fn header(&self) -> &MainHeader;
 
@@ -85,7 +85,7 @@ pub trait Picture: Send + Sync {
     ///
     /// # Errors
     /// That codestream is damaged, or the file cannot be read.
-    fn codestream(&self, number: u32) -> Result<Option<Arc<dyn Picture>>> {
+    fn codestream(&self, number: u32) -> Result<Option<Arc<dyn ServedPicture>>> {
         let _ = number;
         Ok(None)
     }
@@ -100,7 +100,7 @@ pub struct BinLength {
     pub complete: bool,
 }
 
-impl Picture for IndexedFile {
+impl ServedPicture for IndexedFile {
     fn header(&self) -> &MainHeader {
         self.header()
     }
@@ -164,12 +164,12 @@ impl Picture for IndexedFile {
         }
     }
 
-    fn codestream(&self, number: u32) -> Result<Option<Arc<dyn Picture>>> {
-        Ok(self.codestream(number)?.map(|codestream| codestream as Arc<dyn Picture>))
+    fn codestream(&self, number: u32) -> Result<Option<Arc<dyn ServedPicture>>> {
+        Ok(self.codestream(number)?.map(|codestream| codestream as Arc<dyn ServedPicture>))
     }
 }
 
-impl Picture for IndexedCodestream {
+impl ServedPicture for IndexedCodestream {
     fn header(&self) -> &MainHeader {
         self.header()
     }
