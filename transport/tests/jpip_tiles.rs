@@ -13,7 +13,7 @@ use wavetile_engine::view_window::ViewWindow;
 use wavetile_engine::{DecodeRequest, Decoder, Image, Limits, Size};
 use wavetile_testing::shared;
 use wavetile_transport::jpip::{
-    ClientOptions, MessageEvent, MessageReader, Reply, ServedPicture, Server, ServerOptions, Stream,
+    ClientOptions, MessageEvent, MessageReader, Reply, ServedPicture, Server, ServerOptions, StreamKind,
 };
 
 fn of_tiles() -> Server {
@@ -71,7 +71,7 @@ fn a_client_gets_the_picture_as_any_stream_over_a_bad_link() {
     let image = Image::open(bytes).unwrap();
     let request = DecodeRequest::default();
     let (whole, _) = Decoder::cpu().components(&image, &request).unwrap();
-    for stream in [Stream::Precincts, Stream::ExtendedPrecincts, Stream::Tiles] {
+    for stream in [StreamKind::Precincts, StreamKind::ExtendedPrecincts, StreamKind::Tiles] {
         for seed in 0..20 {
             let options = ClientOptions { stream, length: Some(400), attempts: 1000, ..Link::session() };
             let bad = LinkOptions { seed, cuts: 40, losses: 20, chunk: 150, ..LinkOptions::default() };
@@ -82,7 +82,7 @@ fn a_client_gets_the_picture_as_any_stream_over_a_bad_link() {
             let bins = bins.read().unwrap();
             assert_eq!(link.client.progress().duplicate, 0, "{stream:?} {seed}");
             let tiles = bins.ids().filter(|(_, id)| matches!(id, DataBinId::Tile(_))).count();
-            assert_eq!(tiles, if stream == Stream::Tiles { 4 } else { 0 });
+            assert_eq!(tiles, if stream == StreamKind::Tiles { 4 } else { 0 });
             let bins = TileBins::new(bins.clone(), &Limits::default());
             let image = Image::open_stream(Arc::new(bins)).unwrap().image().unwrap();
             let (found, report) = Decoder::cpu().components(&image, &request).unwrap();

@@ -16,7 +16,8 @@ use wavetile_transport::client::{
     Client, ClientConfig, ClientError, ConnectOptions, ImageError, RegionRequest, StreamedImage, Update,
 };
 use wavetile_transport::jpip::{
-    ClientError as JpipError, ClientOptions, MemoryCatalogue, Piece, ServedPicture, ServerOptions, Stream,
+    BinPiece, ClientError as JpipError, ClientOptions, MemoryCatalogue, ServedPicture, ServerOptions,
+    StreamKind,
 };
 use wavetile_transport::road::RoadKind;
 use wavetile_transport::server::{Monitor, RoadsConfig, Server};
@@ -137,7 +138,7 @@ async fn every_verb_brings_what_the_file_holds_over_every_road() {
         }
         assert_eq!(server.monitor.sessions(), 2);
         // The same from tiles as they are in the file.
-        let options = ClientOptions { stream: Stream::Tiles, ..ClientOptions::new("tiles.jp2") };
+        let options = ClientOptions { stream: StreamKind::Tiles, ..ClientOptions::new("tiles.jp2") };
         let as_tiles = client.create_session_with(options).await;
         let mut image = as_tiles.request_resolution_level(1).await.unwrap();
         assert_same(&mut image, "tiles.jp2", &DecodeRequest::new().reduce(1)).await;
@@ -298,7 +299,7 @@ async fn what_is_kept_of_a_picture_that_has_changed_is_dropped() {
             for (codestream, id) in of_before.bins.ids() {
                 let bin = of_before.bins.bin(codestream, id).unwrap().unwrap();
                 let (bytes, last) = (bin.bytes.to_vec(), bin.complete);
-                pieces.push(Piece { codestream, id, offset: 0, bytes, last });
+                pieces.push(BinPiece { codestream, id, offset: 0, bytes, last });
             }
             assert!(writer.append(&pieces).unwrap());
         }

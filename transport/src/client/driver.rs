@@ -7,29 +7,29 @@ use std::time::Duration;
 
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::keeper::Keeper;
-use super::saver::Saver;
-use super::shared::{End, Shared, Turn};
+use super::road_keeper::RoadKeeper;
+use super::shared::{DriverWork, End, Shared};
+use super::store_writer::StoreWriter;
 use crate::jpip::{Ending, Outgoing};
 
 /// The task behind a session.
 pub(super) struct Driver {
     shared: Arc<Shared>,
-    keeper: Arc<Keeper>,
-    saver: Option<Saver>,
+    keeper: Arc<RoadKeeper>,
+    saver: Option<StoreWriter>,
     running: JoinSet<u64>,
     handles: HashMap<u64, AbortHandle>,
 }
 
 impl Driver {
-    pub(super) fn new(shared: Arc<Shared>, keeper: Arc<Keeper>, saver: Option<Saver>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, keeper: Arc<RoadKeeper>, saver: Option<StoreWriter>) -> Self {
         Self { shared, keeper, saver, running: JoinSet::new(), handles: HashMap::new() }
     }
 
     /// Works until the session is closed.
     pub(super) async fn run(mut self) {
-        let end = End::new(self.shared.clone(), self.saver.as_ref().map(Saver::sender));
-        while let Some(next_wake) = self.turn() {
+        let end = End::new(self.shared.clone(), self.saver.as_ref().map(StoreWriter::sender));
+        while let Some(next_wake) = self.work() {
             let pause = next_wake.map(|at| longer(at.saturating_sub(self.shared.now())));
             tokio::select! {
                 () = self.shared.woken() => {}
@@ -54,8 +54,8 @@ impl Driver {
 
     /// Sends what is to be sent and takes over events. `None` at the end, else when to come again although nothing
     /// happened.
-    fn turn(&mut self) -> Option<Option<Duration>> {
-        let Turn { outgoing, aborted, closed, next_wake, journal } = self.shared.turn();
+    fn work(&mut self) -> Option<Option<Duration>> {
+        let DriverWork { outgoing, aborted, closed, next_wake, journal } = self.shared.work();
         if let Some(saver) = self.saver.as_ref().filter(|_| !journal.is_empty()) {
             // If it has ended, it has said why.
             let _ = saver.sender().send(journal);
@@ -83,7 +83,7 @@ fn longer(pause: Duration) -> Duration {
 }
 
 /// One request and its answer.
-async fn exchange(shared: Arc<Shared>, keeper: Arc<Keeper>, request: Outgoing) -> u64 {
+async fn exchange(shared: Arc<Shared>, keeper: Arc<RoadKeeper>, request: Outgoing) -> u64 {
     let Outgoing { id, path_and_query, .. } = request;
     let outcome = keeper.exchange(&shared, id, &path_and_query).await;
     let ending = match outcome {

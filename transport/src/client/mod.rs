@@ -22,13 +22,13 @@
 mod address;
 mod connect;
 mod driver;
-mod keeper;
 mod look_up;
+mod road_keeper;
 mod road_memory;
 pub(crate) mod roads;
-mod saver;
 mod session;
 mod shared;
+mod store_writer;
 mod streamed_image;
 
 use std::sync::Arc;
@@ -41,10 +41,10 @@ use crate::store::Store;
 pub use crate::jpip::{Metadata, RegionRequest};
 pub use address::{Address, DEFAULT_PORT};
 pub use connect::{ConnectOptions, ResponseBody, Road};
-use keeper::Keeper;
+use road_keeper::RoadKeeper;
 pub use road_memory::RoadMemory;
-use saver::Place;
 pub use session::Session;
+use store_writer::StoredPicture;
 pub use streamed_image::{ImageError, StreamedImage, Update};
 
 /// Which road to take.
@@ -119,7 +119,7 @@ pub struct FetchSummary {
 /// the client itself.
 #[derive(Debug)]
 pub struct Client {
-    keeper: Arc<Keeper>,
+    keeper: Arc<RoadKeeper>,
     options: jpip::ClientOptions,
     road: RoadKind,
     store: Option<Store>,
@@ -149,7 +149,13 @@ impl Client {
             RoadKind::Http1 | RoadKind::Http2 => &["http"],
         };
         options.transports = names.iter().map(|&name| name.to_owned()).collect();
-        Ok(Self { keeper: Arc::new(Keeper::new(address, connect, road)), options, road: kind, store, server })
+        Ok(Self {
+            keeper: Arc::new(RoadKeeper::new(address, connect, road)),
+            options,
+            road: kind,
+            store,
+            server,
+        })
     }
 
     /// A session for the picture that the server calls `target`. It asks for headers and metadata at once; whether the
@@ -162,7 +168,7 @@ impl Client {
     /// As [`create_session`](Self::create_session), with habits of its own; `transports` follows the road nevertheless.
     pub async fn create_session_with(&self, options: jpip::ClientOptions) -> Session {
         let options = jpip::ClientOptions { transports: self.options.transports.clone(), ..options };
-        let place = self.store.clone().map(|store| Place {
+        let place = self.store.clone().map(|store| StoredPicture {
             store,
             server: self.server.clone(),
             target: options.target.clone(),

@@ -9,9 +9,9 @@ use wavetile_engine::view_window::ViewWindow;
 use wavetile_engine::{Image, Limits};
 
 use super::driver::Driver;
-use super::keeper::Keeper;
-use super::saver::{Place, Saver};
+use super::road_keeper::RoadKeeper;
 use super::shared::{Opening, Shared};
+use super::store_writer::{StoreWriter, StoredPicture};
 use super::streamed_image::{ImageError, StreamedImage};
 use super::{Address, Client, ClientConfig, ClientError, FetchSummary};
 use crate::jpip::{self, Event, Metadata, Progress, RegionRequest, View};
@@ -44,9 +44,9 @@ impl Session {
 
     pub(super) async fn start(
         options: jpip::ClientOptions,
-        keeper: Arc<Keeper>,
+        keeper: Arc<RoadKeeper>,
         road: RoadKind,
-        place: Option<Place>,
+        place: Option<StoredPicture>,
     ) -> Self {
         let start = Instant::now();
         let kept = match place.clone() {
@@ -63,7 +63,7 @@ impl Session {
         }
         let bins = machine.bins();
         let shared = Arc::new(Shared::new(machine));
-        let driver = Driver::new(shared.clone(), keeper, place.map(Saver::start));
+        let driver = Driver::new(shared.clone(), keeper, place.map(StoreWriter::start));
         Self { shared, bins, road, start, kept_bytes, task: tokio::spawn(driver.run()) }
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::{Notify, watch};
 use wavetile_engine::view_window::ViewWindow;
 use wavetile_engine::{Image, ImageOptions, Limits, Result};
 
-use crate::jpip::{self, Ending, Entry, Event, Outgoing, Progress, View};
+use crate::jpip::{self, Ending, Event, JournalEntry, Outgoing, Progress, View};
 
 /// The machine of a session, and those who wait for it.
 pub(super) struct Shared {
@@ -114,14 +114,14 @@ impl Shared {
     }
 
     /// Calls a verb of the machine. A failure of the past is forgotten.
-    pub(super) fn request(&self, verb: impl FnOnce(&mut jpip::Client) -> Result<View>) -> Result<Ticket> {
+    pub(super) fn request(&self, verb: impl FnOnce(&mut jpip::Client) -> Result<View>) -> Result<ViewTicket> {
         self.change(|state| {
             let view = verb(&mut state.machine)?;
             if state.failed.is_some() {
                 state.retry();
             }
             state.tickets += 1;
-            Ok(Ticket { view, resets: state.resets, serial: state.tickets })
+            Ok(ViewTicket { view, resets: state.resets, serial: state.tickets })
         })
     }
 
@@ -140,7 +140,7 @@ impl Shared {
     }
 
     pub(super) fn comes_as_tiles(&self) -> bool {
-        self.state().machine.stream() == jpip::Stream::Tiles
+        self.state().machine.stream() == jpip::StreamKind::Tiles
     }
 
     pub(super) fn has_all_boxes(&self) -> bool {
@@ -148,7 +148,7 @@ impl Shared {
     }
 
     /// Gives up the view of `ticket`, unless it is complete or another has taken its place.
-    pub(super) fn cancel(&self, ticket: &Ticket) {
+    pub(super) fn cancel(&self, ticket: &ViewTicket) {
         self.change(|state| {
             let done = state.completed.is_some_and(|completed| completed.0 >= ticket.view.number);
             // One that was asked for later may show the same.
@@ -160,21 +160,21 @@ impl Shared {
     }
 
     /// What became of the view of `ticket`, and of the bytes.
-    pub(super) fn look(&self, ticket: &Ticket) -> (Standing, Progress) {
+    pub(super) fn look(&self, ticket: &ViewTicket) -> (ViewOutcome, Progress) {
         let state = self.state();
         let number = ticket.view.number;
         let standing = if state.resets != ticket.resets {
-            Standing::Changed
+            ViewOutcome::Changed
         } else if let Some((_, reason)) = state.completed.filter(|completed| completed.0 == number) {
-            Standing::Complete(reason)
+            ViewOutcome::Complete(reason)
         } else if state.machine.window_number() != number {
-            Standing::Replaced
+            ViewOutcome::Replaced
         } else if let Some(error) = &state.failed {
-            Standing::Failed(error.clone())
+            ViewOutcome::Failed(error.clone())
         } else if state.ended {
-            Standing::Closed
+            ViewOutcome::Closed
         } else {
-            Standing::UnderWay
+            ViewOutcome::UnderWay
         };
         (standing, state.machine.progress())
     }
@@ -240,7 +240,7 @@ impl Shared {
     }
 
     /// What the driver is to do now.
-    pub(super) fn turn(&self) -> Turn {
+    pub(super) fn work(&self) -> DriverWork {
         let now = self.now();
         let mut state = self.state();
         let mut outgoing = Vec::new();
@@ -258,7 +258,7 @@ impl Shared {
             state.totals.asked = state.totals.asked.saturating_add(request.length.unwrap_or(0));
         }
         let events = !state.events.is_empty();
-        let turn = Turn {
+        let work = DriverWork {
             outgoing,
             aborted,
             closed,
@@ -269,7 +269,7 @@ impl Shared {
         if events {
             self.tell();
         }
-        turn
+        work
     }
 
     pub(super) async fn next_event(&self) -> Option<Event> {
@@ -324,7 +324,7 @@ impl State {
 }
 
 /// What the driver is to do.
-pub(super) struct Turn {
+pub(super) struct DriverWork {
     pub(super) outgoing: Vec<Outgoing>,
     /// Answers that are to be broken off.
     pub(super) aborted: Vec<u64>,
@@ -333,12 +333,12 @@ pub(super) struct Turn {
     /// When to come again although nothing happened.
     pub(super) next_wake: Option<Duration>,
     /// What has come, to be kept.
-    pub(super) journal: Vec<Entry>,
+    pub(super) journal: Vec<JournalEntry>,
 }
 
 /// A view that was asked for.
 #[derive(Debug, Clone)]
-pub(super) struct Ticket {
+pub(super) struct ViewTicket {
     pub(super) view: View,
     /// How often all had been dropped by then.
     resets: u64,
@@ -347,7 +347,7 @@ pub(super) struct Ticket {
 
 /// What became of a view.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum ViewOutcome {
     UnderWay,
     Complete(Option<u8>),
     Replaced,
@@ -368,11 +368,11 @@ pub(super) enum Opening {
 /// Tells the handle, also when the task is aborted or panics, that no event follows; and keeps what came last.
 pub(super) struct End {
     shared: Arc<Shared>,
-    saver: Option<UnboundedSender<Vec<Entry>>>,
+    saver: Option<UnboundedSender<Vec<JournalEntry>>>,
 }
 
 impl End {
-    pub(super) const fn new(shared: Arc<Shared>, saver: Option<UnboundedSender<Vec<Entry>>>) -> Self {
+    pub(super) const fn new(shared: Arc<Shared>, saver: Option<UnboundedSender<Vec<JournalEntry>>>) -> Self {
         Self { shared, saver }
     }
 }

@@ -8,7 +8,7 @@ use wavetile_engine::source::TileBins;
 use wavetile_engine::{DecodeRequest, Decoder, Image, ImageOptions, Limits, Prepared, PreparedComponents};
 
 use super::ClientError;
-use super::shared::{Shared, Standing, Ticket};
+use super::shared::{Shared, ViewOutcome, ViewTicket};
 use crate::jpip::Progress;
 
 /// Why there is no image.
@@ -52,7 +52,7 @@ pub enum Update {
 pub struct StreamedImage {
     bins: Arc<RwLock<DataBinCache>>,
     image: Image,
-    ticket: Ticket,
+    ticket: ViewTicket,
     shared: Arc<Shared>,
     watch: Watch,
 }
@@ -62,7 +62,7 @@ impl StreamedImage {
         shared: Arc<Shared>,
         bins: Arc<RwLock<DataBinCache>>,
         image: Image,
-        ticket: Ticket,
+        ticket: ViewTicket,
     ) -> Self {
         let watch = Watch::new(shared.clone(), ticket.clone());
         Self { bins, image, ticket, shared, watch }
@@ -75,7 +75,7 @@ impl StreamedImage {
         &self.image
     }
 
-    /// What has arrived, shared and growing; of a session of [tiles](crate::jpip::Stream::Tiles), to be read through
+    /// What has arrived, shared and growing; of a session of [tiles](crate::jpip::StreamKind::Tiles), to be read through
     /// [`TileBins`].
     #[must_use]
     pub fn bins(&self) -> &Arc<RwLock<DataBinCache>> {
@@ -156,14 +156,14 @@ impl Drop for StreamedImage {
 #[derive(Debug)]
 struct Watch {
     shared: Arc<Shared>,
-    ticket: Ticket,
+    ticket: ViewTicket,
     news: tokio::sync::watch::Receiver<()>,
     told: Progress,
     over: bool,
 }
 
 impl Watch {
-    fn new(shared: Arc<Shared>, ticket: Ticket) -> Self {
+    fn new(shared: Arc<Shared>, ticket: ViewTicket) -> Self {
         let news = shared.news();
         let told = shared.progress();
         Self { shared, ticket, news, told, over: false }
@@ -173,18 +173,18 @@ impl Watch {
         while !self.over {
             self.news.borrow_and_update();
             let (standing, progress) = self.shared.look(&self.ticket);
-            self.over = standing != Standing::UnderWay;
+            self.over = standing != ViewOutcome::UnderWay;
             match standing {
-                Standing::UnderWay if progress == self.told => {}
-                Standing::UnderWay => {
+                ViewOutcome::UnderWay if progress == self.told => {}
+                ViewOutcome::UnderWay => {
                     self.told = progress;
                     return Some(Update::Progress(progress));
                 }
-                Standing::Complete(reason) => return Some(Update::Complete(reason)),
-                Standing::Replaced => return Some(Update::Replaced),
-                Standing::Changed => return Some(Update::Changed),
-                Standing::Failed(error) => return Some(Update::Failed(error)),
-                Standing::Closed => return Some(Update::Closed),
+                ViewOutcome::Complete(reason) => return Some(Update::Complete(reason)),
+                ViewOutcome::Replaced => return Some(Update::Replaced),
+                ViewOutcome::Changed => return Some(Update::Changed),
+                ViewOutcome::Failed(error) => return Some(Update::Failed(error)),
+                ViewOutcome::Closed => return Some(Update::Closed),
             }
             if self.news.changed().await.is_err() {
                 return None;

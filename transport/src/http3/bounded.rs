@@ -14,7 +14,7 @@ use h3::quic::{self, ConnectionErrorIncoming, StreamErrorIncoming, StreamId, Wri
 const UNIDIRECTIONAL_BYTES: u64 = 1 << 20;
 
 /// A connection whose request streams carry at most `request_bytes` from the peer.
-pub(super) struct Connection {
+pub(super) struct BoundedConnection {
     inner: h3_quinn::Connection,
     request_bytes: u64,
 }
@@ -27,7 +27,7 @@ pub(super) struct Bounded<S> {
     vital: bool,
 }
 
-impl Connection {
+impl BoundedConnection {
     pub(super) fn new(connection: quinn::Connection, request_bytes: u64) -> Self {
         Self { inner: h3_quinn::Connection::new(connection), request_bytes }
     }
@@ -37,7 +37,7 @@ impl Connection {
     }
 }
 
-impl<B: Buf> quic::Connection<B> for Connection {
+impl<B: Buf> quic::Connection<B> for BoundedConnection {
     type RecvStream = Bounded<h3_quinn::RecvStream>;
     type OpenStreams = Opener;
 
@@ -62,7 +62,7 @@ impl<B: Buf> quic::Connection<B> for Connection {
     }
 }
 
-impl<B: Buf> quic::OpenStreams<B> for Connection {
+impl<B: Buf> quic::OpenStreams<B> for BoundedConnection {
     type BidiStream = Bounded<h3_quinn::BidiStream<B>>;
     type SendStream = h3_quinn::SendStream<B>;
 

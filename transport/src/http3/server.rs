@@ -14,7 +14,7 @@ use quinn::{IdleTimeout, VarInt};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::bounded::{Bounded, Connection};
+use super::bounded::{Bounded, BoundedConnection};
 use super::{ALPN, H3_NO_ERROR, UNIDIRECTIONAL_STREAMS};
 use crate::road::wire::{self, Pump, RequestHead};
 use crate::road::{Handler, Reply, Request, RoadLimits};
@@ -22,8 +22,8 @@ use crate::tls::LiveIdentity;
 #[cfg(feature = "webtransport")]
 use crate::webtransport::server::{self as webtransport, Answerer, MOST_SESSIONS, Received, Sessions};
 
-type H3Connection = h3::server::Connection<Connection, Bytes>;
-type Resolver = h3::server::RequestResolver<Connection, Bytes>;
+type H3Connection = h3::server::Connection<BoundedConnection, Bytes>;
+type Resolver = h3::server::RequestResolver<BoundedConnection, Bytes>;
 type Stream = h3::server::RequestStream<Bounded<h3_quinn::BidiStream<Bytes>>, Bytes>;
 
 /// A listening HTTP/3 road.
@@ -72,13 +72,13 @@ impl Server {
                 // Under load a client proves its address before it gets a connection's worth of memory.
                 let _ = incoming.retry();
             } else {
-                let site = Site {
+                let context = ConnectionContext {
                     handler: handler.clone(),
                     limits: limits.clone(),
                     #[cfg(feature = "webtransport")]
                     sessions: Arc::new(Sessions::new()),
                 };
-                connections.spawn(site.serve(incoming, stop.clone()));
+                connections.spawn(context.serve(incoming, stop.clone()));
             }
         }
         self.endpoint.set_server_config(None);
@@ -103,20 +103,20 @@ fn transport(limits: &RoadLimits) -> io::Result<quinn::TransportConfig> {
 
 /// What one connection needs to answer its requests.
 #[derive(Clone)]
-struct Site {
+struct ConnectionContext {
     handler: Arc<dyn Handler>,
     limits: Arc<RoadLimits>,
     #[cfg(feature = "webtransport")]
     sessions: Arc<Sessions>,
 }
 
-impl Site {
+impl ConnectionContext {
     async fn serve(self, incoming: quinn::Incoming, stop: watch::Receiver<bool>) {
         let peer = incoming.remote_address();
         let handshake = async {
             let connection = incoming.await.map_err(|error| error.to_string())?;
             let request_bytes = (2 * self.limits.field_section + self.limits.body) as u64 + FRAME_OVERHEAD;
-            let bounded = Connection::new(connection.clone(), request_bytes);
+            let bounded = BoundedConnection::new(connection.clone(), request_bytes);
             let mut builder = h3::server::builder();
             builder.max_field_section_size(self.limits.field_section as u64);
             #[cfg(feature = "webtransport")]

@@ -9,8 +9,10 @@ pub mod wire;
 #[path = "../../tests/common/synthetic.rs"]
 pub(crate) mod testing;
 
-pub use client::{Client, ClientError, ClientOptions, Ending, Entry, Event, Metadata, Outgoing, Piece};
-pub use client::{Progress, RegionRequest, Stream, View};
+pub use client::{
+    BinPiece, Client, ClientError, ClientOptions, Ending, Event, JournalEntry, Metadata, Outgoing,
+};
+pub use client::{Progress, RegionRequest, StreamKind, View};
 pub use server::{Body, Catalogue, Chunk, MemoryCatalogue, OfferedPicture, Reply, ServedPicture, Server};
 pub use server::{ServerOptions, TargetError};
 pub use wire::message::{MessageError, MessageHeader, MessageWriter, eor};

@@ -103,7 +103,7 @@ impl RemoteFile {
         // Of the server that was asked last.
         let mut kept: Option<(String, Http1Connections)> = None;
         for _ in 0..=MOST_REDIRECTS {
-            let place = Place::parse(&url)?;
+            let place = WebAddress::parse(&url)?;
             let connection = match kept.take().filter(|(server, _)| *server == place.address.server()) {
                 Some((_, connection)) => connection,
                 None => connect(&place.address, options, fields.clone()).await?,
@@ -113,7 +113,7 @@ impl RemoteFile {
             let (head, body) = in_time(options.stall, connection.request_with(&place.path, &ask)).await?;
             if let (300..=399, Some(location)) = (head.status, response::header(&head.headers, "Location")) {
                 let next = place.join(location)?;
-                if Place::parse(&next)?.address.authority() != place.address.authority() {
+                if WebAddress::parse(&next)?.address.authority() != place.address.authority() {
                     // They are for the server that the user named.
                     fields = RequestFields::default();
                 }
@@ -131,11 +131,11 @@ impl RemoteFile {
     /// # Errors
     /// [`RoadError::Address`]
     pub fn check_address(url: &str) -> Result<(), RoadError> {
-        Place::parse(url).map(drop)
+        WebAddress::parse(url).map(drop)
     }
 
     async fn from_first(
-        place: Place,
+        place: WebAddress,
         connection: Http1Connections,
         head: ResponseHead,
         body: ResponseBody,
@@ -469,13 +469,13 @@ fn answer(reason: impl Into<String>) -> ByteRangeError {
 }
 
 /// An address, taken apart.
-struct Place {
+struct WebAddress {
     address: Address,
     /// With the query.
     path: String,
 }
 
-impl Place {
+impl WebAddress {
     fn parse(url: &str) -> Result<Self, RoadError> {
         let wrong = |reason: &str| RoadError::Address(format!("{url:?}: {reason}"));
         let uri: http::Uri = url.parse().map_err(|_| wrong("this is no address; encode spaces as %20"))?;
@@ -545,7 +545,7 @@ mod tests {
 
     #[test]
     fn addresses_lead_on() {
-        let from = Place::parse("https://h:8/a/b.jp2?x=1").unwrap();
+        let from = WebAddress::parse("https://h:8/a/b.jp2?x=1").unwrap();
         assert_eq!((from.path.as_str(), from.address.port), ("/a/b.jp2?x=1", 8));
         for (location, next) in [
             ("c.jp2", "https://h:8/a/c.jp2"),
@@ -556,9 +556,9 @@ mod tests {
             assert_eq!(from.join(location).unwrap(), next);
         }
         assert!(from.join("http://h:8/a").is_err());
-        assert_eq!(Place::parse("http://h").unwrap().path, "/");
+        assert_eq!(WebAddress::parse("http://h").unwrap().path, "/");
         for wrong in ["ftp://h/x", "http:///x", "h/x", "http://h/a b"] {
-            assert!(Place::parse(wrong).is_err(), "{wrong}");
+            assert!(WebAddress::parse(wrong).is_err(), "{wrong}");
         }
     }
 }

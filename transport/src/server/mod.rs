@@ -54,7 +54,7 @@ pub struct ServerConfig {
 /// A JPIP server that listens.
 pub struct Server {
     roads: Roads,
-    site: Arc<Site>,
+    shared: Arc<SharedServer>,
 }
 
 impl Server {
@@ -77,8 +77,8 @@ impl Server {
     ) -> Result<Self, ServerError> {
         let catalogue: Arc<dyn Catalogue> = Arc::new(catalogue);
         let server = jpip::Server::new(catalogue.clone(), options, Box::new(random_u128));
-        let site = Arc::new(Site { server: Mutex::new(server), catalogue, start: Instant::now() });
-        Ok(Self { roads: Roads::bind(roads)?, site })
+        let shared = Arc::new(SharedServer { server: Mutex::new(server), catalogue, start: Instant::now() });
+        Ok(Self { roads: Roads::bind(roads)?, shared })
     }
 
     /// Address of the HTTP/3 road, with the real port.
@@ -98,33 +98,33 @@ impl Server {
 
     /// Names of the pictures, as of the last listing.
     pub fn names(&self) -> Vec<String> {
-        self.site.server().names()
+        self.shared.server().names()
     }
 
     /// Counts to look at while the server runs.
     pub fn monitor(&self) -> Monitor {
-        Monitor { site: self.site.clone(), identity: self.roads.identity() }
+        Monitor { shared: self.shared.clone(), identity: self.roads.identity() }
     }
 
     /// Serves until `shutdown` is done; then takes no more requests, lets responses finish for a while
     /// ([`RoadLimits::grace`](crate::road::RoadLimits::grace)), and closes.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let site = self.site.clone();
+        let shared = self.shared.clone();
         let expire = async move {
             let mut ticks = tokio::time::interval(EXPIRY_INTERVAL);
             loop {
                 ticks.tick().await;
-                let site = site.clone();
-                let _ = tokio::task::spawn_blocking(move || site.expire()).await;
+                let shared = shared.clone();
+                let _ = tokio::task::spawn_blocking(move || shared.expire()).await;
             }
         };
-        let site = self.site.clone();
+        let shared = self.shared.clone();
         let shutdown = async move {
             shutdown.await;
-            site.server().stop();
+            shared.server().stop();
         };
         tokio::select! {
-            () = self.roads.run(self.site, shutdown) => {}
+            () = self.roads.run(self.shared, shutdown) => {}
             () = expire => {}
         }
     }
@@ -133,7 +133,7 @@ impl Server {
 /// Counts of a running server.
 #[derive(Clone)]
 pub struct Monitor {
-    site: Arc<Site>,
+    shared: Arc<SharedServer>,
     identity: Option<Arc<LiveIdentity>>,
 }
 
@@ -145,28 +145,28 @@ impl Monitor {
 
     /// Sessions that are open.
     pub fn sessions(&self) -> usize {
-        self.site.server().sessions()
+        self.shared.server().sessions()
     }
 
     /// Channels that are open.
     pub fn channels(&self) -> usize {
-        self.site.server().channels()
+        self.shared.server().channels()
     }
 
     /// Bytes of memory for what is believed of clients.
     pub fn model_memory(&self) -> usize {
-        self.site.server().model_memory()
+        self.shared.server().model_memory()
     }
 }
 
 /// The state machine behind its lock. Pictures are looked for and bodies are pulled without it.
-struct Site {
+struct SharedServer {
     server: Mutex<jpip::Server>,
     catalogue: Arc<dyn Catalogue>,
     start: Instant,
 }
 
-impl Site {
+impl SharedServer {
     fn server(&self) -> MutexGuard<'_, jpip::Server> {
         self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -179,7 +179,7 @@ impl Site {
     }
 }
 
-impl Handler for Site {
+impl Handler for SharedServer {
     fn handle(&self, request: Request) -> Reply {
         let Request { peer, path, query } = request;
         let now = self.start.elapsed();

@@ -14,7 +14,7 @@ use std::io::{self, Read};
 
 use wavetile_engine::data_bin::DataBinId;
 
-use crate::jpip::Piece;
+use crate::jpip::BinPiece;
 
 pub(super) const SIGNATURE: &[u8; 8] = b"WTBINS1\n";
 
@@ -35,7 +35,7 @@ pub(super) struct Identity {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Record {
     Identity(Identity),
-    Piece(Piece),
+    Piece(BinPiece),
 }
 
 impl Identity {
@@ -62,7 +62,7 @@ impl Identity {
 }
 
 /// Appends the records of a piece.
-pub(super) fn write_piece(piece: &Piece, out: &mut Vec<u8>) {
+pub(super) fn write_piece(piece: &BinPiece, out: &mut Vec<u8>) {
     let (class, number) = match piece.id {
         DataBinId::MainHeader => (0, 0),
         DataBinId::TileHeader(tile) => (1, tile.into()),
@@ -87,7 +87,7 @@ pub(super) fn write_piece(piece: &Piece, out: &mut Vec<u8>) {
     }
 }
 
-fn read_piece(mut contents: &[u8]) -> Option<Piece> {
+fn read_piece(mut contents: &[u8]) -> Option<BinPiece> {
     let [class, last] = take(&mut contents)?;
     let codestream = u32::from_le_bytes(take(&mut contents)?);
     let number = u64::from_le_bytes(take(&mut contents)?);
@@ -100,7 +100,7 @@ fn read_piece(mut contents: &[u8]) -> Option<Piece> {
         4 => DataBinId::Metadata(number),
         _ => return None,
     };
-    Some(Piece { codestream, id, offset, bytes: contents.to_vec(), last: last == 1 })
+    Some(BinPiece { codestream, id, offset, bytes: contents.to_vec(), last: last == 1 })
 }
 
 fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use wavetile_engine::data_bin::{DataBinId, DataBins};
 
 use super::*;
-use crate::jpip::Piece;
+use crate::jpip::BinPiece;
 
 /// A folder of its own, removed at the end.
 struct Folder(PathBuf);
@@ -42,13 +42,18 @@ impl Drop for Folder {
 const SERVER: &str = "jpip://example.org:8433";
 const LIMIT: u64 = 1 << 30;
 
-fn piece(number: u64, offset: u64, bytes: &[u8], last: bool) -> Piece {
-    Piece { codestream: 0, id: DataBinId::Precinct(number), offset, bytes: bytes.to_vec(), last }
+fn piece(number: u64, offset: u64, bytes: &[u8], last: bool) -> BinPiece {
+    BinPiece { codestream: 0, id: DataBinId::Precinct(number), offset, bytes: bytes.to_vec(), last }
 }
 
-fn pieces() -> Vec<Piece> {
-    let other =
-        |codestream, id, bytes: &[u8]| Piece { codestream, id, offset: 0, bytes: bytes.to_vec(), last: true };
+fn pieces() -> Vec<BinPiece> {
+    let other = |codestream, id, bytes: &[u8]| BinPiece {
+        codestream,
+        id,
+        offset: 0,
+        bytes: bytes.to_vec(),
+        last: true,
+    };
     vec![
         other(0, DataBinId::MainHeader, b"main header"),
         other(0, DataBinId::Metadata(0), b""),
@@ -60,7 +65,7 @@ fn pieces() -> Vec<Piece> {
     ]
 }
 
-fn cache(pieces: &[Piece]) -> DataBinCache {
+fn cache(pieces: &[BinPiece]) -> DataBinCache {
     let mut bins = DataBinCache::new();
     for piece in pieces {
         bins.insert(piece.codestream, piece.id, piece.offset, &piece.bytes, piece.last);
@@ -240,9 +245,9 @@ proptest! {
 
     #[test]
     fn any_pieces_come_back(parts in prop::collection::vec((0u32..3, 0u64..4, 0u64..30, prop::collection::vec(any::<u8>(), 0..20), any::<bool>()), 0..20)) {
-        let pieces: Vec<Piece> = parts
+        let pieces: Vec<BinPiece> = parts
             .into_iter()
-            .map(|(codestream, number, offset, bytes, last)| Piece { codestream, id: DataBinId::Precinct(number), offset, bytes, last })
+            .map(|(codestream, number, offset, bytes, last)| BinPiece { codestream, id: DataBinId::Precinct(number), offset, bytes, last })
             .collect();
         let mut bytes = record::SIGNATURE.to_vec();
         for piece in &pieces {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::Store;
 use super::record::{Identity, Reader, Record, SIGNATURE, write_piece};
-use crate::jpip::Piece;
+use crate::jpip::BinPiece;
 
 /// Keeps what is received of one state of one picture.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl Writer {
     ///
     /// # Errors
     /// The file cannot be written. What it held stays as it was.
-    pub fn append(&mut self, pieces: &[Piece]) -> io::Result<bool> {
+    pub fn append(&mut self, pieces: &[BinPiece]) -> io::Result<bool> {
         let mut records = Vec::new();
         for piece in pieces {
             write_piece(piece, &mut records);

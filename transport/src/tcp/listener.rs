@@ -107,7 +107,7 @@ impl Server {
                 tracing::warn!(%peer, "too many connections: refused");
                 continue;
             };
-            let site = Site {
+            let context = ConnectionContext {
                 handler: handler.clone(),
                 limits: limits.clone(),
                 framing: self.framing,
@@ -121,7 +121,7 @@ impl Server {
             let (tls, stop) = (self.tls.clone(), stop.clone());
             let alternative = self.alternative.clone();
             connections.spawn(async move {
-                site.serve(stream, tls, alternative, stop).await;
+                context.serve(stream, tls, alternative, stop).await;
                 drop(permit);
             });
         }
@@ -132,7 +132,7 @@ impl Server {
 
 /// What one connection needs to answer its requests.
 #[derive(Clone)]
-struct Site {
+struct ConnectionContext {
     handler: Arc<dyn Handler>,
     limits: Arc<RoadLimits>,
     framing: Framing,
@@ -146,7 +146,7 @@ struct Site {
     upgraded: Arc<std::sync::Mutex<Option<hyper::upgrade::OnUpgrade>>>,
 }
 
-impl Site {
+impl ConnectionContext {
     /// Finds out from the first bytes what the connection is.
     async fn serve(
         mut self,
@@ -209,8 +209,8 @@ impl Site {
         self.framing = Framing::Chunked;
         self.case = Extensions::new();
         let service = hyper::service::service_fn(move |request| {
-            let site = self.clone();
-            async move { Ok::<_, std::convert::Infallible>(site.answer(request).await) }
+            let context = self.clone();
+            async move { Ok::<_, std::convert::Infallible>(context.answer(request).await) }
         });
         let section = limits.field_section.saturating_add(limits.target);
         let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
@@ -245,8 +245,8 @@ impl Site {
         #[cfg(feature = "websocket")]
         let (handler, upgraded, turns) = (self.handler.clone(), self.upgraded.clone(), self.turns.clone());
         let service = hyper::service::service_fn(move |request| {
-            let site = self.clone();
-            async move { Ok::<_, std::convert::Infallible>(site.answer(request).await) }
+            let context = self.clone();
+            async move { Ok::<_, std::convert::Infallible>(context.answer(request).await) }
         });
         let mut builder = hyper::server::conn::http1::Builder::new();
         builder

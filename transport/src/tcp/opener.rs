@@ -12,9 +12,9 @@ use crate::road::{RequestFields, RoadError};
 use crate::tls::{Trust, client_config};
 
 /// Either kind.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(crate) trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {}
 
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> ByteStream for T {}
 
 /// How to open TCP connections to one server.
 #[derive(Clone)]
@@ -88,7 +88,7 @@ impl Opener {
     /// A new connection.
     /// # Errors
     /// [`RoadError::Unreachable`], [`RoadError::Untrusted`]
-    pub(crate) async fn open(&self) -> Result<Box<dyn Stream>, RoadError> {
+    pub(crate) async fn open(&self) -> Result<Box<dyn ByteStream>, RoadError> {
         let address = || self.authority.clone();
         let unreachable =
             |error: std::io::Error| RoadError::Unreachable { address: address(), reason: error.to_string() };

@@ -15,7 +15,7 @@ pub struct ClientOptions {
     /// Codestreams of the file that are wanted at first; see [`Client::set_codestreams`](super::Client::set_codestreams).
     pub codestreams: Vec<NumberRange>,
     /// What the picture is to come as.
-    pub stream: Stream,
+    pub stream: StreamKind,
     /// Boxes that are asked for along with the first window, where the server does not send their contents with the others.
     pub metadata: Option<MetadataRequest>,
     /// Open a session: the server keeps track of what was sent. Otherwise each request tells it.
@@ -44,7 +44,7 @@ impl ClientOptions {
         Self {
             target: target.into(),
             codestreams: vec![NumberRange::one(0)],
-            stream: Stream::Precincts,
+            stream: StreamKind::Precincts,
             metadata: None,
             sessions: true,
             transports: vec!["http".to_owned()],
@@ -60,7 +60,7 @@ impl ClientOptions {
 
 /// What a picture comes as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Stream {
+pub enum StreamKind {
     /// Packets, precinct by precinct (JPP-stream).
     #[default]
     Precincts,
@@ -71,7 +71,7 @@ pub enum Stream {
     Tiles,
 }
 
-impl Stream {
+impl StreamKind {
     /// As `type` names it.
     pub(super) const fn name(self) -> &'static str {
         match self {

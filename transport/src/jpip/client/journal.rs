@@ -4,16 +4,16 @@ use wavetile_engine::data_bin::DataBinId;
 
 /// One thing to be kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Entry {
+pub enum JournalEntry {
     /// What follows is of this state of the picture, and nothing before it.
     Target(String),
     /// Bytes of a data-bin that were not held before.
-    Piece(Piece),
+    Piece(BinPiece),
 }
 
 /// Bytes of a data-bin.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Piece {
+pub struct BinPiece {
     /// Number of the codestream; 0 for metadata.
     pub codestream: u32,
     /// The bin.

@@ -1,9 +1,9 @@
 //! The JPIP client: says what to request, takes in what is answered. No socket and no clock of its own.
 
 use super::boxes::{Boxes, Naming};
-use super::events::{ClientError, ClientOptions, Ending, Event, Outgoing, Progress, Stream};
+use super::events::{ClientError, ClientOptions, Ending, Event, Outgoing, Progress, StreamKind};
 use super::holdings;
-use super::journal::{Entry, Piece};
+use super::journal::{BinPiece, JournalEntry};
 use super::requests::{ChannelOfClient, Failure, Outcome, Sent, refusal};
 use crate::jpip::wire::cache_model::CacheModel;
 use crate::jpip::wire::fields::NumberRange;
@@ -37,7 +37,7 @@ pub struct Client {
     refused_session: bool,
     boxes: Boxes,
     /// What was received, for those who keep it.
-    journal: Option<Vec<Entry>>,
+    journal: Option<Vec<JournalEntry>>,
     /// What the window shows.
     view: DecodeRequest,
     next_id: u64,
@@ -99,12 +99,12 @@ impl Client {
 
     /// From now on, notes what is received, to be [taken](Self::take_journal).
     pub fn keep_journal(&mut self) {
-        self.journal = Some(self.target_id.clone().map(Entry::Target).into_iter().collect());
+        self.journal = Some(self.target_id.clone().map(JournalEntry::Target).into_iter().collect());
     }
 
     /// What was received since the last call, if that is noted. What is received before the server has named the state of
     /// the picture, or if it does not, is not in it.
-    pub fn take_journal(&mut self) -> Vec<Entry> {
+    pub fn take_journal(&mut self) -> Vec<JournalEntry> {
         self.journal.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
@@ -159,7 +159,7 @@ impl Client {
 
     /// What the picture comes as.
     #[must_use]
-    pub const fn stream(&self) -> Stream {
+    pub const fn stream(&self) -> StreamKind {
         self.options.stream
     }
 
@@ -304,8 +304,8 @@ impl Client {
                 let before = bins.generation();
                 let insert = bins.insert(codestream, id, offset, bytes, last);
                 if let Some(journal) = self.journal.as_mut().filter(|_| named && bins.generation() > before) {
-                    let piece = Piece { codestream, id, offset, bytes: bytes.to_vec(), last };
-                    journal.push(Entry::Piece(piece));
+                    let piece = BinPiece { codestream, id, offset, bytes: bytes.to_vec(), last };
+                    journal.push(JournalEntry::Piece(piece));
                 }
                 self.progress.new += insert.new_bytes;
                 self.progress.duplicate += insert.duplicate_bytes;
@@ -453,7 +453,7 @@ impl Client {
         let correction = self.requests.is_empty() && self.owes_correction();
         let first_only = self.codestreams == [NumberRange::one(0)];
         let mut statements = match correction {
-            true => holdings::nothing(first_only, self.options.stream == Stream::Tiles),
+            true => holdings::nothing(first_only, self.options.stream == StreamKind::Tiles),
             false => Vec::new(),
         };
         if correction || self.channel.is_none() {
@@ -553,7 +553,7 @@ impl Client {
         }
         if self.target_id.as_deref() != Some(found) {
             self.target_id = Some(found.to_owned());
-            self.journal.iter_mut().for_each(|journal| journal.push(Entry::Target(found.to_owned())));
+            self.journal.iter_mut().for_each(|journal| journal.push(JournalEntry::Target(found.to_owned())));
         }
     }
 

@@ -8,7 +8,7 @@ mod machine;
 mod requests;
 mod verbs;
 
-pub use events::{ClientError, ClientOptions, Ending, Event, Outgoing, Progress, Stream};
-pub use journal::{Entry, Piece};
+pub use events::{ClientError, ClientOptions, Ending, Event, Outgoing, Progress, StreamKind};
+pub use journal::{BinPiece, JournalEntry};
 pub use machine::Client;
 pub use verbs::{Metadata, RegionRequest, View};

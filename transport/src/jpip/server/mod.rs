@@ -9,6 +9,7 @@ mod expansion;
 mod held;
 mod islands;
 mod machine;
+mod message_stream;
 mod part;
 mod push;
 mod schedule;

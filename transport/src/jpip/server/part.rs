@@ -5,7 +5,7 @@ use super::expansion::Allowance;
 use super::held::Held;
 use super::selection::{Item, Selection};
 use super::served_picture::{BinLength, ServedPicture};
-use super::session::{Name, SessionState, Turn};
+use super::session::{Name, RequestTurn, SessionState};
 use crate::jpip::wire::cache_model::CacheModel;
 use crate::jpip::wire::metareq::MetadataRequest;
 use std::ops::Range;
@@ -154,12 +154,12 @@ pub(super) struct Part {
     /// Some precinct has packets beyond `layer` that the client may lack.
     more_layers: bool,
     /// What is left of a piece behind bytes that the client holds.
-    behind: Option<Piece>,
+    behind: Option<UnsentPiece>,
 }
 
 /// Bytes of one data-bin that are to be sent.
 #[derive(Clone)]
-pub(super) struct Piece {
+pub(super) struct UnsentPiece {
     pub(super) id: DataBinId,
     pub(super) at: u64,
     pub(super) end: u64,
@@ -171,7 +171,7 @@ pub(super) struct Piece {
 
 /// What a search for more to send found.
 pub(super) enum Found {
-    Piece(Piece),
+    Piece(UnsentPiece),
     Nothing,
     /// Nothing yet, though a lot was looked at.
     TooFar,
@@ -219,13 +219,13 @@ impl Part {
 
     /// The beginning of `piece`, up to bytes that the client holds behind a gap; what follows them is next. `None` if nothing
     /// is left of it.
-    fn up_to_island(&mut self, mut piece: Piece) -> Option<Piece> {
+    fn up_to_island(&mut self, mut piece: UnsentPiece) -> Option<UnsentPiece> {
         let start = piece.at;
         while let Some(island) = self.island(&piece) {
             if island.start > piece.at {
                 let end = island.start;
-                self.behind = Some(Piece { at: end, ..piece.clone() });
-                return Some(Piece { end, last: false, ..piece });
+                self.behind = Some(UnsentPiece { at: end, ..piece.clone() });
+                return Some(UnsentPiece { end, last: false, ..piece });
             }
             piece.at = island.end.min(piece.end);
             if piece.at == piece.end {
@@ -236,7 +236,7 @@ impl Part {
         (piece.at == start || piece.at < piece.end || piece.last).then_some(piece)
     }
 
-    fn island(&self, piece: &Piece) -> Option<Range<u64>> {
+    fn island(&self, piece: &UnsentPiece) -> Option<Range<u64>> {
         let next = match &self.knowledge {
             Knowledge::Request(model) => model.island(piece.id, piece.at),
             Knowledge::Session { session, name } => session.island(name, piece.id, piece.at),
@@ -251,7 +251,7 @@ impl Part {
         }
     }
 
-    fn whole(&self, id: DataBinId) -> Result<Option<Piece>> {
+    fn whole(&self, id: DataBinId) -> Result<Option<UnsentPiece>> {
         let start = match self.held(id) {
             Held::All => return Ok(None),
             Held::Bytes(bytes) => bytes,
@@ -262,7 +262,7 @@ impl Part {
             found => found,
         };
         let Some(BinLength { bytes: end, complete }) = found else { return Ok(None) };
-        let piece = Piece { id, at: start.min(end), end, last: complete, packet_ends: Vec::new() };
+        let piece = UnsentPiece { id, at: start.min(end), end, last: complete, packet_ends: Vec::new() };
         Ok(if piece.at < end || complete { Some(piece) } else { None })
     }
 
@@ -285,7 +285,7 @@ impl Part {
     }
 
     /// All that the client lacks of a precinct.
-    fn precinct(&self, precinct: PrecinctId) -> Result<Option<Piece>> {
+    fn precinct(&self, precinct: PrecinctId) -> Result<Option<UnsentPiece>> {
         let header = self.picture.header();
         let components = header.size.components.len() as u32;
         let exists = self.picture.tile(precinct.tile).is_ok_and(|tile| {
@@ -304,7 +304,7 @@ impl Part {
         };
         let layers = self.picture.tile(precinct.tile)?.parameters.style.layers;
         let last = ends.len() == usize::from(layers);
-        let piece = Piece { id, at: held.min(end), end, last, packet_ends: ends };
+        let piece = UnsentPiece { id, at: held.min(end), end, last, packet_ends: ends };
         Ok(if piece.at < end || last { Some(piece) } else { None })
     }
 
@@ -317,7 +317,7 @@ impl Part {
         !std::mem::take(&mut self.more_layers)
     }
 
-    fn packet(&mut self, precinct: PrecinctId, layer: u16, layers: u16) -> Result<Option<Piece>> {
+    fn packet(&mut self, precinct: PrecinctId, layer: u16, layers: u16) -> Result<Option<UnsentPiece>> {
         let header = self.picture.header();
         let components = header.size.components.len() as u32;
         let Some(id) = precinct.in_class_id(components, header.tile_count()) else { return Ok(None) };
@@ -344,7 +344,7 @@ impl Part {
         let at = held_bytes.max(end_of(layer)).min(end);
         // A client that has all bytes, but not the word that they are all, gets that.
         let owed = last && held_bytes >= end;
-        let piece = Piece { id, at, end, last, packet_ends: ends };
+        let piece = UnsentPiece { id, at, end, last, packet_ends: ends };
         Ok(if at < end || owed { Some(piece) } else { None })
     }
 
@@ -354,12 +354,12 @@ impl Part {
     }
 
     /// Bytes of a piece.
-    pub(super) fn read(&self, piece: &Piece, length: u64) -> Result<Vec<u8>> {
+    pub(super) fn read(&self, piece: &UnsentPiece, length: u64) -> Result<Vec<u8>> {
         piece.read(self.picture.as_ref(), length)
     }
 
     /// Notes that everything up to `piece.at` was handed out.
-    pub(super) fn note(&self, piece: &Piece, turn: Option<&Turn>) {
+    pub(super) fn note(&self, piece: &UnsentPiece, turn: Option<&RequestTurn>) {
         if let Knowledge::Session { session, name } = &self.knowledge {
             let follow = absent_after(self.picture.as_ref(), piece.id);
             session.note(name, piece.id, follow, piece.held(), turn);
@@ -385,7 +385,7 @@ fn absent_after(picture: &dyn ServedPicture, id: DataBinId) -> u64 {
 /// Longest gap that is bridged.
 const MOST_ABSENT: u64 = 256;
 
-impl Piece {
+impl UnsentPiece {
     fn read(&self, picture: &dyn ServedPicture, length: u64) -> Result<Vec<u8>> {
         if length == 0 { Ok(Vec::new()) } else { picture.read_bin(self.id, self.at..self.at + length) }
     }

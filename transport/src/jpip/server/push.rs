@@ -1,4 +1,4 @@
-//! Standing responses: what a server sends beyond the window that was asked for (docs/jpip-push.md).
+//! StandingResponse responses: what a server sends beyond the window that was asked for (docs/jpip-push.md).
 
 use super::catalogue::OfferedPicture;
 use std::collections::VecDeque;
@@ -15,7 +15,7 @@ pub(super) const TARGET_CHANGED: &[u8] = b"target changed";
 pub(super) type Codestreams = Box<dyn Fn() -> Box<dyn Iterator<Item = u32> + Send> + Send>;
 
 /// What is left to do for a response that stands.
-pub(super) struct Standing {
+pub(super) struct StandingResponse {
     /// Windows to be sent, one after the other.
     pub(super) windows: VecDeque<ViewWindow>,
     pub(super) codestreams: Codestreams,
@@ -45,7 +45,7 @@ pub(super) enum Watch {
     Enough,
 }
 
-impl Standing {
+impl StandingResponse {
     /// `window` is the one that was asked for, of the codestream with `header`.
     pub(super) fn new(
         window: &ViewWindow,

@@ -75,7 +75,7 @@ struct Bucket {
 }
 
 /// A response's place in the schedule; given back when dropped.
-pub(super) struct Place {
+pub(super) struct QueuePlace {
     schedule: Arc<Schedule>,
     number: u64,
     client: IpAddr,
@@ -109,7 +109,7 @@ impl Schedule {
     }
 
     /// A place for a response to `peer`; `None` if there is no limit, hence nothing to share out.
-    pub(super) fn join(self: &Arc<Self>, peer: IpAddr, class: Class) -> Option<Place> {
+    pub(super) fn join(self: &Arc<Self>, peer: IpAddr, class: Class) -> Option<QueuePlace> {
         let mut state = self.lock();
         if state.all.is_none() && self.client_rate.is_none() {
             return None;
@@ -121,7 +121,7 @@ impl Schedule {
         state.clients.entry(client).or_insert_with(new).places += 1;
         let number = state.next_place;
         state.next_place += 1;
-        Some(Place { schedule: self.clone(), number, client, class })
+        Some(QueuePlace { schedule: self.clone(), number, client, class })
     }
 
     /// Forgets clients whose bandwidth is theirs again. Those that just left are kept: coming back must not pay.
@@ -143,7 +143,7 @@ impl Schedule {
     }
 }
 
-impl Place {
+impl QueuePlace {
     /// From now on the response is of this class.
     pub(super) fn set_class(&mut self, class: Class) {
         self.class = class;
@@ -194,7 +194,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for QueuePlace {
     fn drop(&mut self) {
         let mut state = self.schedule.lock();
         state.waiting.retain(|one| one.place != self.number);
@@ -225,7 +225,7 @@ impl State {
     }
 
     /// Who waits for the same bytes as `place`, could have them now, and goes before it.
-    fn first_before(&self, place: &Place, now: Duration) -> Option<Waker> {
+    fn first_before(&self, place: &QueuePlace, now: Duration) -> Option<Waker> {
         let rivals =
             self.waiting.iter().filter(|one| self.all.is_some() || one.client == place.client).filter(
                 |one| {

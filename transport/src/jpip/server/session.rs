@@ -83,12 +83,12 @@ impl ChannelState {
 const MOST_LISTENING: usize = 64;
 
 /// A channel, and which of its requests a response belongs to.
-pub(super) struct Turn {
+pub(super) struct RequestTurn {
     pub(super) channel: Arc<ChannelState>,
     pub(super) number: u64,
 }
 
-impl Turn {
+impl RequestTurn {
     pub(super) fn is_newest(&self) -> bool {
         self.channel.newest() == self.number
     }
@@ -135,9 +135,16 @@ impl SessionState {
 
     /// Notes what was handed out of `id`, and of the `follow` identifiers after it, unless a newer request
     /// of the channel has come: its cache model may already tell that these bytes are lost.
-    pub(super) fn note(&self, name: &Name, id: DataBinId, follow: u64, held: Held, turn: Option<&Turn>) {
+    pub(super) fn note(
+        &self,
+        name: &Name,
+        id: DataBinId,
+        follow: u64,
+        held: Held,
+        turn: Option<&RequestTurn>,
+    ) {
         self.change(name, |model| {
-            if turn.is_none_or(Turn::is_newest) {
+            if turn.is_none_or(RequestTurn::is_newest) {
                 model.note(id, follow, held);
             }
         });
@@ -186,7 +193,7 @@ mod tests {
     fn an_older_response_notes_nothing_any_more() {
         let session = SessionState::new(1 << 16);
         let channel = Arc::new(ChannelState::default());
-        let turn = Turn { channel: channel.clone(), number: 0 };
+        let turn = RequestTurn { channel: channel.clone(), number: 0 };
         let name = |target: &str, codestream| (target.to_owned(), codestream);
         session.note(&name("t", 0), DataBinId::Precinct(1), 0, Held::Layers(1), Some(&turn));
         channel.advance();

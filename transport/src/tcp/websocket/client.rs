@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use super::{Notice, PROTOCOL, config, parse_notice, parse_piece};
 use crate::road::wire::USER_AGENT;
 use crate::road::{Answer, AnswerBody, Connection, ResponseHead, RoadError, Waiting, any};
-use crate::tcp::opener::{Opener, Stream};
+use crate::tcp::opener::{ByteStream, Opener};
 
 /// A connection. Clones share it.
 #[derive(Debug, Clone)]
@@ -156,7 +156,7 @@ struct UnderWay {
 }
 
 async fn drive(
-    socket: WebSocketStream<Box<dyn Stream>>,
+    socket: WebSocketStream<Box<dyn ByteStream>>,
     mut orders: mpsc::Receiver<Command>,
 ) -> Result<(), tungstenite::Error> {
     let (mut out, mut messages) = socket.split();

@@ -22,7 +22,7 @@ impl Wake for Flag {
 
 /// A response of `left` bytes, in chunks of up to 16 KiB.
 struct Sender {
-    place: Place,
+    place: QueuePlace,
     left: usize,
     sent: usize,
     done_at: Option<Duration>,
@@ -186,7 +186,7 @@ fn addresses_of_one_ipv6_network_are_one_client() {
 #[test]
 fn however_often_they_ask_those_who_wait_take_the_memory_of_one_entry_each() {
     let schedule = Arc::new(Schedule::new(Some(1), None, &[]));
-    let places: Vec<Place> =
+    let places: Vec<QueuePlace> =
         (0..40).map(|number| schedule.join(peer(number % 4), Class::LargeWindow).unwrap()).collect();
     places[0].spend(1000, Duration::ZERO);
     for round in 0..50 {

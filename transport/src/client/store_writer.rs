@@ -3,25 +3,25 @@
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinHandle;
 
-use crate::jpip::{Entry, Piece};
+use crate::jpip::{BinPiece, JournalEntry};
 use crate::store::{Kept, Store, Writer};
 
 /// A thread that writes. It ends when there are no more who send.
 #[derive(Debug)]
-pub(super) struct Saver {
-    sender: UnboundedSender<Vec<Entry>>,
+pub(super) struct StoreWriter {
+    sender: UnboundedSender<Vec<JournalEntry>>,
     task: JoinHandle<()>,
 }
 
 /// Where a picture is kept.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct StoredPicture {
     pub(super) store: Store,
     pub(super) server: String,
     pub(super) target: String,
 }
 
-impl Place {
+impl StoredPicture {
     /// What is kept of the picture. What cannot be read is fetched again.
     pub(super) async fn load(self) -> Option<Kept> {
         let loading =
@@ -33,14 +33,14 @@ impl Place {
     }
 }
 
-impl Saver {
-    pub(super) fn start(place: Place) -> Self {
+impl StoreWriter {
+    pub(super) fn start(place: StoredPicture) -> Self {
         let (sender, receiver) = mpsc::unbounded_channel();
         Self { sender, task: tokio::task::spawn_blocking(move || save(&place, receiver)) }
     }
 
     /// What is sent there is written. It waits in memory, where the cache of the session has it anyway.
-    pub(super) fn sender(&self) -> UnboundedSender<Vec<Entry>> {
+    pub(super) fn sender(&self) -> UnboundedSender<Vec<JournalEntry>> {
         self.sender.clone()
     }
 
@@ -51,7 +51,7 @@ impl Saver {
     }
 }
 
-fn save(place: &Place, mut receiver: UnboundedReceiver<Vec<Entry>>) {
+fn save(place: &StoredPicture, mut receiver: UnboundedReceiver<Vec<JournalEntry>>) {
     let mut writer = None;
     while let Some(mut entries) = receiver.blocking_recv() {
         // What has come meanwhile is written along.
@@ -61,8 +61,8 @@ fn save(place: &Place, mut receiver: UnboundedReceiver<Vec<Entry>>) {
         let mut pieces = Vec::new();
         for entry in entries {
             match entry {
-                Entry::Piece(piece) => pieces.push(piece),
-                Entry::Target(target_id) => {
+                JournalEntry::Piece(piece) => pieces.push(piece),
+                JournalEntry::Target(target_id) => {
                     write(&mut writer, &mut pieces);
                     let opened = place.store.writer(&place.server, &place.target, &target_id);
                     writer = opened.map_err(|error| warn(&error)).ok();
@@ -74,7 +74,7 @@ fn save(place: &Place, mut receiver: UnboundedReceiver<Vec<Entry>>) {
 }
 
 /// Writes and empties `pieces`. After a failure, no more is written.
-fn write(writer: &mut Option<Writer>, pieces: &mut Vec<Piece>) {
+fn write(writer: &mut Option<Writer>, pieces: &mut Vec<BinPiece>) {
     if let Some(open) = writer.as_mut().filter(|_| !pieces.is_empty()) {
         match open.append(pieces) {
             Ok(true) => {}

@@ -6,7 +6,7 @@ use super::shared::Shared;
 use crate::road::RoadError;
 
 /// The road that sessions share. When to try again is the choice of their machines.
-pub(super) struct Keeper {
+pub(super) struct RoadKeeper {
     address: Address,
     options: ConnectOptions,
     kept: tokio::sync::Mutex<Kept>,
@@ -18,13 +18,13 @@ struct Kept {
     number: u64,
 }
 
-impl std::fmt::Debug for Keeper {
+impl std::fmt::Debug for RoadKeeper {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Keeper").field("address", &self.address).finish_non_exhaustive()
+        formatter.debug_struct("RoadKeeper").field("address", &self.address).finish_non_exhaustive()
     }
 }
 
-impl Keeper {
+impl RoadKeeper {
     pub(super) fn new(address: Address, options: ConnectOptions, road: Road) -> Self {
         let kept = Kept { road: Some(road), number: 0 };
         Self { address, options, kept: tokio::sync::Mutex::new(kept) }
