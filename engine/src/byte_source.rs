@@ -162,10 +162,7 @@ mod tests {
     fn memory_and_files_answer_alike() {
         check(&b"abcdef".to_vec());
         check(&Arc::<[u8]>::from(*b"abcdef"));
-        let path = std::env::temp_dir().join(format!("wavetile-byte-source-{}", std::process::id()));
-        std::fs::write(&path, b"abcdef").unwrap();
-        let source = FileSource::open(&path).unwrap();
-        std::fs::remove_file(&path).unwrap();
-        check(&source);
+        let folder = wavetile_testing::running::Folder::new("byte-source");
+        check(&FileSource::open(folder.file("abcdef", b"abcdef")).unwrap());
     }
 }

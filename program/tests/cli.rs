@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use wavetile_testing::codestream::Header;
 use wavetile_testing::compare::pairs;
 use wavetile_testing::running::{Folder, Running};
 use wavetile_testing::{shared, skip_adapter};
@@ -90,13 +91,7 @@ fn files_that_cannot_be_read_or_written_are_named() {
 fn strict_limits_refuse_what_others_take() {
     let folder = Folder::new("cli-limits");
     // 20 000 x 10 pixels without any data.
-    let mut bytes = vec![0xFF, 0x4F, 0xFF, 0x51, 0, 41, 0, 0];
-    for value in [20_000u32, 10, 0, 0, 20_000, 10, 0, 0] {
-        bytes.extend(value.to_be_bytes());
-    }
-    bytes
-        .extend([0, 1, 7, 1, 1, 0xFF, 0x52, 0, 12, 0, 0, 0, 1, 0, 0, 4, 4, 0, 1, 0xFF, 0x5C, 0, 4, 0x40, 64]);
-    bytes.extend([0xFF, 0x90, 0, 10, 0, 0, 0, 0, 0, 14, 0, 1, 0xFF, 0x93, 0xFF, 0xD9]);
+    let bytes = Header::untiled(20_000, 10).codestream(&[]);
     let (wide, out) = (within(&folder, "wide.j2k"), within(&folder, "wide.png"));
     std::fs::write(&wide, bytes).unwrap();
     let decode = |limits| ["decode", &wide, "-o", &out, "--backend", "cpu", "--limits", limits];
@@ -127,7 +122,7 @@ fn codestreams_of_a_file_are_told_and_decoded_by_number() {
     let (width, height, colour, _) = png(out);
     assert_eq!((width, height, colour), (256, 256, png::ColorType::Rgb));
     let error = fail(&["decode", target, "-o", out, "--codestream", "3"]);
-    assert!(error.contains("there is no codestream 3: it has 3, counted from 0"), "{error}");
+    assert!(error.contains("there is no codestream 3: the file has 3, counted from 0"), "{error}");
 
     // A server sends the same, over WebSocket here.
     let root = directory.join("root");

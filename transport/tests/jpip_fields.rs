@@ -4,17 +4,15 @@
 mod common;
 
 use common::link::{Link, LinkOptions};
+use common::stack::Stack;
 use common::synthetic::{COMPONENTS, Synthetic};
 use common::{NAME, PEER, ask, channel, header, pull, server_of, server_with};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use wavetile_engine::Limits;
-use wavetile_engine::codestream::header::MainHeader;
-use wavetile_engine::codestream::tile::Tile;
 use wavetile_engine::data_bin::{DataBinId, PrecinctId};
 use wavetile_engine::source::IndexedFile;
-use wavetile_transport::jpip::server::served_picture::BinLength;
 use wavetile_transport::jpip::wire::metareq::MetadataRequest;
 use wavetile_transport::jpip::{
     Chunk, ClientOptions, MessageEvent, MessageReader, Reply, ServedPicture, Server, ServerOptions, eor,
@@ -405,39 +403,6 @@ fn need_takes_implicit_forms() {
     assert_eq!(with_window.into_iter().collect::<BTreeSet<_>>().len() as u64, all);
 }
 
-/// A file with several codestreams, all alike.
-struct Several(Synthetic);
-
-impl ServedPicture for Several {
-    fn header(&self) -> &MainHeader {
-        self.0.header()
-    }
-
-    fn tile(&self, tile: u32) -> wavetile_engine::Result<Arc<Tile>> {
-        self.0.tile(tile)
-    }
-
-    fn bin_len(&self, id: DataBinId) -> wavetile_engine::Result<Option<BinLength>> {
-        self.0.bin_len(id)
-    }
-
-    fn read_bin(&self, id: DataBinId, range: std::ops::Range<u64>) -> wavetile_engine::Result<Vec<u8>> {
-        self.0.read_bin(id, range)
-    }
-
-    fn packet_ends(&self, precinct: PrecinctId) -> wavetile_engine::Result<Vec<u64>> {
-        self.0.packet_ends(precinct)
-    }
-
-    fn codestream_count(&self) -> u32 {
-        3
-    }
-
-    fn codestream(&self, number: u32) -> wavetile_engine::Result<Option<Arc<dyn ServedPicture>>> {
-        Ok((number < 3).then(|| Arc::new(Synthetic::new()) as Arc<dyn ServedPicture>))
-    }
-}
-
 /// What came of each data-bin, however it was cut.
 fn by_bin(bytes: &[u8]) -> std::collections::BTreeMap<(u64, DataBinId), Vec<u8>> {
     let mut bins = std::collections::BTreeMap::<_, Vec<u8>>::new();
@@ -454,7 +419,7 @@ fn by_bin(bytes: &[u8]) -> std::collections::BTreeMap<(u64, DataBinId), Vec<u8>>
 
 #[test]
 fn codestreams_are_delivered_no_faster_than_asked_for() {
-    let mut server = server_of(vec![(NAME, Arc::new(Several(Synthetic::new())))], ServerOptions::default());
+    let mut server = server_of(vec![(NAME, Arc::new(Stack::of_widths([200; 3])))], ServerOptions::default());
     for (streams, pauses) in [("0-2", 2), ("1-2", 1), ("0", 0)] {
         let fields = format!("fsiz=200,150&stream={streams}&len=100000000");
         let unpaced = pull(ask(&mut server, &fields));

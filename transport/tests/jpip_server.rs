@@ -3,6 +3,7 @@
 
 mod common;
 
+use common::stack::Stack;
 use common::synthetic::{COMPONENTS, LAYERS, Synthetic};
 use common::{NAME, PEER, ask, channel, header, pull, read, receive, server_of, server_with};
 use proptest::prelude::*;
@@ -11,15 +12,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use wavetile_engine::Size;
-use wavetile_engine::codestream::header::MainHeader;
-use wavetile_engine::codestream::tile::Tile;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId, PrecinctId};
 use wavetile_engine::plan::reach::{GridWindow, covered_precincts};
 use wavetile_engine::view_window::ViewWindow;
-use wavetile_transport::jpip::server::served_picture::BinLength;
-use wavetile_transport::jpip::{
-    MessageEvent, MessageReader, Reply, ServedPicture, Server, ServerOptions, eor,
-};
+use wavetile_transport::jpip::{MessageEvent, MessageReader, Reply, ServedPicture, Server, ServerOptions, eor};
 
 const WHOLE: &str = "fsiz=200,150&type=jpp-stream";
 
@@ -556,37 +552,9 @@ fn what_a_client_holds_of_a_whole_picture_takes_little_memory_though_components_
 }
 
 /// A file of three codestreams, the second half as wide as the others.
-struct Stack(Synthetic);
-
-impl ServedPicture for Stack {
-    fn header(&self) -> &MainHeader {
-        self.0.header()
-    }
-
-    fn tile(&self, tile: u32) -> wavetile_engine::Result<Arc<Tile>> {
-        self.0.tile(tile)
-    }
-
-    fn bin_len(&self, id: DataBinId) -> wavetile_engine::Result<Option<BinLength>> {
-        self.0.bin_len(id)
-    }
-
-    fn read_bin(&self, id: DataBinId, range: std::ops::Range<u64>) -> wavetile_engine::Result<Vec<u8>> {
-        self.0.read_bin(id, range)
-    }
-
-    fn packet_ends(&self, precinct: PrecinctId) -> wavetile_engine::Result<Vec<u64>> {
-        self.0.packet_ends(precinct)
-    }
-
-    fn codestream_count(&self) -> u32 {
-        3
-    }
-
-    fn codestream(&self, number: u32) -> wavetile_engine::Result<Option<Arc<dyn ServedPicture>>> {
-        let width = if number == 1 { 100 } else { 200 };
-        Ok((number < 3).then(|| Arc::new(Synthetic::sized(width, 150, 128)) as Arc<dyn ServedPicture>))
-    }
+fn stack() -> Server {
+    let picture = Arc::new(Stack::of_widths([200, 100, 200]));
+    server_of(vec![(NAME, picture)], ServerOptions::default())
 }
 
 /// Codestreams of the precincts, headers and metadata of a response, in order and without repeats; its end.
@@ -612,7 +580,7 @@ fn codestreams(reply: Reply) -> (Vec<u32>, Vec<u32>, Vec<u32>, Option<u8>) {
 
 #[test]
 fn codestreams_come_as_asked_for_and_are_remembered_one_by_one() {
-    let mut server = server_of(vec![(NAME, Arc::new(Stack(Synthetic::new())))], ServerOptions::default());
+    let mut server = stack();
     let mut ask = |query: &str| codestreams(ask(&mut server, query));
     let whole = "fsiz=200,150";
     assert_eq!(ask(whole), (vec![0], vec![0], vec![0], Some(eor::WINDOW_DONE)));
@@ -630,7 +598,7 @@ fn codestreams_come_as_asked_for_and_are_remembered_one_by_one() {
 
 #[test]
 fn a_session_remembers_each_codestream() {
-    let mut server = server_of(vec![(NAME, Arc::new(Stack(Synthetic::new())))], ServerOptions::default());
+    let mut server = stack();
     let reply = ask(&mut server, "fsiz=200,150&stream=0-1&cnew=http");
     let cid = channel(&reply);
     assert_eq!(codestreams(reply).0, [0, 1]);

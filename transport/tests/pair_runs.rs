@@ -11,32 +11,21 @@ use common::synthetic::Synthetic;
 use std::time::Duration;
 use wavetile_engine::Size;
 use wavetile_engine::view_window::ViewWindow;
+use wavetile_testing::random::Random;
 use wavetile_transport::jpip::{ClientOptions, ServerOptions};
 
 const RUNS: u64 = 1000;
 
-/// Numbers that follow from a seed (SplitMix64).
-struct Draw(u64);
-
-impl Draw {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
-    }
-
-    fn millis(&mut self, end: u64) -> Duration {
-        Duration::from_millis(self.below(end))
-    }
+fn millis(draw: &mut Random, end: u32) -> Duration {
+    Duration::from_millis(draw.below(end).into())
 }
 
-fn link_options(draw: &mut Draw, seed: u64) -> LinkOptions {
+fn link_options(draw: &mut Random, seed: u64) -> LinkOptions {
     LinkOptions {
-        seed,
-        latency: Duration::from_millis(2) + draw.millis(150),
-        jitter: draw.millis(300),
+        // Not the numbers that these options are drawn by.
+        seed: RUNS + seed,
+        latency: Duration::from_millis(2) + millis(draw, 150),
+        jitter: millis(draw, 300),
         bytes_per_second: [20_000, 60_000, 400_000, 10_000_000][draw.below(4) as usize],
         cuts: [0, 0, 10, 40][draw.below(4) as usize],
         losses: [0, 0, 5, 20][draw.below(4) as usize],
@@ -44,11 +33,11 @@ fn link_options(draw: &mut Draw, seed: u64) -> LinkOptions {
     }
 }
 
-fn window(draw: &mut Draw, picture: Size) -> ViewWindow {
-    let reduce = draw.below(3) as u32;
+fn window(draw: &mut Random, picture: Size) -> ViewWindow {
+    let reduce = draw.below(3);
     let frame = Size::new(picture.width.div_ceil(1 << reduce), picture.height.div_ceil(1 << reduce));
-    let offset = (draw.below(frame.width.into()) as u32, draw.below(frame.height.into()) as u32);
-    let region = Size::new(1 + draw.below(80) as u32, 1 + draw.below(80) as u32);
+    let offset = (draw.below(frame.width), draw.below(frame.height));
+    let region = Size::new(1 + draw.below(80), 1 + draw.below(80));
     let layers = [None, None, Some(1), Some(2)][draw.below(4) as usize];
     ViewWindow { offset, region, layers, ..ViewWindow::whole(frame) }
 }
@@ -65,7 +54,7 @@ struct Sum {
 }
 
 fn run(seed: u64, sum: &mut Sum) {
-    let draw = &mut Draw(seed);
+    let draw = &mut Random::new(seed);
     let options = ClientOptions {
         sessions: draw.below(3) > 0,
         length: [Some(400), Some(3000), Some(2 << 20), None][draw.below(4) as usize],
@@ -82,7 +71,7 @@ fn run(seed: u64, sum: &mut Sum) {
     let mut at = Duration::ZERO;
     for _ in 0..draw.below(12) {
         link.client.set_window(Some(window(draw, Size::new(200, 150))));
-        at += draw.millis(400);
+        at += millis(draw, 400);
         link.run_until(at);
         if draw.below(8) == 0 {
             link.cut();

@@ -13,6 +13,7 @@ use std::time::Duration;
 use wavetile_engine::Size;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId, PrecinctId};
 use wavetile_engine::view_window::ViewWindow;
+use wavetile_testing::random::Random;
 use wavetile_testing::running::Folder;
 use wavetile_transport::jpip::{
     Body, Chunk, Client, ClientOptions, Ending, Event, MessageEvent, MessageReader, Reply, Server,
@@ -437,25 +438,13 @@ fn the_client_starts_over_when_the_picture_changes() {
     assert_eq!(pair.client.progress().new, 2 * before);
 }
 
-/// Xorshift.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 8) % sides
-    }
-}
-
 #[test]
 fn answers_that_stand_and_break_off_anywhere_lose_nothing_and_bring_nothing_twice() {
     for seed in 1_u64..=150 {
-        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut dice = Random::new(seed);
         let mut pair = Pair::new(server(ServerOptions::default()));
         for _ in 0..12 {
-            pair.window(dice.roll(1300) as u32);
+            pair.window(dice.below(1300));
             pair.run_in_pieces(&mut dice);
             pair.now += 30 * SECOND;
             pair.run_in_pieces(&mut dice);
@@ -488,13 +477,13 @@ fn answers_that_stand_and_break_off_anywhere_lose_nothing_and_bring_nothing_twic
 
 impl Pair {
     /// A few pieces of every answer; some answers break off.
-    fn run_in_pieces(&mut self, dice: &mut Dice) {
+    fn run_in_pieces(&mut self, dice: &mut Random) {
         for _ in 0..6 {
             self.send();
             for (id, mut body) in std::mem::take(&mut self.open) {
-                match body.poll(1 + dice.roll(3000) as usize, self.now, Waker::noop()) {
-                    Chunk::Bytes(bytes) if dice.roll(8) == 0 => {
-                        self.client.handle_body(id, &bytes[..dice.roll(bytes.len() as u64) as usize]);
+                match body.poll(1 + dice.below(3000) as usize, self.now, Waker::noop()) {
+                    Chunk::Bytes(bytes) if dice.below(8) == 0 => {
+                        self.client.handle_body(id, &bytes[..dice.below(bytes.len() as u32) as usize]);
                         self.client.handle_end(id, Ending::Broken("cut".to_owned()));
                     }
                     Chunk::Bytes(bytes) => {

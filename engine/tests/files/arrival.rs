@@ -8,6 +8,7 @@ use wavetile_engine::data_bin::{DataBinId, PrecinctId};
 use wavetile_engine::source::IndexedFile;
 use wavetile_engine::{DataBinCache, DataBins, DecodeRequest, Decoder, Image};
 use wavetile_testing::compare::pairs;
+use wavetile_testing::random::Random;
 use wavetile_testing::shared;
 
 /// All data-bins of codestream 0.
@@ -82,16 +83,12 @@ fn pieces(bins: &[(DataBinId, Vec<u8>, bool)], seed: u64, sizes: &[usize]) -> Ve
             }
         }
     }
-    let mut state = seed | 1;
-    let mut below = |end: usize| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) as usize % end.max(1)
-    };
+    let mut random = Random::new(seed);
     // Every seventh comes again, anywhere.
-    let again: Vec<Piece> = pieces.iter().skip(below(7)).step_by(7).copied().collect();
+    let again: Vec<Piece> = pieces.iter().skip(random.below(7) as usize).step_by(7).copied().collect();
     pieces.extend(again);
     for index in (1..pieces.len()).rev() {
-        pieces.swap(index, below(index + 1));
+        pieces.swap(index, random.below(index as u32 + 1) as usize);
     }
     pieces
 }

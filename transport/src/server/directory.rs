@@ -205,40 +205,31 @@ mod tests {
     use super::*;
     use crate::jpip::testing::Synthetic;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use wavetile_testing::running::Folder;
 
-    /// A directory that is removed at the end.
-    struct Scratch(PathBuf);
-
-    impl Scratch {
-        fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("wavetile-{name}-{}", std::process::id()));
-            std::fs::create_dir_all(path.join("root/deep")).unwrap();
-            for file in ["root/a.jp2", "root/deep/b.J2K", "root/notes.txt", "secret.jp2"] {
-                std::fs::write(path.join(file), file).unwrap();
-            }
-            Self(path)
+    /// Pictures in `root`, and beside it what is not served.
+    fn scratch() -> Folder {
+        let folder = Folder::new("directory");
+        std::fs::create_dir_all(folder.join("root/deep")).unwrap();
+        for file in ["root/a.jp2", "root/deep/b.J2K", "root/notes.txt", "secret.jp2"] {
+            folder.file(file, file);
         }
+        folder
     }
 
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            drop(std::fs::remove_dir_all(&self.0));
-        }
-    }
-
-    fn directory(scratch: &Scratch) -> (Directory, Arc<AtomicUsize>) {
+    fn directory(scratch: &Folder) -> (Directory, Arc<AtomicUsize>) {
         let count = Arc::new(AtomicUsize::new(0));
         let counter = count.clone();
         let open: OpenPicture = Box::new(move |_| {
             counter.fetch_add(1, Ordering::Relaxed);
             Ok(Arc::new(Synthetic::new()))
         });
-        (Directory::new(scratch.0.join("root"), open).unwrap(), count)
+        (Directory::new(scratch.join("root"), open).unwrap(), count)
     }
 
     #[test]
     fn pictures_are_listed_by_relative_name_and_nothing_else_is_found() {
-        let scratch = Scratch::new("list");
+        let scratch = scratch();
         let (directory, _) = directory(&scratch);
         assert_eq!(directory.names(), ["a.jp2", "deep/b.J2K"]);
         for name in
@@ -255,32 +246,32 @@ mod tests {
     #[test]
     fn links_that_leave_the_root_are_left_out() {
         use std::os::unix::fs::symlink;
-        let scratch = Scratch::new("links");
-        symlink(scratch.0.join("secret.jp2"), scratch.0.join("root/out.jp2")).unwrap();
-        symlink(&scratch.0, scratch.0.join("root/up")).unwrap();
-        symlink(scratch.0.join("root"), scratch.0.join("root/deep/loop")).unwrap();
-        symlink("a.jp2", scratch.0.join("root/inside.jp2")).unwrap();
+        let scratch = scratch();
+        symlink(scratch.join("secret.jp2"), scratch.join("root/out.jp2")).unwrap();
+        symlink(&scratch, scratch.join("root/up")).unwrap();
+        symlink(scratch.join("root"), scratch.join("root/deep/loop")).unwrap();
+        symlink("a.jp2", scratch.join("root/inside.jp2")).unwrap();
         let (directory, _) = directory(&scratch);
         assert_eq!(directory.names(), ["a.jp2", "deep/b.J2K", "inside.jp2"]);
         // A listed file that becomes such a link is not followed either.
-        std::fs::remove_file(scratch.0.join("root/a.jp2")).unwrap();
-        symlink(scratch.0.join("secret.jp2"), scratch.0.join("root/a.jp2")).unwrap();
+        std::fs::remove_file(scratch.join("root/a.jp2")).unwrap();
+        symlink(scratch.join("secret.jp2"), scratch.join("root/a.jp2")).unwrap();
         assert!(matches!(directory.find("a.jp2", Duration::ZERO), Err(TargetError::Unknown)));
     }
 
     #[test]
     fn new_files_are_found_but_the_directory_is_not_read_all_the_time() {
-        let scratch = Scratch::new("new");
+        let scratch = scratch();
         let (directory, _) = directory(&scratch);
         assert!(directory.find("c.jph", Duration::ZERO).is_err());
-        std::fs::write(scratch.0.join("root/c.jph"), "c").unwrap();
+        std::fs::write(scratch.join("root/c.jph"), "c").unwrap();
         assert!(directory.find("c.jph", Duration::from_secs(1)).is_err());
         assert!(directory.find("c.jph", Duration::from_secs(2)).is_ok());
     }
 
     #[test]
     fn files_stay_open_up_to_a_bound_and_are_opened_again_when_they_change() {
-        let scratch = Scratch::new("open");
+        let scratch = scratch();
         let (directory, count) = directory(&scratch);
         let directory = directory.keep_open(1);
         let first = directory.find("a.jp2", Duration::ZERO).unwrap().target_id.clone();
@@ -289,7 +280,7 @@ mod tests {
         directory.find("deep/b.J2K", Duration::ZERO).unwrap();
         assert_eq!(directory.find("a.jp2", Duration::ZERO).unwrap().target_id, first);
         assert_eq!(count.load(Ordering::Relaxed), 3);
-        std::fs::write(scratch.0.join("root/a.jp2"), "something else").unwrap();
+        std::fs::write(scratch.join("root/a.jp2"), "something else").unwrap();
         assert_ne!(directory.find("a.jp2", Duration::ZERO).unwrap().target_id, first);
         assert_eq!(count.load(Ordering::Relaxed), 4);
     }

@@ -1,28 +1,23 @@
 //! What was written is there again, whatever becomes of the file in between.
 #![allow(clippy::unwrap_used)]
 
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use proptest::prelude::*;
 use wavetile_engine::data_bin::{DataBinId, DataBins};
+use wavetile_testing::running::Folder;
 
 use super::*;
 use crate::jpip::BinPiece;
 
-/// A folder of its own, removed at the end.
-struct Folder(PathBuf);
+/// A folder of stores.
+struct Stores(Folder);
 
-impl Folder {
+impl Stores {
     fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("wavetile-store-{}-{number}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        Self(path)
+        Self(Folder::new("store"))
     }
 
     fn store(&self, limit: u64) -> Store {
-        Store::open(&self.0, limit).unwrap()
+        Store::open(&*self.0, limit).unwrap()
     }
 
     fn file(&self) -> PathBuf {
@@ -30,12 +25,6 @@ impl Folder {
         let path = paths.next().unwrap();
         assert!(paths.next().is_none());
         path
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -96,7 +85,7 @@ fn load(store: &Store) -> Contents {
 
 #[test]
 fn what_was_written_is_read_again() {
-    let folder = Folder::new();
+    let folder = Stores::new();
     let store = folder.store(LIMIT);
     assert!(store.load(SERVER, "a.jp2").unwrap().is_none());
     let mut writer = store.writer(SERVER, "a.jp2", "state 1").unwrap();
@@ -119,7 +108,7 @@ fn what_was_written_is_read_again() {
 
 #[test]
 fn the_state_that_was_used_last_is_found() {
-    let folder = Folder::new();
+    let folder = Stores::new();
     let store = folder.store(LIMIT);
     for (state, age) in [("new", 10), ("old", 100)] {
         let mut writer = store.writer(SERVER, "a.jp2", state).unwrap();
@@ -131,7 +120,7 @@ fn the_state_that_was_used_last_is_found() {
 
 #[test]
 fn a_file_cut_at_any_byte_loses_only_what_was_cut() {
-    let folder = Folder::new();
+    let folder = Stores::new();
     let store = folder.store(LIMIT);
     store.writer(SERVER, "a.jp2", "state").unwrap().append(&pieces()).unwrap();
     let path = folder.file();
@@ -153,7 +142,7 @@ fn a_file_cut_at_any_byte_loses_only_what_was_cut() {
 
 #[test]
 fn damage_at_any_byte_ends_the_file_there() {
-    let folder = Folder::new();
+    let folder = Stores::new();
     let store = folder.store(LIMIT);
     store.writer(SERVER, "a.jp2", "state").unwrap().append(&pieces()).unwrap();
     let path = folder.file();
@@ -169,7 +158,7 @@ fn damage_at_any_byte_ends_the_file_there() {
 
 #[test]
 fn writers_in_several_places_share_a_file() {
-    let folder = Folder::new();
+    let folder = Stores::new();
     std::thread::scope(|scope| {
         for writer in 0..4u64 {
             let store = folder.store(LIMIT);
@@ -192,7 +181,7 @@ fn writers_in_several_places_share_a_file() {
 
 #[test]
 fn the_limit_is_kept_and_what_was_used_lately_stays() {
-    let folder = Folder::new();
+    let folder = Stores::new();
     let limit = 64 << 10;
     let store = folder.store(limit);
     let name = |number: u32| format!("{number}.jp2");
@@ -223,7 +212,7 @@ fn the_limit_is_kept_and_what_was_used_lately_stays() {
 
 #[test]
 fn a_writer_whose_file_was_removed_makes_a_new_one() {
-    let folder = Folder::new();
+    let folder = Stores::new();
     let store = folder.store(LIMIT);
     let mut writer = store.writer(SERVER, "a.jp2", "state").unwrap();
     writer.append(&[piece(1, 0, b"lost", true)]).unwrap();

@@ -132,6 +132,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use std::time::Duration;
+    use wavetile_testing::running::Folder;
 
     #[test]
     fn a_self_signed_certificate_is_renewed_before_it_ends() {
@@ -149,8 +150,7 @@ mod tests {
 
     #[test]
     fn files_that_change_are_read_again_and_broken_ones_are_not_shown() {
-        let folder = std::env::temp_dir().join(format!("wavetile-certificates-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = Folder::new("certificates");
         let [chain, key] = ["chain.pem", "key.pem"].map(|name| folder.join(name));
         let write = |identity: &Identity| {
             std::fs::write(&chain, identity.leaf_pem()).unwrap();
@@ -172,6 +172,5 @@ mod tests {
         std::fs::remove_file(&chain).unwrap();
         assert!(live.refresh(SystemTime::now()).is_err());
         assert_eq!(live.fingerprint(), second.fingerprint());
-        let _ = std::fs::remove_dir_all(folder);
     }
 }

@@ -6,6 +6,7 @@ use super::{NAME, PEER, server_with};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
+use wavetile_testing::random::Random;
 use wavetile_transport::jpip::{Body, Client, ClientOptions, Ending, Event, Outgoing, Server, ServerOptions};
 
 #[derive(Clone, Debug)]
@@ -48,7 +49,7 @@ pub struct Link {
     /// How each answer ended: its id and the reason, if it was whole.
     pub bytes_pulled: u64,
     pub broken: u32,
-    random: u64,
+    random: Random,
     happenings: BTreeMap<u64, What>,
     queue: BinaryHeap<Reverse<(Duration, u64)>>,
     serial: u64,
@@ -89,7 +90,7 @@ impl Link {
         Self {
             server,
             client: Client::new(client),
-            random: options.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+            random: Random::new(options.seed),
             options,
             now: Duration::ZERO,
             events: Vec::new(),
@@ -202,7 +203,7 @@ impl Link {
         let reply = self.server.handle_request(PEER, path, query, self.now);
         let delay = self.delay();
         let headers = reply.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-        let cut = self.chance(self.options.cuts).then(|| self.next() % 40_000);
+        let cut = self.chance(self.options.cuts).then(|| self.random.below(40_000).into());
         let id = outgoing.id;
         self.at(self.now + delay, What::Head { id, status: reply.status, headers });
         self.at(self.now, What::Pull { id, body: Box::new(reply.body), cut, delay });
@@ -242,20 +243,11 @@ impl Link {
     }
 
     fn delay(&mut self) -> Duration {
-        let jitter = self.options.jitter.as_nanos() as u64;
-        let extra = if jitter == 0 { 0 } else { self.next() % jitter };
-        self.options.latency + Duration::from_nanos(extra)
+        let jitter = self.options.jitter.as_nanos() as u32;
+        self.options.latency + Duration::from_nanos(self.random.below(jitter).into())
     }
 
     fn chance(&mut self, percent: u64) -> bool {
-        percent > 0 && self.next() % 100 < percent
-    }
-
-    /// Xorshift.
-    fn next(&mut self) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        self.random >> 8
+        u64::from(self.random.below(100)) < percent
     }
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, dead_code, missing_docs, unreachable_pub)]
 
 pub mod link;
+pub mod stack;
 pub mod synthetic;
 
 use std::net::{IpAddr, Ipv4Addr};
