@@ -15,7 +15,9 @@ use wavetile_engine::Size;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId, PrecinctId};
 use wavetile_engine::plan::reach::{GridWindow, covered_precincts};
 use wavetile_engine::view_window::ViewWindow;
-use wavetile_transport::jpip::{MessageEvent, MessageReader, Reply, ServedPicture, Server, ServerOptions, eor};
+use wavetile_transport::jpip::{
+    MessageEvent, MessageReader, Reply, ServedPicture, Server, ServerOptions, eor,
+};
 
 const WHOLE: &str = "fsiz=200,150&type=jpp-stream";
 
