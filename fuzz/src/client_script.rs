@@ -5,7 +5,7 @@ use std::time::Duration;
 use wavetile_engine::view_window::ViewWindow;
 use wavetile_engine::{Limits, Size};
 use wavetile_transport::jpip::wire::fields::NumberRange;
-use wavetile_transport::jpip::{Client, ClientOptions, Ending, Event, Stream};
+use wavetile_transport::jpip::{Client, ClientOptions, Ending, Event, StreamKind};
 
 /// What happens to a client.
 #[derive(Clone, Debug)]
@@ -93,9 +93,9 @@ impl<'a> ClientScript<'a> {
 
     fn options(&self) -> ClientOptions {
         let stream = match self.options & 3 {
-            0 => Stream::Precincts,
-            1 => Stream::ExtendedPrecincts,
-            _ => Stream::Tiles,
+            0 => StreamKind::Precincts,
+            1 => StreamKind::ExtendedPrecincts,
+            _ => StreamKind::Tiles,
         };
         ClientOptions {
             stream,

@@ -5,12 +5,12 @@ use std::sync::{Arc, PoisonError};
 use wavetile_engine::runner::Serial;
 use wavetile_engine::source::TileBins;
 use wavetile_engine::{DecodeRequest, Decoder, Image, ImageOptions, Opening, Rect};
-use wavetile_transport::jpip::{Client, Stream};
+use wavetile_transport::jpip::{Client, StreamKind};
 
 /// Opens and decodes a corner of the picture, as far as it has come.
 pub fn decode_held(client: &Client) {
     let Ok(Some(image)) = client.image(&limits()) else { return };
-    if client.stream() != Stream::Tiles {
+    if client.stream() != StreamKind::Tiles {
         return decode(&image);
     }
     let bins = client.bins().read().unwrap_or_else(PoisonError::into_inner).clone();

@@ -9,7 +9,7 @@ use wavetile_engine::Limits;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId, DataBins};
 use wavetile_engine::source::IndexedFile;
 use wavetile_transport::jpip::{
-    Catalogue, MessageEvent, MessageReader, Picture, Reply, Server, ServerOptions,
+    MemoryCatalogue, MessageEvent, MessageReader, Reply, ServedPicture, Server, ServerOptions,
 };
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -34,7 +34,8 @@ static PICTURES: LazyLock<BTreeMap<&'static str, Arc<IndexedFile>>> = LazyLock::
 
 /// Asks a server all of it, and checks what it sends.
 pub fn ask(script: &str) {
-    let pictures = PICTURES.iter().map(|(name, file)| ((*name).to_owned(), file.clone() as Arc<dyn Picture>));
+    let pictures =
+        PICTURES.iter().map(|(name, file)| ((*name).to_owned(), file.clone() as Arc<dyn ServedPicture>));
     let options =
         ServerOptions { sessions_per_address: 8, channels_per_session: 3, ..ServerOptions::default() };
     let (most_sessions, most_memory) = (options.sessions_per_address, options.model_memory);
@@ -43,7 +44,7 @@ pub fn ask(script: &str) {
         number += 1;
         number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
     };
-    let mut server = Server::new(Catalogue::memory(pictures), options, Box::new(random));
+    let mut server = Server::new(MemoryCatalogue::new(pictures), options, Box::new(random));
     let mut channel = String::new();
     let mut now = Duration::ZERO;
     for line in script.lines().take(REQUESTS) {
