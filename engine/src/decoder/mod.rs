@@ -179,12 +179,12 @@ impl Decoder {
     }
 
     /// Decodes all code-blocks of a plan.
-    fn coefficients(&self, plan: Plan, coverage: Coverage) -> Result<Coefficients> {
+    fn coefficients(&self, plan: Plan, coverage: Coverage) -> Result<Box<Coefficients>> {
         let mut words = zeroed(plan.staging_words, "the coefficients")?;
         let damaged_blocks = decode_plan(&plan, &*self.runner, &mut words);
         let coefficient_bytes = plan.staging_words as u64 * 4;
         let report = Report { coverage, damaged_blocks, coefficient_bytes, ..Report::default() };
-        Ok(Coefficients { plan, words, report })
+        Ok(Box::new(Coefficients { plan, words, report }))
     }
 }
 

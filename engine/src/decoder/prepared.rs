@@ -22,7 +22,7 @@ pub(super) struct Coefficients {
 /// wavelet, colour and delivery are left. It can be delivered more than once, and on any thread.
 pub struct Prepared {
     pub(super) passes: Passes,
-    pub(super) coefficients: Coefficients,
+    pub(super) coefficients: Box<Coefficients>,
     pub(super) format: TexelFormat,
 }
 
@@ -60,7 +60,7 @@ impl Prepared {
     /// reports an error or is lost. The encoder may hold a part of the commands then.
     #[cfg(feature = "gpu")]
     pub fn record(&self, encoder: &mut wgpu::CommandEncoder, target: TextureTarget<'_>) -> Result<Report> {
-        let Coefficients { plan, words, report } = &self.coefficients;
+        let Coefficients { plan, words, report } = &*self.coefficients;
         let statistics = self.passes.gpu()?.record(encoder, plan, words, self.format, target)?;
         Ok(report.with(statistics))
     }
@@ -113,7 +113,7 @@ impl Prepared {
 
     #[cfg(feature = "gpu")]
     pub(super) async fn submit_by(&self, target: TextureTarget<'_>, waiting: Waiting) -> Result<Report> {
-        let Coefficients { plan, words, report } = &self.coefficients;
+        let Coefficients { plan, words, report } = &*self.coefficients;
         let gpu = self.passes.gpu()?;
         let statistics = gpu.submit_to_texture(plan, words, self.format, target, waiting).await?;
         Ok(report.with(statistics))
@@ -125,7 +125,7 @@ impl Prepared {
         stride: usize,
         waiting: Waiting,
     ) -> Result<Report> {
-        let Coefficients { plan, words, report } = &self.coefficients;
+        let Coefficients { plan, words, report } = &*self.coefficients;
         let rows = TexelRows::new(bytes, stride, self.size(), self.format)?;
         let statistics = self.passes.texels(plan, words, self.format, rows, waiting).await?;
         Ok(report.with(statistics))
@@ -143,7 +143,7 @@ impl Prepared {
 /// [`Decoder::prepare_components`](super::Decoder::prepare_components).
 pub struct PreparedComponents {
     pub(super) passes: Passes,
-    pub(super) coefficients: Coefficients,
+    pub(super) coefficients: Box<Coefficients>,
     /// Without samples.
     pub(super) components: Vec<Component>,
 }
@@ -164,7 +164,7 @@ impl PreparedComponents {
     }
 
     pub(super) async fn read_by(&self, waiting: Waiting) -> Result<(Vec<Component>, Report)> {
-        let Coefficients { plan, words, report } = &self.coefficients;
+        let Coefficients { plan, words, report } = &*self.coefficients;
         let mut components = self.components.clone();
         for component in &mut components {
             let area = usize::try_from(component.rect.area()).unwrap_or(usize::MAX);
