@@ -2,9 +2,6 @@
 // component_transform.wgsl and pack.wgsl share.
 
 const TRANSFORM_MASK: u32 = 0xffu;
-const RCT: u32 = 1u;
-const ICT: u32 = 2u;
-const FLOAT_0: u32 = 0x100u;
 
 // Rounds half to even and saturates; what is not a number becomes 0.
 fn to_integer(value: f32) -> i32 {

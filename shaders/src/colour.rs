@@ -5,6 +5,7 @@
 //! CIELab), or a lattice of colours found beforehand (profiles of any other kind).
 
 use crate::component_transform::limit;
+use crate::shared::shared;
 use bytemuck::{Pod, Zeroable};
 
 /// How colours become sRGB. Table positions count words from the start of the tables.
@@ -35,18 +36,20 @@ pub struct ColourParameters {
 }
 
 impl ColourParameters {
-    /// Colours have been multiplied by the opacity: they are divided by it first and multiplied by it last.
-    pub const PREMULTIPLIED: u32 = 1;
-    /// `affine` is applied.
-    pub const AFFINE: u32 = 2;
-    /// Colours are multiplied by one less black.
-    pub const BLACK: u32 = 4;
-    /// `curves` are applied, one to each channel.
-    pub const CURVES: u32 = 8;
-    /// `matrix` and then `encoding` are applied.
-    pub const MATRIX: u32 = 16;
-    /// The colour is looked up in the lattice.
-    pub const LATTICE: u32 = 32;
+    shared! {
+        /// Colours have been multiplied by the opacity: they are divided by it first and multiplied by it last.
+        pub const PREMULTIPLIED: u32 = 1;
+        /// `affine` is applied.
+        pub const AFFINE: u32 = 2;
+        /// Colours are multiplied by one less black.
+        pub const BLACK: u32 = 4;
+        /// `curves` are applied, one to each channel.
+        pub const CURVES: u32 = 8;
+        /// `matrix` and then `encoding` are applied.
+        pub const MATRIX: u32 = 16;
+        /// The colour is looked up in the lattice.
+        pub const LATTICE: u32 = 32;
+    }
 
     const fn takes(&self, step: u32) -> bool {
         self.steps & step != 0

@@ -16,13 +16,6 @@ struct ColourParameters {
     matrix: array<vec4<f32>, 3>,
 }
 
-const PREMULTIPLIED: u32 = 1u;
-const AFFINE: u32 = 2u;
-const BLACK: u32 = 4u;
-const CURVES: u32 = 8u;
-const MATRIX: u32 = 16u;
-const LATTICE: u32 = 32u;
-
 fn takes(step: u32) -> bool {
     return (parameters.colour.steps & step) != 0u;
 }

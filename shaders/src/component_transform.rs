@@ -1,5 +1,6 @@
 //! Inverse component transform, DC level shift and clamping (T.800 Annex G).
 
+use crate::shared::shared;
 use bytemuck::{Pod, Zeroable};
 
 /// One tile's share of one component, or of three that are transformed together.
@@ -32,14 +33,16 @@ pub struct ComponentTransformJob {
 }
 
 impl ComponentTransformJob {
-    /// No component transform.
-    pub const NONE: u32 = 0;
-    /// Reversible component transform (G.2); all sources hold `i32`.
-    pub const RCT: u32 = 1;
-    /// Irreversible component transform (G.3); all sources hold `f32`.
-    pub const ICT: u32 = 2;
-    /// Source plane 0 holds `f32`; shifted left by `c` for plane `c`.
-    pub const FLOAT_0: u32 = 0x100;
+    shared! {
+        /// No component transform.
+        pub const NONE: u32 = 0;
+        /// Reversible component transform (G.2); all sources hold `i32`.
+        pub const RCT: u32 = 1;
+        /// Irreversible component transform (G.3); all sources hold `f32`.
+        pub const ICT: u32 = 2;
+        /// Source plane 0 holds `f32`; shifted left by `c` for plane `c`.
+        pub const FLOAT_0: u32 = 0x100;
+    }
 }
 
 /// Samples of a row that are worked on at a time.

@@ -22,7 +22,7 @@ struct ComponentTransformJob {
 @group(0) @binding(1) var<storage, read> jobs: array<ComponentTransformJob>;
 @group(0) @binding(3) var<storage, read_write> arena: array<u32>;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
     @builtin(workgroup_id) id: vec3<u32>,
     @builtin(num_workgroups) count: vec3<u32>,

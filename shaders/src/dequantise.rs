@@ -1,5 +1,6 @@
 //! Dequantisation (T.800 E.1): decoded coefficients of one code-block into the window of its sub-band.
 
+use crate::shared::shared;
 use bytemuck::{Pod, Zeroable};
 
 /// One code-block, or the part of it inside the band window.
@@ -31,10 +32,12 @@ pub struct DequantiseJob {
 }
 
 impl DequantiseJob {
-    /// Two signed 16-bit samples in a word, the left one in the low half.
-    pub const PACKED_16: u32 = 1;
-    /// Write `f32(value) * step`; otherwise the `i32` as it is.
-    pub const IRREVERSIBLE: u32 = 2;
+    shared! {
+        /// Two signed 16-bit samples in a word, the left one in the low half.
+        pub const PACKED_16: u32 = 1;
+        /// Write `f32(value) * step`; otherwise the `i32` as it is.
+        pub const IRREVERSIBLE: u32 = 2;
+    }
 }
 
 /// Writes the job's part of a block into the arena. `coefficients` starts at the cell's first word.

@@ -23,10 +23,7 @@ struct DequantiseJob {
 @group(0) @binding(3) var<storage, read> coefficients: array<u32>;
 @group(0) @binding(4) var<storage, read_write> arena: array<u32>;
 
-const PACKED_16: u32 = 1u;
-const IRREVERSIBLE: u32 = 2u;
-
-@compute @workgroup_size(256)
+@compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
     @builtin(workgroup_id) id: vec3<u32>,
     @builtin(num_workgroups) count: vec3<u32>,

@@ -4,6 +4,7 @@ use crate::component_transform::ComponentTransformJob;
 use crate::dequantise::DequantiseJob;
 use crate::idwt::IdwtJob;
 use crate::pack::PackParameters;
+use crate::shared::shared;
 use bytemuck::{Pod, Zeroable};
 
 /// Parameters of a dispatch that runs jobs.
@@ -18,12 +19,12 @@ pub struct Dispatch {
     pub padding: [u32; 2],
 }
 
-/// Samples that one workgroup makes, in the kernels that work sample by sample.
-pub const WORKGROUP_SAMPLES: u32 = 1024;
-/// Invocations of a workgroup.
-pub const WORKGROUP_SIZE: u32 = 256;
-/// Columns and rows of samples that one workgroup of a wavelet kernel makes.
-pub const TILE: u32 = 32;
+shared! {
+    /// Samples that one workgroup makes, in the kernels that work sample by sample.
+    pub const WORKGROUP_SAMPLES: u32 = 1024;
+    /// Invocations of a workgroup.
+    pub const WORKGROUP_SIZE: u32 = 256;
+}
 
 /// A job that takes a number of workgroups.
 pub trait Job: Pod {
@@ -51,7 +52,7 @@ impl Job for IdwtJob {
     /// Tiles start at even coordinates, so that a position's parity is that of its coordinate.
     fn workgroups(&self) -> u64 {
         let tiles = |begin: u32, end: u32| {
-            if begin < end { u64::from((end - (begin & !1)).div_ceil(TILE)) } else { 0 }
+            if begin < end { u64::from((end - (begin & !1)).div_ceil(Self::TILE)) } else { 0 }
         };
         tiles(self.out_x0, self.out_x1) * tiles(self.out_y0, self.out_y1)
     }

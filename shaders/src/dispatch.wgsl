@@ -13,8 +13,6 @@ struct Dispatch {
 @group(0) @binding(2) var<storage, read> starts: array<u32>;
 
 // Samples that one workgroup of a sample-wise kernel makes.
-const WORKGROUP_SAMPLES: u32 = 1024u;
-const WORKGROUP_SIZE: u32 = 256u;
 
 // The last job that starts at or before the workgroup: jobs without workgroups are never found.
 fn find_job(workgroup: u32) -> u32 {

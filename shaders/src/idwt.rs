@@ -2,6 +2,7 @@
 
 use crate::idwt_53::Reversible53;
 use crate::idwt_97::Irreversible97;
+use crate::shared::shared;
 use bytemuck::{Pod, Zeroable};
 
 /// The four sub-band windows of one level and the window they give.
@@ -51,8 +52,12 @@ pub struct IdwtJob {
 }
 
 impl IdwtJob {
-    /// 9/7 on `f32`; otherwise 5/3 on `i32`.
-    pub const IRREVERSIBLE: u32 = 1;
+    shared! {
+        /// 9/7 on `f32`; otherwise 5/3 on `i32`.
+        pub const IRREVERSIBLE: u32 = 1;
+        /// Columns and rows of samples that one workgroup makes.
+        pub const TILE: u32 = 32;
+    }
 
     /// The wavelet is 9/7.
     #[must_use]

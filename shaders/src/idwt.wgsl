@@ -28,8 +28,6 @@ struct IdwtJob {
     padding: u32,
 }
 
-const IRREVERSIBLE: u32 = 1u;
-
 // Which wavelets the jobs use: a pipeline for one of them is spared the other's code.
 override WITH_53: bool = true;
 override WITH_97: bool = true;
@@ -37,7 +35,6 @@ override WITH_97: bool = true;
 @group(0) @binding(1) var<storage, read> jobs: array<IdwtJob>;
 @group(0) @binding(3) var<storage, read_write> arena: array<u32>;
 
-const TILE: u32 = 32u;
 // Even numbers of samples that cover the filters' reaches.
 const APRON_53: u32 = 2u;
 const APRON_97: u32 = 4u;
@@ -104,7 +101,7 @@ fn alone(word: u32, at: u32, irreversible: bool) -> u32 {
     return bitcast<u32>(bitcast<i32>(word) >> 1u);
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
     @builtin(workgroup_id) id: vec3<u32>,
     @builtin(num_workgroups) count: vec3<u32>,

@@ -1,19 +1,22 @@
 //! The irreversible 9/7 inverse wavelet transform of one level (T.800 F.3.8.2).
 
 use crate::idwt::{Columns, Kernel, extend};
+use crate::shared::shared;
 
-/// "alpha" of Table F.4.
-const ALPHA: f32 = -1.586_134_342_059_924_f64 as f32;
-/// "beta" of Table F.4.
-const BETA: f32 = -0.052_980_118_572_961_f64 as f32;
-/// "gamma" of Table F.4.
-const GAMMA: f32 = 0.882_911_075_530_934_f64 as f32;
-/// "delta" of Table F.4.
-const DELTA: f32 = 0.443_506_852_043_971_f64 as f32;
-/// "K" of Table F.4: scales low-pass samples.
-const K: f32 = 1.230_174_104_914_001_f64 as f32;
-/// `1 / K`: scales high-pass samples.
-const INVERSE_K: f32 = 0.812_893_066_115_961_f64 as f32;
+shared! {
+    /// "alpha" of Table F.4.
+    pub(crate) const ALPHA: f32 = -1.586_134_342_059_924;
+    /// "beta" of Table F.4.
+    pub(crate) const BETA: f32 = -0.052_980_118_572_961;
+    /// "gamma" of Table F.4.
+    pub(crate) const GAMMA: f32 = 0.882_911_075_530_934;
+    /// "delta" of Table F.4.
+    pub(crate) const DELTA: f32 = 0.443_506_852_043_971;
+    /// "K" of Table F.4: scales low-pass samples.
+    pub(crate) const K: f32 = 1.230_174_104_914_001;
+    /// `1 / K`: scales high-pass samples.
+    pub(crate) const INVERSE_K: f32 = 0.812_893_066_115_961;
+}
 
 /// The filter of 9/7, on `f32`.
 pub(crate) struct Irreversible97;

@@ -2,12 +2,6 @@
 // driver fuses a product with a sum.
 
 // Table F.4.
-const ALPHA: f32 = -1.586134342059924;
-const BETA: f32 = -0.052980118572961;
-const GAMMA: f32 = 0.882911075530934;
-const DELTA: f32 = 0.443506852043971;
-const K: f32 = 1.230174104914001;
-const INVERSE_K: f32 = 0.812893066115961;
 
 // The scaling of a low-pass or high-pass sample, unless it is alone.
 fn scale_97(word: u32, high: u32, length: i32) -> u32 {

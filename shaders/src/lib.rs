@@ -25,6 +25,7 @@ pub mod idwt;
 mod idwt_53;
 mod idwt_97;
 pub mod pack;
+mod shared;
 pub mod wgsl;
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::colour::{self, ColourParameters, Colours};
 use crate::component_transform::{self, CHUNK, ComponentTransformJob, Finish, round_small};
+use crate::shared::shared;
 use bytemuck::{Pod, Zeroable};
 
 /// Where one channel of the output comes from.
@@ -47,10 +48,12 @@ pub struct PackChannel {
 }
 
 impl PackChannel {
-    /// As `plane`: the channel is not there; alpha is full, colour repeats channel 0.
-    pub const OPAQUE: u32 = u32::MAX;
-    /// As `table`: samples are used as they are.
-    pub const NO_TABLE: u32 = u32::MAX;
+    shared! {
+        /// As `plane`: the channel is not there; alpha is full, colour repeats channel 0.
+        pub const OPAQUE: u32 = 0xFFFF_FFFF;
+        /// As `table`: samples are used as they are.
+        pub const NO_TABLE: u32 = 0xFFFF_FFFF;
+    }
 }
 
 /// What the component transform left to do to the samples of one channel; the default is nothing.
@@ -73,8 +76,10 @@ pub struct PackFinish {
 }
 
 impl PackFinish {
-    /// Samples are as the wavelet transform left them.
-    pub const PENDING: u32 = 0x1_0000;
+    shared! {
+        /// Samples are as the wavelet transform left them.
+        pub const PENDING: u32 = 0x1_0000;
+    }
 }
 
 /// How one cell is packed.
@@ -99,7 +104,7 @@ pub struct PackParameters {
     pub padding: u32,
     /// How the colour channels become sRGB.
     pub colour: ColourParameters,
-    /// Red or grey, green, blue, opacity ([`Self::OPACITY`]), and black ink ([`Self::BLACK`]), which only the
+    /// Red or grey, green, blue, opacity ([`Self::OPACITY_CHANNEL`]), and black ink ([`Self::BLACK_CHANNEL`]), which only the
     /// colour conversion reads.
     pub channels: [PackChannel; 5],
     /// What is left to do to the samples of each channel before they are packed.
@@ -107,20 +112,22 @@ pub struct PackParameters {
 }
 
 impl PackParameters {
-    /// One word a texel, red in the low byte; samples scaled to 0..=255, rounded to nearest.
-    pub const RGBA8: u32 = 0;
-    /// Half a word a texel (two texels a word, the left one low): channel 0, scaled to 0..=65535.
-    pub const R16: u32 = 1;
-    /// Two words a texel: red low, green high; blue low, alpha high; scaled to 0..=65535.
-    pub const RGBA16: u32 = 2;
-    /// Values between samples lie on the line through them.
-    pub const LINEAR: u32 = 0;
-    /// Values between samples are those of the sample to the left and above.
-    pub const REPEATED: u32 = 1;
-    /// The channel of `channels` that holds the opacity.
-    pub const OPACITY: usize = 3;
-    /// The channel of `channels` that holds black ink.
-    pub const BLACK: usize = 4;
+    shared! {
+        /// One word a texel, red in the low byte; samples scaled to 0..=255, rounded to nearest.
+        pub const RGBA8: u32 = 0;
+        /// Half a word a texel (two texels a word, the left one low): channel 0, scaled to 0..=65535.
+        pub const R16: u32 = 1;
+        /// Two words a texel: red low, green high; blue low, alpha high; scaled to 0..=65535.
+        pub const RGBA16: u32 = 2;
+        /// Values between samples lie on the line through them.
+        pub const LINEAR: u32 = 0;
+        /// Values between samples are those of the sample to the left and above.
+        pub const REPEATED: u32 = 1;
+        /// The channel of `channels` that holds the opacity.
+        pub const OPACITY_CHANNEL: usize = 3;
+        /// The channel of `channels` that holds black ink.
+        pub const BLACK_CHANNEL: usize = 4;
+    }
 
     /// All channels lie on the output's grid, and no colour is converted.
     #[must_use]
@@ -163,7 +170,7 @@ pub fn run(parameters: &PackParameters, tables: &[u32], arena: &[u32], texels: &
                     continue;
                 }
                 let (values, numbers) = (&mut values[c][..length], &mut numbers[c][..length]);
-                let is_colour = c != PackParameters::OPACITY;
+                let is_colour = c != PackParameters::OPACITY_CHANNEL;
                 if channel.interpolates() {
                     channel.interpolate(finish, arena, tables, (x, y), repeats, numbers);
                     if !converts || !is_colour {
@@ -179,10 +186,10 @@ pub fn run(parameters: &PackParameters, tables: &[u32], arena: &[u32], texels: &
                 }
             }
             if converts {
-                let black = &parameters.channels[PackParameters::BLACK];
+                let black = &parameters.channels[PackParameters::BLACK_CHANNEL];
                 if black.plane != PackChannel::OPAQUE {
-                    let finish = &parameters.finishes[PackParameters::BLACK];
-                    let numbers = &mut numbers[PackParameters::BLACK][..length];
+                    let finish = &parameters.finishes[PackParameters::BLACK_CHANNEL];
+                    let numbers = &mut numbers[PackParameters::BLACK_CHANNEL][..length];
                     if black.interpolates() {
                         black.interpolate(finish, arena, tables, (x, y), repeats, numbers);
                     } else {
@@ -191,7 +198,7 @@ pub fn run(parameters: &PackParameters, tables: &[u32], arena: &[u32], texels: &
                         to_numbers(black.high, ink, numbers);
                     }
                 }
-                let opacity = PackParameters::OPACITY;
+                let opacity = PackParameters::OPACITY_CHANNEL;
                 to_numbers(top, &values[opacity][..length], &mut numbers[opacity][..length]);
                 let [red, green, blue, opacity, black] =
                     numbers.each_mut().map(|numbers| &mut numbers[..length]);

@@ -54,16 +54,6 @@ struct PackParameters {
 @group(0) @binding(2) var<storage, read> arena: array<u32>;
 @group(0) @binding(3) var<storage, read_write> texels: array<u32>;
 
-const OPAQUE: u32 = 0xffffffffu;
-const NO_TABLE: u32 = 0xffffffffu;
-const RGBA8: u32 = 0u;
-const R16: u32 = 1u;
-const RGBA16: u32 = 2u;
-const REPEATED: u32 = 1u;
-const OPACITY_CHANNEL: u32 = 3u;
-const BLACK_CHANNEL: u32 = 4u;
-const PENDING: u32 = 0x10000u;
-
 // Whether channels may lie on other grids than the output's, and colours may be converted: a pipeline for pictures that
 // need neither is spared the code.
 override INTERPOLATES: bool = true;
@@ -244,7 +234,7 @@ fn first(x: u32, y: u32, top: u32) -> u32 {
     return channel(0u, x, y, top);
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
     @builtin(workgroup_id) id: vec3<u32>,
     @builtin(num_workgroups) count: vec3<u32>,

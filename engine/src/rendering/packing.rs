@@ -38,11 +38,11 @@ impl Rendering {
         };
         let mut channels = [absent; 5];
         // The fourth colour is black.
-        for (slot, channel) in [0, 1, 2, PackParameters::BLACK].into_iter().zip(&self.colours) {
+        for (slot, channel) in [0, 1, 2, PackParameters::BLACK_CHANNEL].into_iter().zip(&self.colours) {
             channels[slot] = self.pack_channel(channel, planes, reduce)?;
         }
         if let Some(alpha) = &self.alpha {
-            channels[PackParameters::OPACITY] = self.pack_channel(&alpha.channel, planes, reduce)?;
+            channels[PackParameters::OPACITY_CHANNEL] = self.pack_channel(&alpha.channel, planes, reduce)?;
         }
         Ok(PackParameters {
             x0: rect.x0,
