@@ -53,7 +53,7 @@ impl Prepared {
 
     /// Records what is left into the host's encoder, between whatever else the host records there: the picture is in
     /// `target` once the commands have run. Submits nothing, and never waits: not for the device, nor for a decode on another thread
-    /// that does. The commands bring their data along; encoders can be submitted in any order, or never.
+    /// that does (on OpenGL, which takes one thread at a time, for the turn of another that records or submits). The commands bring their data along; encoders can be submitted in any order, or never.
     ///
     /// # Errors
     /// [`Error::Device`](crate::Error::Device): the decoder has no GPU, the picture does not fit `target`, or the device

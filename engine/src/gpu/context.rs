@@ -3,7 +3,7 @@
 use crate::error::DeviceError;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 
 /// A graphics device to decode on.
@@ -119,6 +119,14 @@ impl Context {
         &self.adapter_info
     }
 
+    /// An OpenGL context takes one thread at a time: `wgpu` panics in one that has waited for others for some seconds.
+    /// Here they wait for as long as it takes.
+    pub(super) fn turn(&self) -> Option<MutexGuard<'static, ()>> {
+        static TURN: Mutex<()> = Mutex::new(());
+        let one_at_a_time = self.adapter_info.backend == wgpu::Backend::Gl;
+        one_at_a_time.then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Runs `work` on the device; what the device reports meanwhile becomes an error, instead of
     /// going to the host's handler or a panic.
     pub(crate) fn guarded<T>(
@@ -126,6 +134,7 @@ impl Context {
         doing: &'static str,
         work: impl FnOnce() -> Result<T, DeviceError>,
     ) -> Result<T, DeviceError> {
+        let _turn = self.turn();
         let filters =
             [wgpu::ErrorFilter::Internal, wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Validation];
         let [internal, memory, validation] = filters.map(|filter| self.device.push_error_scope(filter));

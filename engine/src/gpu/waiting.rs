@@ -63,9 +63,9 @@ pub(super) async fn wait(
 ) -> Result<(), DeviceError> {
     match waiting {
         #[cfg(not(target_arch = "wasm32"))]
-        Waiting::Here => poll(context.device(), outcome),
+        Waiting::Here => poll(context, outcome),
         #[cfg(not(target_arch = "wasm32"))]
-        Waiting::Elsewhere => poll_elsewhere(context.device(), outcome),
+        Waiting::Elsewhere => poll_elsewhere(context, outcome),
         // Browsers poll their devices themselves, and let nobody wait for that.
         #[cfg(target_arch = "wasm32")]
         Waiting::Here | Waiting::Elsewhere => {}
@@ -75,12 +75,12 @@ pub(super) async fn wait(
 
 /// Devices make progress only while somebody polls them: a thread does.
 #[cfg(not(target_arch = "wasm32"))]
-fn poll_elsewhere(device: &wgpu::Device, outcome: &Arc<Outcome>) {
-    let (theirs, told) = (device.clone(), Arc::clone(outcome));
+fn poll_elsewhere(context: &Context, outcome: &Arc<Outcome>) {
+    let (theirs, told) = (context.clone(), Arc::clone(outcome));
     let thread = std::thread::Builder::new().name("wavetile-readback".to_owned());
     if thread.spawn(move || poll(&theirs, &told)).is_err() {
         // No thread to be had.
-        poll(device, outcome);
+        poll(context, outcome);
     }
 }
 
@@ -88,14 +88,17 @@ fn poll_elsewhere(device: &wgpu::Device, outcome: &Arc<Outcome>) {
 ///
 /// `wgpu` could wait, but holds a lock meanwhile that others need to present a frame.
 #[cfg(not(target_arch = "wasm32"))]
-fn poll(device: &wgpu::Device, outcome: &Outcome) {
+fn poll(context: &Context, outcome: &Outcome) {
     const PAUSES: std::ops::RangeInclusive<Duration> = Duration::from_micros(20)..=Duration::from_millis(1);
     /// Another thread that polls may be about to tell.
     const LONGEST_SILENCE: Duration = Duration::from_secs(2);
     let start = Instant::now();
     let mut idle_since = None;
     loop {
-        match device.poll(wgpu::PollType::Poll) {
+        let turn = context.turn();
+        let polled = context.device().poll(wgpu::PollType::Poll);
+        drop(turn);
+        match polled {
             Ok(status) if status.is_queue_empty() => {
                 let idle_since = *idle_since.get_or_insert_with(Instant::now);
                 if idle_since.elapsed() > LONGEST_SILENCE {
