@@ -10,7 +10,7 @@ use std::error::Error;
 use std::sync::{Arc, PoisonError, RwLock};
 use wavetile::engine::byte_source::FileSource;
 use wavetile::engine::data_bin::DataBinId;
-use wavetile::engine::plan::reach::{GridWindow, covered_precincts};
+use wavetile::engine::low_level::plan::reach::{GridWindow, covered_precincts};
 use wavetile::engine::source::IndexedFile;
 use wavetile::engine::{
     Component, DataBinCache, DataBins, DecodeRequest, Decoder, Image, ImageOptions, Limits,

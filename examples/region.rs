@@ -8,7 +8,7 @@
 
 use std::error::Error;
 use std::time::Instant;
-use wavetile::engine::plan::ResolutionCoverage;
+use wavetile::engine::ResolutionCoverage;
 use wavetile::engine::{DecodeRequest, Decoder, Image, Rect};
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -16,7 +16,8 @@ pub(crate) fn run(bench: &mut Bench) {
 pub(crate) fn run(bench: &mut Bench) {
     use crate::support::ours;
     use wavetile::engine::TexelFormat;
-    use wavetile::engine::gpu::{Context, GpuExecutor};
+    use wavetile::engine::gpu::Context;
+    use wavetile::engine::low_level::executor::GpuExecutor;
     use wavetile::engine::wgpu::PollType;
 
     if !bench.wants("gpu") && !bench.wants("wavelet") {

@@ -3,8 +3,8 @@
 use crate::support::{Bench, Picture};
 use std::sync::Arc;
 use wavetile::engine::Limits;
-use wavetile::engine::codestream::marker;
 use wavetile::engine::data_bin::PrecinctId;
+use wavetile::engine::low_level::codestream::marker;
 use wavetile::engine::source::IndexedFile;
 
 pub(crate) fn run(bench: &mut Bench) {

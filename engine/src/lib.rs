@@ -140,21 +140,22 @@
 
 pub mod boxes;
 pub mod byte_source;
-pub mod codestream;
-pub mod cpu;
+mod codestream;
+mod cpu;
 pub mod data_bin;
 pub mod decoder;
-pub mod entropy;
+mod entropy;
 pub mod error;
-pub mod executor;
+mod executor;
 pub mod geometry;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod image;
 pub mod limits;
+pub mod low_level;
 pub mod opening;
 pub mod picture;
-pub mod plan;
+mod plan;
 pub mod rendering;
 pub mod request;
 #[cfg(test)]
@@ -171,7 +172,7 @@ pub use image::Image;
 pub use limits::Limits;
 pub use opening::{ImageOptions, Opening};
 pub use picture::{Component, Picture};
-pub use plan::TexelFormat;
+pub use plan::{Coverage, ResolutionCoverage, TexelFormat};
 pub use request::{DecodeRequest, UpSampling};
 #[cfg(feature = "gpu")]
 pub use wgpu;

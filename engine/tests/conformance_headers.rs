@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use serde_json::Value;
-use wavetile_engine::codestream::header::{MainHeader, main_header_length};
-use wavetile_engine::codestream::tile::Tile;
+use wavetile_engine::low_level::codestream::header::{MainHeader, main_header_length};
+use wavetile_engine::low_level::codestream::tile::Tile;
 use wavetile_engine::{Limits, Rect};
 use wavetile_testing::{manifest, shared};
 

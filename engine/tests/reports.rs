@@ -5,7 +5,7 @@
 mod adapter;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use wavetile_engine::plan::{CellSize, Target};
+use wavetile_engine::low_level::plan::{CellSize, Target};
 use wavetile_engine::{DecodeRequest, Decoder, Image, Rect, TexelFormat, UpSampling};
 use wavetile_testing::shared;
 

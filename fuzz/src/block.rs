@@ -1,10 +1,10 @@
 //! A code-block as bytes: 10 of parameters, 3 for each codeword segment, then the segments.
 
 use wavetile_engine::Size;
-use wavetile_engine::codestream::code_block::{BlockCoder, Orientation};
-use wavetile_engine::codestream::header::CodeBlockStyle;
-use wavetile_engine::entropy::{Scratch, decode_block};
-use wavetile_engine::plan::{Plan, PlannedBlock, Segment};
+use wavetile_engine::low_level::codestream::code_block::{BlockCoder, Orientation};
+use wavetile_engine::low_level::codestream::header::CodeBlockStyle;
+use wavetile_engine::low_level::entropy::{Scratch, decode_block};
+use wavetile_engine::low_level::plan::{Plan, PlannedBlock, Segment};
 
 /// A code-block with its segments and their bytes.
 pub struct BlockInput {

@@ -1,8 +1,8 @@
 //! The packets of a precinct as bytes: 8 of parameters, then the data-bin.
 
-use wavetile_engine::codestream::header::MainHeader;
-use wavetile_engine::codestream::precinct::{Contribution, Precinct};
-use wavetile_engine::codestream::tile::Tile;
+use wavetile_engine::low_level::codestream::header::MainHeader;
+use wavetile_engine::low_level::codestream::precinct::{Contribution, Precinct};
+use wavetile_engine::low_level::codestream::tile::Tile;
 use wavetile_engine::{Error, Limits};
 use wavetile_testing::codestream::Header;
 

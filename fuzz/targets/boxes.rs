@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use std::borrow::Cow;
 use wavetile_engine::Rect;
 use wavetile_engine::boxes::Container;
-use wavetile_engine::codestream::header::{ComponentSize, ImageSize};
+use wavetile_engine::low_level::codestream::header::{ComponentSize, ImageSize};
 
 fuzz_target!(|bytes: &[u8]| {
     // The first byte says how many components the codestream has, and how deep they are.

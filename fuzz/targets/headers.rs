@@ -3,9 +3,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use wavetile_engine::Limits;
-use wavetile_engine::codestream::header::MainHeader;
-use wavetile_engine::codestream::tile::Tile;
-use wavetile_engine::codestream::tile_part::{TilePartHeader, TileParts};
+use wavetile_engine::low_level::codestream::header::MainHeader;
+use wavetile_engine::low_level::codestream::tile::Tile;
+use wavetile_engine::low_level::codestream::tile_part::{TilePartHeader, TileParts};
 
 fuzz_target!(|bytes: &[u8]| {
     let limits = Limits::strict();

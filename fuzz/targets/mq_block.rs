@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wavetile_engine::codestream::code_block::BlockCoder;
+use wavetile_engine::low_level::codestream::code_block::BlockCoder;
 use wavetile_fuzz::BlockInput;
 
 fuzz_target!(|bytes: &[u8]| {

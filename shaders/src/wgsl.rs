@@ -1,5 +1,5 @@
 //! The text of the compute shaders. Each has one entry point, `main`; its header says what it binds. The constants that a
-//! shader shares with Rust are written there ([`shared`](crate::shared)), and stand before its text.
+//! shader shares with Rust are written there (`shared`), and stand before its text.
 
 use crate::colour::ColourParameters;
 use crate::component_transform::ComponentTransformJob;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use wavetile_engine::Size;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId, PrecinctId};
-use wavetile_engine::plan::reach::{GridWindow, covered_precincts};
+use wavetile_engine::low_level::plan::reach::{GridWindow, covered_precincts};
 use wavetile_engine::view_window::ViewWindow;
 use wavetile_transport::jpip::{
     MessageEvent, MessageReader, Reply, ServedPicture, Server, ServerOptions, eor,

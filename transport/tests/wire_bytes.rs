@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use wavetile_engine::byte_source::FileSource;
 use wavetile_engine::data_bin::PrecinctId;
-use wavetile_engine::plan::reach::band_window;
-use wavetile_engine::plan::reach::{
+use wavetile_engine::low_level::plan::reach::band_window;
+use wavetile_engine::low_level::plan::reach::{
     GridWindow, component_window, covered_tiles, resolution_windows, wanted_resolution,
 };
 use wavetile_engine::source::IndexedFile;

@@ -1,8 +1,8 @@
 //! The same picture without its code-blocks.
 
 use super::Picture;
-use wavetile::engine::codestream::marker;
 use wavetile::engine::data_bin::{DataBinId, DataBins};
+use wavetile::engine::low_level::codestream::marker;
 
 /// The codestream of a picture in one tile, in which every packet is empty.
 pub(crate) fn empty_packets(picture: &Picture) -> Vec<u8> {

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use wavetile::engine::entropy::decode_plan;
+use wavetile::engine::low_level::entropy::decode_plan;
 use wavetile::engine::runner::ParallelRunner;
 use wavetile::engine::{DecodeRequest, Decoder, Image, Rect};
 use wavetile_testing::codestream::{OneTile, Pointers};

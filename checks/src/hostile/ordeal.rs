@@ -4,9 +4,9 @@ use super::case::Input;
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
-use wavetile_engine::codestream::header::WaveletTransform;
 use wavetile_engine::data_bin::DataBinId;
-use wavetile_engine::plan::{CellSize, Plan, Target};
+use wavetile_engine::low_level::codestream::header::WaveletTransform;
+use wavetile_engine::low_level::plan::{CellSize, Plan, Target};
 use wavetile_engine::runner::Serial;
 use wavetile_engine::source::IndexedFile;
 use wavetile_engine::{

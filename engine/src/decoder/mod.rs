@@ -14,7 +14,9 @@ use crate::entropy::decode_plan;
 use crate::error::{MemoryError, Result};
 use crate::executor::Executor;
 #[cfg(feature = "gpu")]
-use crate::gpu::{Context, GpuExecutor};
+use crate::gpu::Context;
+#[cfg(feature = "gpu")]
+use crate::gpu::executor::GpuExecutor;
 use crate::image::Image;
 use crate::picture::Component;
 use crate::plan::{Coverage, Plan, Target};

@@ -4,7 +4,7 @@ use crate::cpu::CpuExecutor;
 use crate::error::DeviceError;
 use crate::executor::{Executor, Statistics, TexelRows, Waiting};
 #[cfg(feature = "gpu")]
-use crate::gpu::GpuExecutor;
+use crate::gpu::executor::GpuExecutor;
 use crate::picture::Component;
 use crate::plan::{CellSize, Plan, TexelFormat};
 #[cfg(feature = "gpu")]

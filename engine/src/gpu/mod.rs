@@ -7,7 +7,7 @@ mod batch;
 mod blocking;
 mod buffers;
 mod context;
-mod executor;
+pub(crate) mod executor;
 mod fuse;
 mod pipelines;
 mod readback;
@@ -17,7 +17,7 @@ mod waiting;
 
 pub use crate::plan::TexelFormat;
 pub use context::Context;
-pub use executor::GpuExecutor;
+
 pub use texture::TextureTarget;
 /// The version of `wgpu` that the types here come from.
 pub use wgpu;

@@ -4,10 +4,10 @@
 #![allow(unreachable_pub)]
 
 use wavetile_engine::Limits;
-use wavetile_engine::codestream::header::MainHeader;
-use wavetile_engine::codestream::precinct::Precinct;
-use wavetile_engine::codestream::progression::{PacketId, Packets};
-use wavetile_engine::codestream::tile::Tile;
+use wavetile_engine::low_level::codestream::header::MainHeader;
+use wavetile_engine::low_level::codestream::precinct::Precinct;
+use wavetile_engine::low_level::codestream::progression::{PacketId, Packets};
+use wavetile_engine::low_level::codestream::tile::Tile;
 use wavetile_testing::codestream::{BitWriter, EOC, Header, TLM, packet_lengths, segment, tile_part};
 use wavetile_testing::random::Random;
 

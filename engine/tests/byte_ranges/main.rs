@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use made_up::{MadeUp, TileParts};
-use wavetile_engine::plan::{CellSize, Target};
+use wavetile_engine::low_level::plan::{CellSize, Target};
 use wavetile_engine::source::{PartialFile, PartialSource};
 use wavetile_engine::{Component, DecodeRequest, Decoder, Image, Limits, Rect};
 use wavetile_testing::shared;

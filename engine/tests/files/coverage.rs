@@ -2,10 +2,10 @@
 
 use crate::{empty_codestream, open, open_path};
 use std::collections::BTreeSet;
-use wavetile_engine::codestream::header::WaveletTransform;
-use wavetile_engine::codestream::precinct::Precinct;
 use wavetile_engine::data_bin::{DataBinId, PrecinctId};
-use wavetile_engine::plan::{CellSize, Target};
+use wavetile_engine::low_level::codestream::header::WaveletTransform;
+use wavetile_engine::low_level::codestream::precinct::Precinct;
+use wavetile_engine::low_level::plan::{CellSize, Target};
 use wavetile_engine::{DataBins, DecodeRequest, Decoder, Image, Limits, Rect};
 use wavetile_testing::shared;
 

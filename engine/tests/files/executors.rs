@@ -6,7 +6,7 @@
 //! shallower component is `65535 / (2^depth - 1)`.
 
 use crate::{gpu, open, open_path};
-use wavetile_engine::codestream::header::WaveletTransform;
+use wavetile_engine::low_level::codestream::header::WaveletTransform;
 use wavetile_engine::{DecodeRequest, Decoder, Image, Picture, Rect, TexelFormat};
 use wavetile_testing::compare::{assert_near, difference, pairs};
 use wavetile_testing::shared;

@@ -2,7 +2,7 @@
 
 use crate::{gpu, open_path};
 use wavetile_engine::gpu::Context;
-use wavetile_engine::plan::{CellSize, Target};
+use wavetile_engine::low_level::plan::{CellSize, Target};
 use wavetile_engine::{DecodeRequest, Decoder, Image, Report, TexelFormat};
 use wavetile_testing::shared;
 
@@ -105,7 +105,7 @@ fn coefficients_are_uploaded_in_16_bits_and_empty_blocks_never() {
         assert_eq!(plan.blocks.len() as u64, coverage.blocks_coded, "{name}");
         empty += coverage.blocks_needed - coverage.blocks_coded;
         assert_eq!(plan.blocks.iter().all(|block| block.packed_16), fits_16, "{name}");
-        let bytes = |block: &wavetile_engine::plan::PlannedBlock| match block.packed_16 {
+        let bytes = |block: &wavetile_engine::low_level::plan::PlannedBlock| match block.packed_16 {
             true => u64::from(block.size.width.next_multiple_of(2) * block.size.height) * 2,
             false => u64::from(block.size.width * block.size.height) * 4,
         };

@@ -2,7 +2,7 @@
 
 use crate::{Decoder, indexed, open};
 use std::path::Path;
-use wavetile_engine::codestream::header::Progression;
+use wavetile_engine::low_level::codestream::header::Progression;
 use wavetile_engine::{DecodeRequest, Report};
 use wavetile_testing::compare::{difference, pairs};
 use wavetile_testing::shared;

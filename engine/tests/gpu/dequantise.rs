@@ -2,7 +2,7 @@
 
 use crate::rig::{block, executor, plan_on_arena, run_on_arena};
 use wavetile_engine::Rect;
-use wavetile_engine::plan::{Cell, Plan, PlaneWindow};
+use wavetile_engine::low_level::plan::{Cell, Plan, PlaneWindow};
 use wavetile_shaders::dequantise::DequantiseJob;
 use wavetile_testing::compare::assert_same;
 use wavetile_testing::random::Random;

@@ -3,8 +3,9 @@
 use crate::rig::{executor, plan_on_arena};
 use wavetile_engine::Rect;
 use wavetile_engine::error::DeviceError;
-use wavetile_engine::gpu::{Context, GpuExecutor, TexelFormat};
-use wavetile_engine::plan::Plan;
+use wavetile_engine::gpu::{Context, TexelFormat};
+use wavetile_engine::low_level::executor::GpuExecutor;
+use wavetile_engine::low_level::plan::Plan;
 use wavetile_shaders::pack::PackParameters;
 
 fn refusal(result: Result<impl Sized, DeviceError>) -> String {

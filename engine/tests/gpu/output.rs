@@ -2,9 +2,10 @@
 
 use crate::rig::{block, executor};
 use wavetile_engine::Rect;
-use wavetile_engine::executor::Statistics;
-use wavetile_engine::gpu::{Context, GpuExecutor, TexelFormat, TextureTarget};
-use wavetile_engine::plan::{Cell, Plan, PlaneWindow};
+use wavetile_engine::gpu::{Context, TexelFormat, TextureTarget};
+use wavetile_engine::low_level::executor::GpuExecutor;
+use wavetile_engine::low_level::executor::Statistics;
+use wavetile_engine::low_level::plan::{Cell, Plan, PlaneWindow};
 use wavetile_shaders::dequantise::DequantiseJob;
 use wavetile_shaders::pack::{PackChannel, PackParameters};
 use wavetile_testing::skip;

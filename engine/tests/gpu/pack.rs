@@ -3,7 +3,7 @@
 use crate::rig::{executor, plan_on_arena};
 use wavetile_engine::Rect;
 use wavetile_engine::gpu::TexelFormat;
-use wavetile_engine::plan::PlaneWindow;
+use wavetile_engine::low_level::plan::PlaneWindow;
 use wavetile_shaders::colour::ColourParameters;
 use wavetile_shaders::component_transform::{self, ComponentTransformJob};
 use wavetile_shaders::pack::{self, PackChannel, PackParameters};

@@ -1,10 +1,11 @@
 //! An executor for all tests, and plans made of single steps.
 
 use std::sync::OnceLock;
-use wavetile_engine::codestream::code_block::{BlockCoder, Orientation};
 use wavetile_engine::error::DeviceError;
-use wavetile_engine::gpu::{Context, GpuExecutor};
-use wavetile_engine::plan::{Cell, Plan, PlaneWindow, PlannedBlock};
+use wavetile_engine::gpu::Context;
+use wavetile_engine::low_level::codestream::code_block::{BlockCoder, Orientation};
+use wavetile_engine::low_level::executor::GpuExecutor;
+use wavetile_engine::low_level::plan::{Cell, Plan, PlaneWindow, PlannedBlock};
 use wavetile_engine::{Rect, Size};
 use wavetile_shaders::dequantise::DequantiseJob;
 use wavetile_testing::skip_adapter;

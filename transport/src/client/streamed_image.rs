@@ -69,7 +69,7 @@ impl StreamedImage {
     }
 
     /// The picture: its headers, and what has arrived of it by the time of each call. Of a session of
-    /// [tiles](crate::jpip::Stream::Tiles) it sees no data; [`Self::prepare`] does.
+    /// [tiles](crate::jpip::StreamKind::Tiles) it sees no data; [`Self::prepare`] does.
     #[must_use]
     pub const fn image(&self) -> &Image {
         &self.image

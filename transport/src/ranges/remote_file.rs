@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt};
 use http::header::{self, HeaderMap, HeaderValue};
-use wavetile_engine::plan::{CellSize, Target};
+use wavetile_engine::low_level::plan::{CellSize, Target};
 use wavetile_engine::source::{PartialFile, PartialSource};
 use wavetile_engine::{DecodeRequest, Image, ImageOptions, Limits};
 

@@ -4,9 +4,9 @@ use super::synthetic::Synthetic;
 use std::ops::Range;
 use std::sync::Arc;
 use wavetile_engine::Result;
-use wavetile_engine::codestream::header::MainHeader;
-use wavetile_engine::codestream::tile::Tile;
 use wavetile_engine::data_bin::{DataBinId, PrecinctId};
+use wavetile_engine::low_level::codestream::header::MainHeader;
+use wavetile_engine::low_level::codestream::tile::Tile;
 use wavetile_transport::jpip::ServedPicture;
 use wavetile_transport::jpip::server::served_picture::BinLength;
 

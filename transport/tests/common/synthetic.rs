@@ -4,9 +4,9 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use wavetile_engine::codestream::header::MainHeader;
-use wavetile_engine::codestream::tile::Tile;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId, PrecinctId};
+use wavetile_engine::low_level::codestream::header::MainHeader;
+use wavetile_engine::low_level::codestream::tile::Tile;
 use wavetile_engine::{Limits, Result};
 use wavetile_testing::codestream::{Component, Header};
 use wavetile_transport::jpip::server::served_picture::{BinLength, ServedPicture};

@@ -7,7 +7,7 @@ use super::{
 use wavetile_engine::boxes::{
     BoxInfo, ChannelKind, ColourMethod, ColourSpecification, Container, GridResolution, Metadata,
 };
-use wavetile_engine::codestream::header::{
+use wavetile_engine::low_level::codestream::header::{
     CodeBlockStyle, ComponentParameters, ComponentSize, MainHeader, Progression, QuantisationStyle,
     WaveletTransform,
 };

@@ -4,7 +4,7 @@
 use super::machine::Client;
 use crate::jpip::wire::metareq::MetadataRequest;
 use wavetile_engine::boxes::Container;
-use wavetile_engine::codestream::header::ComponentSize;
+use wavetile_engine::low_level::codestream::header::ComponentSize;
 use wavetile_engine::{DecodeRequest, Image, ImageOptions, Limits, Rect, Result, Size};
 
 /// A part of a picture.

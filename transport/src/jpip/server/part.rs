@@ -10,9 +10,9 @@ use crate::jpip::wire::cache_model::CacheModel;
 use crate::jpip::wire::metareq::MetadataRequest;
 use std::ops::Range;
 use std::sync::Arc;
-use wavetile_engine::codestream::header::MainHeader;
 use wavetile_engine::data_bin::{DataBinId, PrecinctId};
-use wavetile_engine::plan::reach::GridWindow;
+use wavetile_engine::low_level::codestream::header::MainHeader;
+use wavetile_engine::low_level::plan::reach::GridWindow;
 use wavetile_engine::view_window::{ResolvedWindow, ViewWindow};
 use wavetile_engine::{Error, Result};
 

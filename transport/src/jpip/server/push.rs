@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use wavetile_engine::Size;
-use wavetile_engine::codestream::header::MainHeader;
+use wavetile_engine::low_level::codestream::header::MainHeader;
 use wavetile_engine::view_window::{Rounding, ViewWindow};
 
 /// Body of the end-of-response (reason 255) that tells that the target is not what it was.

@@ -8,9 +8,9 @@ use crate::jpip::wire::fields::NumberRange;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
-use wavetile_engine::codestream::tile::Tile;
 use wavetile_engine::data_bin::{DataBinId, PrecinctId};
-use wavetile_engine::plan::reach::{
+use wavetile_engine::low_level::codestream::tile::Tile;
+use wavetile_engine::low_level::plan::reach::{
     GridWindow, component_window, covered_tiles, resolution_windows, wanted_resolution,
 };
 

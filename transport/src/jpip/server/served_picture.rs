@@ -3,9 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 use wavetile_engine::Result;
-use wavetile_engine::codestream::header::MainHeader;
-use wavetile_engine::codestream::tile::Tile;
 use wavetile_engine::data_bin::{DataBinId, PrecinctId};
+use wavetile_engine::low_level::codestream::header::MainHeader;
+use wavetile_engine::low_level::codestream::tile::Tile;
 use wavetile_engine::source::{IndexedCodestream, IndexedFile};
 
 /// A picture that can be served: one codestream, cut into data-bins; and the way to the others of its file.
