@@ -76,7 +76,8 @@ impl Rendering {
     ) -> Result<PackChannel, RequestError> {
         let plane = planes.iter().find(|plane| plane.component == channel.component).ok_or_else(|| {
             RequestError::Unmet(format!(
-                "the picture needs component {}, which was not asked for",
+                "the picture needs component {}, which has no sample here at 1/2^{reduce} of full size, or was not \
+                 asked for; the components can be decoded as they are",
                 channel.component
             ))
         })?;
