@@ -85,7 +85,7 @@ impl ImageOptions {
         self.open_indexed(Arc::new(IndexedFile::open(source, &self.limits)?))
     }
 
-    /// Opens a picture of a file that is indexed already. Its own limits hold where they are narrower.
+    /// Opens a picture of a file that is indexed already, within the limits that the file was opened with.
     ///
     /// # Errors
     /// As for [`Self::open`].
@@ -94,7 +94,8 @@ impl ImageOptions {
         if codestream >= count {
             return Err(RequestError::NoSuchCodestream { codestream, count }.into());
         }
-        match self.open_stream(file)? {
+        let options = self.clone().limits(file.limits().clone());
+        match options.open_stream(file)? {
             Opening::Image(image) => Ok(image),
             // Its first header was read before.
             Opening::NeedsMore => Err(ContainerError::MissingBox { kind: "jp2c" }.into()),

@@ -80,7 +80,7 @@ impl Ordeal {
         for number in 1..file.codestream_count().min(CODESTREAMS) {
             let _ = file.codestream(number);
         }
-        self.picture(&ImageOptions::new().limits(limits.clone()).open_indexed(file)?)
+        self.picture(&ImageOptions::new().open_indexed(file)?)
     }
 
     /// A client that gets these bytes, in pieces.

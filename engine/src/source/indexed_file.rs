@@ -49,6 +49,12 @@ impl IndexedFile {
         &*self.source
     }
 
+    /// The limits that it was opened with.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// The boxes around the codestreams.
     #[must_use]
     pub fn container(&self) -> &Container {

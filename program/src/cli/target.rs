@@ -86,8 +86,7 @@ impl Target {
 
 fn open_file(path: &Path, codestream: u32, limits: &Limits) -> Result<Opened, Failure> {
     let file = Arc::new(IndexedFile::open(FileSource::open(path)?, limits)?);
-    let options = ImageOptions::new().limits(limits.clone()).codestream(codestream);
-    let image = options.open_indexed(file.clone())?;
+    let image = ImageOptions::new().codestream(codestream).open_indexed(file.clone())?;
     Ok(Opened::File { file, image })
 }
 
