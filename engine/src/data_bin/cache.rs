@@ -1,17 +1,19 @@
 //! Data-bins as they arrive: in any order, overlapping, repeated (T.808 Annex A).
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
-use super::{BinView, ByteRanges, DataBinId, DataBins};
+use super::{BinBytes, BinView, ByteRanges, DataBinId, DataBins};
 use crate::Result;
 
 /// The data-bins received so far.
 ///
 /// Memory is bounded by the bytes received, wherever they claim to lie. Bytes that are held are never
 /// changed or dropped by later messages: where messages contradict each other, the first stands.
+///
+/// A clone is a snapshot that shares the bytes: it costs a little for each bin and nothing for each byte. Only a bin that
+/// grows while somebody else holds its bytes is copied then, once.
 #[derive(Clone, Debug, Default)]
 pub struct DataBinCache {
     bins: HashMap<(u32, DataBinId), Bin>,
@@ -138,16 +140,16 @@ impl DataBins for DataBinCache {
         Ok(self
             .bins
             .get(&key(codestream, id))
-            .map(|bin| BinView { bytes: Cow::Borrowed(&bin.prefix), complete: bin.is_complete() }))
+            .map(|bin| BinView { bytes: BinBytes::Borrowed(&bin.prefix), complete: bin.is_complete() }))
     }
 }
 
 /// A cache that a client fills meanwhile: it is locked for one bin at a time, so a decode never holds up
-/// what arrives.
+/// what arrives. The bytes are shared, not copied.
 impl DataBins for RwLock<DataBinCache> {
     fn bin(&self, codestream: u32, id: DataBinId) -> Result<Option<BinView<'_>>> {
         let cache = self.read().unwrap_or_else(PoisonError::into_inner);
-        Ok(cache.bin(codestream, id)?.map(BinView::into_owned))
+        Ok(cache.bins.get(&key(codestream, id)).map(Bin::shared))
     }
 }
 
@@ -159,9 +161,9 @@ fn key(codestream: u32, id: DataBinId) -> (u32, DataBinId) {
 #[derive(Clone, Debug, Default)]
 struct Bin {
     /// The contiguous beginning.
-    prefix: Vec<u8>,
+    prefix: Arc<Vec<u8>>,
     /// What came out of order, by offset: disjoint, not empty, and after a gap behind `prefix`.
-    fragments: BTreeMap<u64, Vec<u8>>,
+    fragments: BTreeMap<u64, Arc<Vec<u8>>>,
     /// Sum of the fragments' lengths.
     fragment_bytes: u64,
     len: Option<u64>,
@@ -176,6 +178,10 @@ struct Outline {
 }
 
 impl Bin {
+    fn shared(&self) -> BinView<'static> {
+        BinView { bytes: BinBytes::Shared(self.prefix.clone()), complete: self.is_complete() }
+    }
+
     fn is_complete(&self) -> bool {
         self.len == Some(self.prefix.len() as u64)
     }
@@ -205,10 +211,10 @@ impl Bin {
             let part = &bytes[(gap.start - offset) as usize..(gap.end - offset) as usize];
             insert.new_bytes += part.len() as u64;
             if gap.start == self.prefix.len() as u64 {
-                self.prefix.extend_from_slice(part);
+                Arc::make_mut(&mut self.prefix).extend_from_slice(part);
             } else {
                 self.fragment_bytes += part.len() as u64;
-                self.fragments.insert(gap.start, part.to_vec());
+                self.fragments.insert(gap.start, Arc::new(part.to_vec()));
             }
         }
         insert.duplicate_bytes = bytes.len() as u64 - insert.new_bytes;
@@ -222,7 +228,10 @@ impl Bin {
         self.len = Some(end);
         self.fragments.split_off(&end);
         if let Some((&start, bytes)) = self.fragments.iter_mut().next_back() {
-            bytes.truncate(usize::try_from(end - start).unwrap_or(usize::MAX));
+            let most = usize::try_from(end - start).unwrap_or(usize::MAX);
+            if bytes.len() > most {
+                Arc::make_mut(bytes).truncate(most);
+            }
         }
         self.fragment_bytes = self.fragments.values().map(|bytes| bytes.len() as u64).sum();
     }
@@ -257,7 +266,7 @@ impl Bin {
             }
             let bytes = entry.remove();
             self.fragment_bytes -= bytes.len() as u64;
-            self.prefix.extend_from_slice(&bytes);
+            Arc::make_mut(&mut self.prefix).extend_from_slice(&bytes);
         }
     }
 }
@@ -316,6 +325,38 @@ mod tests {
             step(&mut cache, 0, len)?;
             prop_assert!(cache.is_complete(1, ID));
         }
+    }
+
+    /// Where the bytes of a view lie.
+    fn shared<'a>(bins: &'a dyn DataBins) -> BinView<'a> {
+        let view = bins.bin(0, ID).unwrap().unwrap();
+        assert!(matches!(view.bytes, BinBytes::Shared(_)));
+        view
+    }
+
+    #[test]
+    fn views_and_snapshots_share_the_bytes_and_do_not_see_what_comes_later() {
+        let cache = RwLock::new(DataBinCache::new());
+        let insert = |at, bytes: &[u8]| cache.write().unwrap().insert(0, ID, at, bytes, false);
+        insert(0, b"abc");
+        insert(6, b"ghi");
+        let (one, two) = (shared(&cache), shared(&cache));
+        assert_eq!(one.bytes.as_ptr(), two.bytes.as_ptr());
+        let snapshot = cache.read().unwrap().clone();
+        let of_snapshot = snapshot.bin(0, ID).unwrap().unwrap();
+        assert_eq!(of_snapshot.bytes.as_ptr(), one.bytes.as_ptr());
+        insert(3, b"def");
+        assert_eq!((&*one.bytes, &*of_snapshot.bytes), (&b"abc"[..], &b"abc"[..]));
+        assert_eq!(&*shared(&cache).bytes, b"abcdefghi");
+        assert_eq!((snapshot.bytes_held(), cache.read().unwrap().bytes_held()), (6, 9));
+        // What nobody looks at grows where it is.
+        drop((one, two, of_snapshot));
+        drop(snapshot);
+        let before = cache.read().unwrap().bins[&(0, ID)].prefix.clone();
+        let capacity = before.capacity();
+        drop(before);
+        insert(9, &vec![b'x'; capacity - 9]);
+        assert_eq!(cache.read().unwrap().bins[&(0, ID)].prefix.capacity(), capacity);
     }
 
     #[test]

@@ -1,15 +1,16 @@
 //! Data-bins: the pieces a picture is cut into for delivery (T.808 Annex A). Local files are read
 //! through the same cut, so that the decoder knows one kind of input only.
 
+mod bytes;
 mod cache;
 mod id;
 mod ranges;
 
+pub use bytes::BinBytes;
 pub use cache::{DataBinCache, Insert};
 pub use id::{DataBinId, PrecinctId};
 pub use ranges::ByteRanges;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::error::{CodestreamError, Result};
@@ -18,16 +19,16 @@ use crate::error::{CodestreamError, Result};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BinView<'a> {
     /// The bytes held without a gap from the start of the bin.
-    pub bytes: Cow<'a, [u8]>,
+    pub bytes: BinBytes<'a>,
     /// These are all the bytes the bin has.
     pub complete: bool,
 }
 
 impl BinView<'_> {
-    /// The same view with its own copy of the bytes.
+    /// The same view without the borrow; bytes that are shared with a cache stay so.
     #[must_use]
     pub fn into_owned(self) -> BinView<'static> {
-        BinView { bytes: Cow::Owned(self.bytes.into_owned()), complete: self.complete }
+        BinView { bytes: self.bytes.into_static(), complete: self.complete }
     }
 }
 

@@ -1,6 +1,5 @@
 //! One codestream of a file, cut into data-bins (T.808 Annex A) on demand.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,7 +12,7 @@ use crate::codestream::marker::{self, MarkerSegments};
 use crate::codestream::packet_index::{IndexInput, PacketFinder, PacketIndex, PartData};
 use crate::codestream::tile::Tile;
 use crate::codestream::tile_part::{TilePartHeader, TileParts};
-use crate::data_bin::{BinView, DataBinId, PrecinctId};
+use crate::data_bin::{BinBytes, BinView, DataBinId, PrecinctId};
 use crate::error::{CodestreamError, Error, Result};
 use crate::limits::Limits;
 
@@ -269,9 +268,9 @@ impl IndexedCodestream {
     /// As for [`packet_index`](Self::packet_index).
     pub fn bin(&self, id: DataBinId) -> Result<Option<BinView<'_>>> {
         if id == DataBinId::MainHeader {
-            return Ok(Some(BinView { bytes: Cow::Borrowed(&self.main_header_bin), complete: true }));
+            return Ok(Some(BinView { bytes: BinBytes::Borrowed(&self.main_header_bin), complete: true }));
         }
-        self.with_bin(id, |bin, complete| Ok(BinView { bytes: bin.view(&*self.source)?, complete }))
+        self.with_bin(id, |bin, complete| Ok(BinView { bytes: bin.view(&*self.source)?.into(), complete }))
     }
 
     /// Where the packets of a precinct end, counted in bytes from the start of its data-bin: one number for

@@ -156,7 +156,7 @@ impl DataBins for IndexedFile {
         match id {
             DataBinId::Metadata(number) => {
                 let Some(bin) = self.metadata.bin(number) else { return Ok(None) };
-                Ok(Some(BinView { bytes: bin.view(&*self.source)?, complete: true }))
+                Ok(Some(BinView { bytes: bin.view(&*self.source)?.into(), complete: true }))
             }
             _ if codestream == 0 => self.first.bin(id),
             _ => self.with_codestream(codestream, |other| Ok(other.bin(id)?.map(BinView::into_owned))),

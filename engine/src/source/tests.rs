@@ -382,7 +382,8 @@ fn metadata_has_placeholders_for_codestreams() {
     let metadata = |file: &IndexedFile| file.bin(0, DataBinId::Metadata(0)).unwrap().unwrap().into_owned();
     let bin = metadata(&file);
     assert!(bin.complete && bin.bytes.len() < 2000);
-    let seen = Container::from_metadata(&|number| (number == 0).then(|| bin.bytes.clone()));
+    let seen =
+        Container::from_metadata(&|number| (number == 0).then(|| bin.bytes.clone().into_owned().into()));
     let codestreams: Vec<_> = seen.placeholders.iter().map(|found| found.codestream).collect();
     assert_eq!(codestreams, [Some(0), Some(1), Some(2)]);
     assert_eq!(seen.headers.image_header, file.container().headers.image_header);
