@@ -42,17 +42,17 @@
 //! let bytes = std::fs::read("engine/tests/data/gradient.jp2")?;
 //! let picture: Arc<dyn ServedPicture> = Arc::new(IndexedFile::open(bytes, &Limits::default())?);
 //! let catalogue = MemoryCatalogue::new([("gradient.jp2".to_owned(), picture)]);
-//! let roads = RoadsConfig { http1: Some("127.0.0.1:0".parse()?), http3: None, ..RoadsConfig::default() };
+//! let roads = RoadsConfig::default().http1(Some("127.0.0.1:0".parse()?));
 //! let server = Server::bind(catalogue, &roads, ServerOptions::default())?;
 //! let address = server.http1_addr().ok_or("the server has no address")?;
 //! tokio::spawn(server.run(std::future::pending()));
 //!
 //! // A server elsewhere has a certificate, and needs no options.
-//! let connect = ConnectOptions { road: RoadKind::Http1.into(), ..ConnectOptions::default() };
-//! let config = ClientConfig { connect, ..ClientConfig::default() };
+//! let connect = ConnectOptions::default().road(RoadKind::Http1.into());
+//! let config = ClientConfig::default().connect(connect);
 //! let client = Client::connect(&format!("jpip://{address}"), config).await?;
 //! let session = client.create_session("gradient.jp2").await;
-//! let corner = RegionRequest { region: Rect::new(0, 0, 64, 64), resolution_level: 0, layers: None };
+//! let corner = RegionRequest { region: Rect::new(0, 0, 64, 64), reduce: 0, layers: None };
 //! let mut image = session.request_region(&corner).await?;
 //! let decoder = Decoder::cpu();
 //! while image.next_update().await.is_some() {

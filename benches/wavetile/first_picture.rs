@@ -80,16 +80,16 @@ impl Site {
         let folder = path.parent().expect("it lies in a folder");
         let catalogue = Directory::files(folder, Limits::default()).expect("the folder can be read");
         let http3 = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-        let roads = RoadsConfig { http3, ..RoadsConfig::default() };
+        let roads = RoadsConfig::default().http3(http3);
         let server =
             Server::bind(catalogue, &roads, ServerOptions::default()).expect("loopback can be listened on");
         let port = server.http3_addr().expect("it listens").port();
         let trust = Trust::Fingerprint(server.fingerprint().expect("HTTP/3 has a certificate"));
         tokio::spawn(server.run(std::future::pending()));
-        let connect = ConnectOptions { road: RoadKind::Http3.into(), trust, ..ConnectOptions::default() };
+        let connect = ConnectOptions::default().road(RoadKind::Http3.into()).trust(trust);
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let url = format!("jpip://127.0.0.1:{port}/{name}");
-        Self { url, config: ClientConfig { connect, ..ClientConfig::default() } }
+        Self { url, config: ClientConfig::default().connect(connect) }
     }
 
     async fn visit(&self, overview: &Picture, decoder: &Decoder) -> Visit {

@@ -97,13 +97,11 @@ impl<'a> ClientScript<'a> {
             1 => StreamKind::ExtendedPrecincts,
             _ => StreamKind::Tiles,
         };
-        ClientOptions {
-            stream,
-            sessions: self.options & 4 == 0,
-            push: (self.options & 8 != 0).then_some(1 << 20),
-            length: (self.options & 16 != 0).then_some(1000),
-            ..ClientOptions::new("picture.jp2")
-        }
+        ClientOptions::new("picture.jp2")
+            .stream(stream)
+            .sessions(self.options & 4 == 0)
+            .push((self.options & 8 != 0).then_some(1 << 20))
+            .length((self.options & 16 != 0).then_some(1000))
     }
 
     /// Tells the client, and checks that it does not run away and counts right; gives it back.

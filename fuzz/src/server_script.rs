@@ -36,8 +36,7 @@ static PICTURES: LazyLock<BTreeMap<&'static str, Arc<IndexedFile>>> = LazyLock::
 pub fn ask(script: &str) {
     let pictures =
         PICTURES.iter().map(|(name, file)| ((*name).to_owned(), file.clone() as Arc<dyn ServedPicture>));
-    let options =
-        ServerOptions { sessions_per_address: 8, channels_per_session: 3, ..ServerOptions::default() };
+    let options = ServerOptions::default().sessions_per_address(8).channels_per_session(3);
     let (most_sessions, most_memory) = (options.sessions_per_address, options.model_memory);
     let mut number = 0_u128;
     let random = move || {

@@ -92,7 +92,7 @@ fn serve() -> String {
     let file = IndexedFile::open(std::fs::read(PICTURE).unwrap(), &Limits::default()).unwrap();
     let catalogue = MemoryCatalogue::new([("moon.jp2".to_owned(), Arc::new(file) as Arc<dyn ServedPicture>)]);
     let loopback = "127.0.0.1:0".parse().unwrap();
-    let roads = RoadsConfig { http1: Some(loopback), http3: None, ..RoadsConfig::default() };
+    let roads = RoadsConfig::default().http1(Some(loopback)).http3(None);
     let server = Server::bind(catalogue, &roads, ServerOptions::default()).unwrap();
     let address = server.http1_addr().unwrap();
     tokio::spawn(server.run(std::future::pending()));

@@ -9,7 +9,7 @@ use wavetile::transport::client::{Client, ClientConfig, RegionRequest};
 pub async fn watch(server: &str, decoder: &Decoder, arrived: Sender<Prepared>) -> Result<(), Box<dyn Error>> {
     let client = Client::connect(server, ClientConfig::default()).await?;
     let session = client.create_session("moon.jp2").await;
-    let wanted = RegionRequest { region: Rect::new(0, 0, 4096, 4096), resolution_level: 0, layers: None };
+    let wanted = RegionRequest { region: Rect::new(0, 0, 4096, 4096), reduce: 0, layers: None };
     let mut image = session.request_region(&wanted).await?;
     while image.next_update().await.is_some() {
         arrived.send(image.prepare(decoder)?)?; // what there is by now

@@ -29,9 +29,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         region: Size::new(region.0, region.1),
         ..ViewWindow::whole(Size::new(frame.0, frame.1))
     };
-    let connect =
-        ConnectOptions { trust: Trust::Fingerprint(fingerprint.parse()?), ..ConnectOptions::default() };
-    let config = ClientConfig { connect, ..ClientConfig::default() };
+    let connect = ConnectOptions::default().trust(Trust::Fingerprint(fingerprint.parse()?));
+    let config = ClientConfig::default().connect(connect);
     let mut session = Session::open(address, config).await?;
     session.fetch(Some(window)).await?;
     let bins = session.bins();

@@ -24,11 +24,9 @@
 //! use wavetile_transport::server::{Directory, RoadsConfig, Server};
 //!
 //! let catalogue = Directory::files("/srv/pictures", Limits::default())?;
-//! let roads = RoadsConfig {
-//!     http3: Some("[::]:8433".parse()?), // UDP
-//!     http1: Some("[::]:8433".parse()?), // TCP
-//!     ..RoadsConfig::default()           // a certificate of its own making
-//! };
+//! let roads = RoadsConfig::default() // a certificate of its own making
+//!     .http3(Some("[::]:8433".parse()?)) // UDP
+//!     .http1(Some("[::]:8433".parse()?)); // TCP
 //! let server = Server::bind(catalogue, &roads, ServerOptions::default())?;
 //! println!("fingerprint: {:?}", server.fingerprint());
 //! server.run(std::future::pending()).await;
@@ -47,6 +45,7 @@ pub mod client;
 #[cfg(feature = "http3")]
 pub mod http3;
 pub mod jpip;
+mod options;
 #[cfg(feature = "http1")]
 pub mod ranges;
 #[cfg(feature = "net")]

@@ -37,9 +37,9 @@ fn pull(reply: &mut Reply, mut now: Duration) -> (Duration, usize) {
 #[test]
 fn a_response_takes_as_long_as_its_bytes_do() {
     for options in [
-        ServerOptions { bandwidth: Some(40_000), ..ServerOptions::default() },
-        ServerOptions { client_bandwidth: Some(40_000), ..ServerOptions::default() },
-        ServerOptions { bandwidth: Some(60_000), client_bandwidth: Some(40_000), ..ServerOptions::default() },
+        ServerOptions::default().bandwidth(Some(40_000)),
+        ServerOptions::default().client_bandwidth(Some(40_000)),
+        ServerOptions::default().bandwidth(Some(60_000)).client_bandwidth(Some(40_000)),
     ] {
         let mut server = server(options);
         let mut reply = ask(&mut server, "fsiz=1500,1100", Duration::ZERO);
@@ -56,7 +56,7 @@ fn a_response_takes_as_long_as_its_bytes_do() {
 
 #[test]
 fn a_response_that_waits_for_bandwidth_hears_of_a_newer_request_at_once() {
-    let mut server = server(ServerOptions { bandwidth: Some(1000), ..ServerOptions::default() });
+    let mut server = server(ServerOptions::default().bandwidth(Some(1000)));
     let now = Duration::from_secs(1);
     let mut old = ask(&mut server, "fsiz=1500,1100&cnew=http", now);
     let cid = channel(&old);

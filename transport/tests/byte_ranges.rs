@@ -146,11 +146,7 @@ fn several(file: &[u8], asked: &Asked, tag: &str) -> Vec<u8> {
 }
 
 fn options() -> ConnectOptions {
-    ConnectOptions {
-        stall: Duration::from_secs(2),
-        timeout: Duration::from_secs(2),
-        ..ConnectOptions::default()
-    }
+    ConnectOptions::default().stall(Duration::from_secs(2)).timeout(Duration::from_secs(2))
 }
 
 async fn open(url: &str) -> Result<RemoteFile, ByteRangeError> {
@@ -435,11 +431,11 @@ async fn redirections_are_followed_and_credentials_are_not_sent_elsewhere() {
     .await;
     let mut fields = RequestFields::default();
     fields.bearer("secret").unwrap();
-    let refused = ConnectOptions { fields: fields.clone(), ..options() };
+    let refused = options().fields(fields.clone());
     let error = RemoteFile::open(&web.url("/a.jp2"), &refused, &Limits::default()).await.err().unwrap();
     assert!(error.to_string().contains("in the clear") && web.asked().is_empty(), "{error}");
     fields.allow_in_clear();
-    let allowed = ConnectOptions { fields, ..options() };
+    let allowed = options().fields(fields);
     let opened = RemoteFile::open(&web.url("/a.jp2"), &allowed, &Limits::default()).await.unwrap();
     let mut file = opened.unwrap();
     look(&mut file, &whole).await.unwrap();

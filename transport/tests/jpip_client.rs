@@ -16,7 +16,7 @@ use wavetile_transport::jpip::{
 const WINDOW: ViewWindow = ViewWindow::whole(Size::new(64, 64));
 
 fn client(sessions: bool) -> Client {
-    let mut client = Client::new(ClientOptions { sessions, ..ClientOptions::new(NAME) });
+    let mut client = Client::new(ClientOptions::new(NAME).sessions(sessions));
     client.set_window(Some(WINDOW));
     client
 }

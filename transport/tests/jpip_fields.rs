@@ -80,7 +80,7 @@ fn need_with_a_window_leaves_out_the_rest_of_it() {
 #[test]
 fn extended_precincts_tell_the_layers_that_are_complete() {
     let picture = Synthetic::new();
-    let options = ServerOptions { message_payload: 100, ..ServerOptions::default() };
+    let options = ServerOptions::default().message_payload(100);
     let mut server = server_with(Synthetic::new(), options);
     let (found, _) = messages(ask(&mut server, "fsiz=200,150&type=jpp-stream;ptype=ext"));
     let mut of_precincts = 0;
@@ -98,7 +98,7 @@ fn extended_precincts_tell_the_layers_that_are_complete() {
 #[test]
 fn aligned_messages_end_with_packets() {
     let picture = Synthetic::new();
-    let options = || ServerOptions { message_payload: 300, ..ServerOptions::default() };
+    let options = || ServerOptions::default().message_payload(300);
     for length in [500, 2000, 5000, 100_000] {
         let mut server = server_with(Synthetic::new(), options());
         let reply = ask(&mut server, &format!("fsiz=200,150&align=yes&len={length}"));
@@ -240,10 +240,8 @@ fn metareq_brings_the_contents_of_large_boxes_which_nobody_else_waits_for() {
 #[test]
 fn a_client_reads_large_boxes_once_it_has_asked_for_them() {
     let text = |metadata: Option<&str>| {
-        let options = ClientOptions {
-            metadata: metadata.map(|text| MetadataRequest::parse(text).unwrap()),
-            ..ClientOptions::new(NAME)
-        };
+        let options =
+            ClientOptions::new(NAME).metadata(metadata.map(|text| MetadataRequest::parse(text).unwrap()));
         let mut link = Link::with_server(server_with_boxes(), options, LinkOptions::default());
         link.run();
         let image = link.client.image(&Limits::default()).unwrap().unwrap();

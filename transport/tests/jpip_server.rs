@@ -193,7 +193,7 @@ fn len_zero_is_an_end_of_response_alone() {
 
 #[test]
 fn a_response_without_len_ends_at_the_default() {
-    let options = ServerOptions { default_length: 3000, ..ServerOptions::default() };
+    let options = ServerOptions::default().default_length(3000);
     let received = receive(ask(&mut server_with(Synthetic::new(), options), WHOLE), &mut DataBinCache::new());
     assert_eq!(received.end, Some(eor::BYTE_LIMIT));
     assert!((2900..=3000).contains(&received.message_bytes));
@@ -401,7 +401,7 @@ fn limit_sessions_of_one_address() {
 
 #[test]
 fn limit_sessions_in_all() {
-    let mut server = server_with(Synthetic::new(), ServerOptions { sessions: 3, ..ServerOptions::default() });
+    let mut server = server_with(Synthetic::new(), ServerOptions::default().sessions(3));
     for address in 0..3 {
         assert_eq!(from(address, &mut server, "cnew=http&len=0", 0).status, 200);
     }
@@ -468,7 +468,7 @@ fn a_session_whose_response_is_under_way_does_not_expire() {
 
 #[test]
 fn messages_and_chunks_are_short_and_any_chunk_size_gives_the_same_bins() {
-    let options = ServerOptions { message_payload: 300, ..ServerOptions::default() };
+    let options = ServerOptions::default().message_payload(300);
     for most in [1, 2, 7, 63, 64, 100, 1200, 1 << 20] {
         let mut reply = ask(&mut server_with(Synthetic::new(), options.clone()), WHOLE);
         let mut bytes = Vec::new();

@@ -13,7 +13,7 @@ use wavetile_engine::view_window::ViewWindow;
 use wavetile_engine::{DecodeRequest, Decoder, Image, Limits, Size};
 use wavetile_testing::shared;
 use wavetile_transport::jpip::{
-    ClientOptions, MessageEvent, MessageReader, Reply, ServedPicture, Server, ServerOptions, StreamKind,
+    MessageEvent, MessageReader, Reply, ServedPicture, Server, ServerOptions, StreamKind,
 };
 
 fn of_tiles() -> Server {
@@ -73,7 +73,7 @@ fn a_client_gets_the_picture_as_any_stream_over_a_bad_link() {
     let (whole, _) = Decoder::cpu().components(&image, &request).unwrap();
     for stream in [StreamKind::Precincts, StreamKind::ExtendedPrecincts, StreamKind::Tiles] {
         for seed in 0..20 {
-            let options = ClientOptions { stream, length: Some(400), attempts: 1000, ..Link::session() };
+            let options = Link::session().stream(stream).length(Some(400)).attempts(1000);
             let bad = LinkOptions { seed, cuts: 40, losses: 20, chunk: 150, ..LinkOptions::default() };
             let mut link = Link::with_server(of_tiles(), options, bad);
             link.client.set_window(Some(ViewWindow::whole(Size::new(61, 47))));

@@ -69,7 +69,7 @@ fn responses_that_break_off_are_resumed_at_the_byte() {
     for (mode, options) in both() {
         for seed in 0..60 {
             let link_options = LinkOptions { seed, cuts: 60, losses: 10, ..LinkOptions::default() };
-            let options = ClientOptions { length: Some(30_000), attempts: 50, ..options.clone() };
+            let options = options.clone().length(Some(30_000)).attempts(50);
             let mut link = Link::new(Synthetic::new(), options, link_options);
             link.client.set_window(Some(WHOLE));
             link.run();
@@ -84,7 +84,7 @@ fn responses_that_break_off_are_resumed_at_the_byte() {
 #[test]
 fn a_byte_limit_is_followed_by_the_rest() {
     for (mode, options) in both() {
-        let options = ClientOptions { length: Some(1000), ..options };
+        let options = options.length(Some(1000));
         let mut link = Link::new(Synthetic::new(), options, LinkOptions::default());
         link.client.set_window(Some(WHOLE));
         link.run();
@@ -134,8 +134,7 @@ fn windows_that_change_all_the_time_leave_no_hole_whatever_the_order_of_arrival(
                 bytes_per_second: 60_000,
                 ..LinkOptions::default()
             };
-            let mut link =
-                Link::new(Synthetic::new(), ClientOptions { attempts: 50, ..options.clone() }, link_options);
+            let mut link = Link::new(Synthetic::new(), options.clone().attempts(50), link_options);
             let mut at = Duration::ZERO;
             for step in 0..30 {
                 let x = (seed as u32 * 31 + step * 17) % 150;
@@ -175,7 +174,7 @@ fn a_session_that_has_expired_is_opened_again_and_nothing_is_sent_twice() {
 #[test]
 fn a_server_that_forgets_sends_again_what_the_client_has_and_still_gets_done() {
     // Room for about ten runs of identifiers.
-    let options = ServerOptions { model_memory: 512, ..ServerOptions::default() };
+    let options = ServerOptions::default().model_memory(512);
     let server = server_with(Synthetic::new(), options);
     let mut link = Link::with_server(server, Link::session(), LinkOptions::default());
     for x in [0, 50, 100, 150] {
@@ -191,7 +190,7 @@ fn a_server_that_forgets_sends_again_what_the_client_has_and_still_gets_done() {
 
 #[test]
 fn a_refused_session_is_replaced_by_stateless_requests() {
-    let options = ServerOptions { sessions: 0, ..ServerOptions::default() };
+    let options = ServerOptions::default().sessions(0);
     let mut link =
         Link::with_server(server_with(Synthetic::new(), options), Link::session(), LinkOptions::default());
     link.client.set_window(Some(WHOLE));
@@ -209,7 +208,7 @@ fn target_id(link: &Link) -> Option<String> {
 
 #[test]
 fn without_room_for_a_model_the_stateless_client_asks_for_more_at_a_time() {
-    let options = ClientOptions { model_length: 20, length: Some(500), ..Link::stateless() };
+    let options = Link::stateless().model_length(20).length(Some(500));
     let mut link = Link::new(Synthetic::new(), options, LinkOptions::default());
     link.client.set_window(Some(WHOLE));
     link.run();
@@ -220,7 +219,7 @@ fn without_room_for_a_model_the_stateless_client_asks_for_more_at_a_time() {
 #[test]
 fn a_target_that_does_not_exist_is_an_error_at_once() {
     for (_, options) in both() {
-        let options = ClientOptions { target: "another.jp2".to_owned(), ..options };
+        let options = options.target("another.jp2".to_owned());
         let mut link = Link::new(Synthetic::new(), options, LinkOptions::default());
         link.run();
         assert_eq!(link.events, [Event::Failed(ClientError::Refused(404))]);

@@ -100,8 +100,7 @@ fn small_files_arrive_whole_in_sessions_and_without_over_good_links_and_bad() {
         let path = data.join(name);
         let file = open(&path).unwrap();
         for sessions in [true, false] {
-            let options =
-                ClientOptions { sessions, attempts: 50, length: Some(300), ..ClientOptions::new(NAME) };
+            let options = ClientOptions::new(NAME).sessions(sessions).attempts(50).length(Some(300));
             assert_eq!(fetch(&path, &file, options.clone(), fast(1)), ids(&file).len(), "{name}");
             for seed in 0..10 {
                 let bad = LinkOptions { cuts: 50, losses: 20, chunk: 100, ..fast(seed) };
@@ -162,7 +161,7 @@ fn shared_files_arrive_whole() {
         for path in pictures(&directory) {
             // Those that cannot be opened cannot be served.
             let Ok(file) = open(&path) else { continue };
-            let options = ClientOptions { length: None, ..ClientOptions::new(NAME) };
+            let options = ClientOptions::new(NAME).length(None);
             bins += fetch(&path, &file, options, fast(1));
             files += 1;
         }

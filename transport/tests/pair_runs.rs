@@ -12,7 +12,7 @@ use std::time::Duration;
 use wavetile_engine::Size;
 use wavetile_engine::view_window::ViewWindow;
 use wavetile_testing::random::Random;
-use wavetile_transport::jpip::{ClientOptions, ServerOptions};
+use wavetile_transport::jpip::ServerOptions;
 
 const RUNS: u64 = 1000;
 
@@ -55,13 +55,11 @@ struct Sum {
 
 fn run(seed: u64, sum: &mut Sum) {
     let draw = &mut Random::new(seed);
-    let options = ClientOptions {
-        sessions: draw.below(3) > 0,
-        length: [Some(400), Some(3000), Some(2 << 20), None][draw.below(4) as usize],
-        requests: 1 + draw.below(5) as usize,
-        attempts: 1000,
-        ..Link::session()
-    };
+    let options = Link::session()
+        .sessions(draw.below(3) > 0)
+        .length([Some(400), Some(3000), Some(2 << 20), None][draw.below(4) as usize])
+        .requests(1 + draw.below(5) as usize)
+        .attempts(1000);
     let what = format!("seed {seed}: {options:?}");
     let mut link = Link::with_server(
         server_with(Synthetic::new(), ServerOptions::default()),

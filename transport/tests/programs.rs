@@ -44,12 +44,12 @@ impl Running {
     /// Serves `picture` as "p.jp2" on `port`, or any.
     fn start(picture: &Arc<Synthetic>, port: u16) -> Self {
         let any = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-        let limits = RoadLimits { grace: Duration::from_millis(500), ..RoadLimits::default() };
-        let roads = RoadsConfig { http3: any, http1: any, limits, ..RoadsConfig::default() };
+        let limits = RoadLimits::default().grace(Duration::from_millis(500));
+        let roads = RoadsConfig::default().http3(any).http1(any).limits(limits);
         let picture: Arc<dyn ServedPicture> = picture.clone();
         let catalogue = MemoryCatalogue::new([("p.jp2".to_owned(), picture)]);
         // Room enough to remember every precinct of the large picture.
-        let options = ServerOptions { model_memory: 16 << 20, ..ServerOptions::default() };
+        let options = ServerOptions::default().model_memory(16 << 20);
         let server = Server::bind(catalogue, &roads, options).unwrap();
         assert_eq!(server.names(), ["p.jp2"]);
         let (stop, stopped) = oneshot::channel();
@@ -69,13 +69,11 @@ impl Running {
     }
 
     fn config(&self, kind: RoadKind) -> ClientConfig {
-        let connect = ConnectOptions {
-            road: kind.into(),
-            trust: self.trust.clone(),
-            http1_port: Some(self.http1.port()),
-            ..ConnectOptions::default()
-        };
-        ClientConfig { connect, ..ClientConfig::default() }
+        let connect = ConnectOptions::default()
+            .road(kind.into())
+            .trust(self.trust.clone())
+            .http1_port(Some(self.http1.port()));
+        ClientConfig::default().connect(connect)
     }
 
     fn url(&self) -> String {
@@ -243,8 +241,8 @@ async fn a_closed_client_has_no_more_events() {
 async fn the_files_of_a_directory_arrive_as_they_are() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     let any = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-    let roads = RoadsConfig { http3: any, http1: any, ..RoadsConfig::default() };
-    let config = ServerConfig { root: root.clone(), roads, ..ServerConfig::default() };
+    let roads = RoadsConfig::default().http3(any).http1(any);
+    let config = ServerConfig::default().root(root.clone()).roads(roads);
     let server = Server::open(&config).unwrap();
     let trust = Trust::Fingerprint(server.fingerprint().unwrap());
     let (http3, http1) = (server.http3_addr().unwrap().port(), server.http1_addr().unwrap().port());
@@ -258,14 +256,10 @@ async fn the_files_of_a_directory_arrive_as_they_are() {
         let file =
             IndexedFile::open(FileSource::open(root.join(&name)).unwrap(), &Limits::default()).unwrap();
         for kind in ROADS {
-            let connect = ConnectOptions {
-                road: kind.into(),
-                trust: trust.clone(),
-                http1_port: Some(http1),
-                ..ConnectOptions::default()
-            };
+            let connect =
+                ConnectOptions::default().road(kind.into()).trust(trust.clone()).http1_port(Some(http1));
             let url = format!("jpip://127.0.0.1:{http3}/{name}");
-            let config = ClientConfig { connect, ..ClientConfig::default() };
+            let config = ClientConfig::default().connect(connect);
             let mut client = Session::open(&url, config).await.unwrap();
             let window = ViewWindow::whole(frame_size(file.header().size.image, 0));
             client.fetch(Some(window)).await.unwrap();
@@ -295,6 +289,6 @@ async fn the_files_of_a_directory_arrive_as_they_are() {
     let _ = stop.send(());
     running.await.unwrap();
 
-    let nowhere = ServerConfig { root: root.join("nowhere"), ..config };
+    let nowhere = config.root(root.join("nowhere"));
     assert!(matches!(Server::open(&nowhere), Err(ServerError::Root { .. })));
 }

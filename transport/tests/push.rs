@@ -130,7 +130,7 @@ fn what_is_coarse_comes_before_what_is_fine_around_the_window() {
 #[test]
 fn the_budget_bounds_what_is_pushed() {
     for (asked, most, bound) in [(0, u64::MAX, 0), (3000, u64::MAX, 3000), (1_u64 << 40, 2000, 2000)] {
-        let mut server = server(ServerOptions { push_budget: most, ..ServerOptions::default() });
+        let mut server = server(ServerOptions::default().push_budget(most));
         let mut reply = ask(&mut server, &format!("{WINDOW}&push={asked}"));
         let (bytes, pause) = pull(&mut reply.body, Duration::ZERO, Waker::noop());
         assert!(pause.is_some(), "it stands, to tell of changes");
@@ -203,7 +203,7 @@ fn a_server_that_stops_ends_it_with_a_word() {
 
 #[test]
 fn the_client_opens_a_new_session_where_one_ends() {
-    let options = ClientOptions { push: Some(1000), pause: Duration::ZERO, ..ClientOptions::new(NAME) };
+    let options = ClientOptions::new(NAME).push(Some(1000)).pause(Duration::ZERO);
     let mut client = Client::new(options);
     client.set_window(Some(ViewWindow::whole(Size::new(94, 69))));
     for round in 0..3 {
@@ -329,7 +329,7 @@ struct Pair {
 
 impl Pair {
     fn new(server: Server) -> Self {
-        let options = ClientOptions { push: Some(50_000), ..ClientOptions::new(NAME) };
+        let options = ClientOptions::new(NAME).push(Some(50_000));
         let client = Client::new(options);
         Self { client, server, now: SECOND, open: vec![], events: vec![], requests: vec![] }
     }

@@ -36,26 +36,21 @@ async fn what_is_pushed_arrives_on_every_road_and_a_replaced_file_is_told() {
     let folder = Folder::new("push-roads");
     let file = folder.join("p.j2k");
     let any = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-    let roads = RoadsConfig { http3: any, http1: any, ..RoadsConfig::default() };
+    let roads = RoadsConfig::default().http3(any).http1(any);
     std::fs::write(&file, data("precincts.j2k")).unwrap();
-    let server =
-        Server::open(&ServerConfig { root: folder.to_path_buf(), roads, ..ServerConfig::default() }).unwrap();
+    let server = Server::open(&ServerConfig::default().root(folder.to_path_buf()).roads(roads)).unwrap();
     let trust = Trust::Fingerprint(server.fingerprint().unwrap());
     let (http3, http1) = (server.http3_addr().unwrap().port(), server.http1_addr().unwrap().port());
     tokio::spawn(server.run(std::future::pending()));
     for kind in ROADS {
         std::fs::write(&file, data("precincts.j2k")).unwrap();
-        let connect = ConnectOptions {
-            road: kind.into(),
-            trust: trust.clone(),
-            http1_port: Some(http1),
-            ..ConnectOptions::default()
-        };
+        let connect =
+            ConnectOptions::default().road(kind.into()).trust(trust.clone()).http1_port(Some(http1));
         let url = format!("jpip://127.0.0.1:{http3}/p.j2k");
         // The upper left corner; the rest comes of itself.
         let corner = |side| ViewWindow { region: Size::new(side, side), ..ViewWindow::whole(FRAME) };
         let window = Some(ViewWindow { layers: Some(1), ..corner(4) });
-        let mut config = ClientConfig { connect, ..ClientConfig::default() };
+        let mut config = ClientConfig::default().connect(connect);
         let mut client = Session::open(&url, config.clone()).await.unwrap();
         client.fetch(window.clone()).await.unwrap();
         let asked = client.progress().new;

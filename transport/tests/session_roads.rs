@@ -27,8 +27,8 @@ impl Running {
     fn start() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
         let any = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-        let roads = RoadsConfig { http3: any, http1: any, ..RoadsConfig::default() };
-        let server = Server::open(&ServerConfig { root, roads, ..ServerConfig::default() }).unwrap();
+        let roads = RoadsConfig::default().http3(any).http1(any);
+        let server = Server::open(&ServerConfig::default().root(root).roads(roads)).unwrap();
         let running = Self {
             http3: server.http3_addr().unwrap().port(),
             http1: server.http1_addr().unwrap().port(),
@@ -44,7 +44,7 @@ impl Running {
         let over_tcp = matches!(kind, RoadKind::Http1 | RoadKind::WebSocket);
         let port = if over_tcp { self.http1 } else { self.http3 };
         let (host, target) = ("127.0.0.1".to_owned(), "tiles.jp2".to_owned());
-        let options = ConnectOptions { trust: self.trust.clone(), ..ConnectOptions::default() };
+        let options = ConnectOptions::default().trust(self.trust.clone());
         Road::connect(&Address { host, port, target, road: kind.into(), secure: false }, &options)
             .await
             .unwrap()

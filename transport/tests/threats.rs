@@ -239,8 +239,7 @@ fn numbers_that_claim_everything_cost_next_to_nothing() {
 
 #[test]
 fn sessions_and_channels_are_bounded_however_fast_they_are_asked_for() {
-    let options =
-        ServerOptions { sessions_per_address: 8, channels_per_session: 4, ..ServerOptions::default() };
+    let options = ServerOptions::default().sessions_per_address(8).channels_per_session(4);
     let mut server = server_with(Synthetic::new(), options);
     let mut refused = 0;
     for _ in 0..1000 {

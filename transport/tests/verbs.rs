@@ -71,17 +71,15 @@ fn serve_pictures<const N: usize>(
     options: ServerOptions,
 ) -> Running {
     let any = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    let roads = RoadsConfig { http3: any, http1: any, ..RoadsConfig::default() };
+    let roads = RoadsConfig::default().http3(any).http1(any);
     let catalogue = MemoryCatalogue::new(pictures.map(|(name, picture)| (name.to_owned(), picture)));
     let server = Server::bind(catalogue, &roads, options).unwrap();
-    let connect = ConnectOptions {
-        trust: Trust::Fingerprint(server.fingerprint().unwrap()),
-        http1_port: server.http1_addr().map(|address| address.port()),
-        ..ConnectOptions::default()
-    };
+    let connect = ConnectOptions::default()
+        .trust(Trust::Fingerprint(server.fingerprint().unwrap()))
+        .http1_port(server.http1_addr().map(|address| address.port()));
     let running = Running {
         port: server.http3_addr().unwrap().port(),
-        config: ClientConfig { connect, ..ClientConfig::default() },
+        config: ClientConfig::default().connect(connect),
         monitor: server.monitor(),
     };
     tokio::spawn(server.run(std::future::pending()));
@@ -120,7 +118,7 @@ async fn every_verb_brings_what_the_file_holds_over_every_road() {
         for (session, name) in [(&tiles, "tiles.jp2"), (&precincts, "precincts.j2k")] {
             let whole = DecodeRequest::default();
             let region = Rect::new(13, 7, 40, 39);
-            let wanted = RegionRequest { region, resolution_level: 1, layers: Some(2) };
+            let wanted = RegionRequest { region, reduce: 1, layers: Some(2) };
             let mut image = session.request_region(&wanted).await.unwrap();
             let request = whole.clone().region(region).reduce(1).layers(2);
             assert_same(&mut image, name, &request).await;
@@ -138,7 +136,7 @@ async fn every_verb_brings_what_the_file_holds_over_every_road() {
         }
         assert_eq!(server.monitor.sessions(), 2);
         // The same from tiles as they are in the file.
-        let options = ClientOptions { stream: StreamKind::Tiles, ..ClientOptions::new("tiles.jp2") };
+        let options = ClientOptions::new("tiles.jp2").stream(StreamKind::Tiles);
         let as_tiles = client.create_session_with(options).await;
         let mut image = as_tiles.request_resolution_level(1).await.unwrap();
         assert_same(&mut image, "tiles.jp2", &DecodeRequest::new().reduce(1)).await;
@@ -148,6 +146,60 @@ async fn every_verb_brings_what_the_file_holds_over_every_road() {
         assert_eq!(server.monitor.sessions(), 1);
         precincts.close().await;
         assert_eq!(server.monitor.sessions(), 0);
+    }
+}
+
+#[tokio::test]
+async fn the_limits_of_a_client_hold_for_its_verbs_and_a_session_may_have_others() {
+    let server = serve(ServerOptions::default());
+    let config = server.config.clone().limits(Limits::default().max_dimension(16));
+    let client = Client::connect(&format!("jpip://127.0.0.1:{}", server.port), config).await.unwrap();
+    for stream in [StreamKind::Precincts, StreamKind::Tiles] {
+        let options = ClientOptions::new("tiles.jp2").stream(stream);
+        let session = client.create_session_with(options).await;
+        for refused in [session.request_image().await.err(), session.request_resolution_level(1).await.err()]
+        {
+            let refused = refused.expect("the picture is wider than 16");
+            assert!(matches!(refused, ImageError::Image(wavetile_engine::Error::Limit(_))), "{refused}");
+            assert_eq!(refused.code(), "limit");
+        }
+        assert_eq!(session.image().await.unwrap_err().code(), "limit");
+        assert_eq!(session.request_metadata().await.unwrap_err().code(), "limit");
+        let session = session.with_limits(Limits::default());
+        session.request_image().await.unwrap().complete().await.unwrap();
+        session.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_loop_that_never_waits_sees_every_change_and_the_end_once() {
+    let server = serve(ServerOptions::default());
+    let client = server.client(RoadKind::Http3).await;
+    for stream in [StreamKind::Precincts, StreamKind::Tiles] {
+        let session = client.create_session_with(ClientOptions::new("tiles.jp2").stream(stream)).await;
+        let mut image = session.request_image().await.unwrap();
+        let (mut progress, mut share) = (0, 0.0);
+        let ended = loop {
+            match image.latest_update() {
+                Some(Update::Progress(now)) => {
+                    assert!(now.new > progress, "{now:?}");
+                    progress = now.new;
+                }
+                Some(ended) => break ended,
+                None => tokio::time::sleep(Duration::from_millis(1)).await,
+            }
+            // On any thread, with what there is by now.
+            let (arrived, request) = (image.arrived().unwrap(), image.request().clone());
+            let decoding =
+                std::thread::spawn(move || Decoder::cpu().components(&arrived, &request).unwrap().1);
+            let now = decoding.join().unwrap().completeness();
+            assert!(now >= share, "{stream:?}: {now} after {share}");
+            share = now;
+        };
+        assert!(matches!(ended, Update::Complete(_)), "{ended:?}");
+        assert_eq!(image.latest_update(), None);
+        assert_same(&mut image, "tiles.jp2", &DecodeRequest::new()).await;
+        session.close().await;
     }
 }
 
@@ -177,10 +229,10 @@ async fn metadata_tells_what_the_headers_say_and_brings_every_box() {
 
 #[tokio::test]
 async fn an_image_is_decoded_while_it_arrives_until_another_takes_its_place() {
-    let server = serve(ServerOptions { client_bandwidth: Some(200_000), ..ServerOptions::default() });
+    let server = serve(ServerOptions::default().client_bandwidth(Some(200_000)));
     let client = server.client(RoadKind::Http3).await;
     let session = client.create_session("large.jp2").await;
-    let overview = RegionRequest { region: Rect::new(0, 0, 8192, 8192), resolution_level: 4, layers: None };
+    let overview = RegionRequest { region: Rect::new(0, 0, 8192, 8192), reduce: 4, layers: None };
     let mut image = session.request_region(&overview).await.unwrap();
     let mut updates = Box::pin(image.updates());
     let mut shares = Vec::new();
@@ -229,7 +281,7 @@ async fn what_there_is_not_is_refused_by_name() {
     let server = serve(ServerOptions::default());
     let client = server.client(RoadKind::Http1).await;
     let session = client.create_session("tiles.jp2").await;
-    let outside = RegionRequest { region: Rect::new(900, 900, 901, 901), resolution_level: 0, layers: None };
+    let outside = RegionRequest { region: Rect::new(900, 900, 901, 901), reduce: 0, layers: None };
     let error = session.request_region(&outside).await.unwrap_err();
     assert!(matches!(error, ImageError::Image(_)), "{error}");
     let error = session.request_components(&[7]).await.unwrap_err();
@@ -248,9 +300,8 @@ async fn what_is_kept_is_not_sent_again_and_shown_without_the_server() {
     let mut server = serve(ServerOptions::default());
     let store = Store::open(&*folder, 1 << 30).unwrap();
     server.config.store = Some(store.clone());
-    let overview = RegionRequest { region: Rect::new(0, 0, 8192, 8192), resolution_level: 4, layers: None };
-    let closer =
-        RegionRequest { region: Rect::new(3000, 3000, 4000, 3500), resolution_level: 1, layers: None };
+    let overview = RegionRequest { region: Rect::new(0, 0, 8192, 8192), reduce: 4, layers: None };
+    let closer = RegionRequest { region: Rect::new(3000, 3000, 4000, 3500), reduce: 1, layers: None };
     let mut all = 0;
     for (number, road) in ROADS.into_iter().enumerate() {
         let client = server.client(road).await;
@@ -273,7 +324,7 @@ async fn what_is_kept_is_not_sent_again_and_shown_without_the_server() {
     let offline = Image::open_stream(Arc::new(kept.bins)).unwrap().image().unwrap();
     let whole = Image::open(sample()).unwrap();
     for wanted in [overview, closer] {
-        let request = DecodeRequest::new().region(wanted.region).reduce(wanted.resolution_level);
+        let request = DecodeRequest::new().region(wanted.region).reduce(wanted.reduce);
         let (found, report) = Decoder::cpu().components(&offline, &request).unwrap();
         assert!(report.is_complete());
         assert!(found == Decoder::cpu().components(&whole, &request).unwrap().0);

@@ -79,7 +79,7 @@ impl ConnectionArguments {
         if self.credentials_in_clear {
             fields.allow_in_clear();
         }
-        Ok(ConnectOptions { road, trust, fields, ..ConnectOptions::default() })
+        Ok(ConnectOptions::default().road(road).trust(trust).fields(fields))
     }
 
     /// The cache, if there shall be one.

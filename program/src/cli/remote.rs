@@ -42,7 +42,7 @@ impl Remote {
     ) -> Result<Self, Failure> {
         let runtime = runtime()?;
         let connect = arguments.options()?;
-        let mut config = ClientConfig { connect, store: arguments.store()?, ..ClientConfig::default() };
+        let mut config = ClientConfig::default().connect(connect).store(arguments.store()?);
         if boxes == Boxes::All {
             config.jpip.metadata = Some(MetadataRequest::parse("[*]")?);
         }
@@ -85,7 +85,9 @@ impl Remote {
 
     /// What everything so far took, and over which road.
     pub(crate) fn spent(&self) -> (FetchSummary, RoadKind) {
-        (FetchSummary { reason: self.end, ..self.session.spent() }, self.session.road())
+        let mut spent = self.session.spent();
+        spent.reason = self.end;
+        (spent, self.session.road())
     }
 
     /// Fetches what `request` needs, and ends the session.

@@ -37,18 +37,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         (Some(chain), Some(key)) => Certificate::Files { chain: chain.clone(), key: key.clone() },
         _ => Certificate::SelfSigned,
     };
-    let roads = RoadsConfig {
-        http3: Some(arguments.listen),
-        http1: arguments.http,
-        certificate,
-        ..RoadsConfig::default()
-    };
-    let jpip = ServerOptions {
-        bandwidth: arguments.bandwidth,
-        client_bandwidth: arguments.client_bandwidth,
-        ..ServerOptions::default()
-    };
-    let config = ServerConfig { root: arguments.root.clone(), roads, jpip, ..ServerConfig::default() };
+    let roads =
+        RoadsConfig::default().http3(Some(arguments.listen)).http1(arguments.http).certificate(certificate);
+    let jpip =
+        ServerOptions::default().bandwidth(arguments.bandwidth).client_bandwidth(arguments.client_bandwidth);
+    let config = ServerConfig::default().root(arguments.root.clone()).roads(roads).jpip(jpip);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         // Before it says that it listens: whoever reads that may stop it at once.

@@ -21,11 +21,7 @@ const NAME: &str = "mandelbrot.jp2";
 pub(crate) fn run() -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let picture: Arc<dyn ServedPicture> = Arc::new(IndexedFile::open(SAMPLE, &Limits::default())?);
-    let roads = RoadsConfig {
-        http3: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
-        http1: None,
-        ..RoadsConfig::default()
-    };
+    let roads = RoadsConfig::default().http3(Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))).http1(None);
     let (session, url) = runtime.block_on(async {
         let catalogue = MemoryCatalogue::new([(NAME.to_owned(), picture)]);
         let server = Server::bind(catalogue, &roads, ServerOptions::default())?;
@@ -33,12 +29,9 @@ pub(crate) fn run() -> Result<(), Failure> {
         let fingerprint = server.fingerprint().ok_or("the server has no certificate")?;
         tokio::spawn(server.run(std::future::pending()));
         let url = format!("jpip://{address}/{NAME}");
-        let connect = ConnectOptions {
-            road: RoadKind::Http3.into(),
-            trust: Trust::Fingerprint(fingerprint),
-            ..ConnectOptions::default()
-        };
-        let session = Session::open(&url, ClientConfig { connect, ..ClientConfig::default() }).await?;
+        let connect =
+            ConnectOptions::default().road(RoadKind::Http3.into()).trust(Trust::Fingerprint(fingerprint));
+        let session = Session::open(&url, ClientConfig::default().connect(connect)).await?;
         Ok::<_, Failure>((session, url))
     })?;
     println!("serving the sample at {url} (HTTP/3, certificate made for this run)");

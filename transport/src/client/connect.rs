@@ -1,5 +1,6 @@
 //! Finding a road to a server: HTTP/3 first and HTTP/1.1 after it, unless one is asked for.
 
+use crate::options::setters;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use crate::tls::Trust;
 
 /// How to connect.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ConnectOptions {
     /// Which road; the address' scheme decides where this is [`RoadChoice::Auto`].
     pub road: RoadChoice,
@@ -32,6 +34,17 @@ pub struct ConnectOptions {
     /// What was learnt of servers: with [`RoadChoice::Auto`], the road that worked last is tried first.
     pub memory: RoadMemory,
 }
+
+setters!(ConnectOptions {
+    road: RoadChoice,
+    trust: Trust,
+    http1_port: Option<u16>,
+    head_start: Duration,
+    timeout: Duration,
+    stall: Duration,
+    fields: RequestFields,
+    memory: RoadMemory,
+});
 
 impl Default for ConnectOptions {
     fn default() -> Self {

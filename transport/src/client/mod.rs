@@ -8,7 +8,7 @@
 //! let client = Client::connect("jpip://example.org", ClientConfig::default()).await?;
 //! let session = client.create_session("slides/7.jp2").await;
 //! println!("{:?}", session.request_metadata().await?);
-//! let wanted = RegionRequest { region: Rect::new(0, 0, 4096, 4096), resolution_level: 2, layers: None };
+//! let wanted = RegionRequest { region: Rect::new(0, 0, 4096, 4096), reduce: 2, layers: None };
 //! let mut image = session.request_region(&wanted).await?;
 //! while let Some(update) = image.next_update().await {
 //!     let (picture, report) = image.prepare(&Decoder::cpu())?.read()?; // whatever is there by now
@@ -31,8 +31,11 @@ mod shared;
 mod store_writer;
 mod streamed_image;
 
+use crate::options::setters;
 use std::sync::Arc;
 use std::time::Duration;
+
+use wavetile_engine::Limits;
 
 use crate::jpip;
 use crate::road::{RoadError, RoadKind};
@@ -65,6 +68,7 @@ impl From<RoadKind> for RoadChoice {
 
 /// How a client behaves.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ClientConfig {
     /// Roads and trust.
     pub connect: ConnectOptions,
@@ -72,16 +76,49 @@ pub struct ClientConfig {
     pub jpip: jpip::ClientOptions,
     /// Where what is received is kept, and found again.
     pub store: Option<Store>,
+    /// What pictures may cost to be read and decoded.
+    pub limits: Limits,
+    /// How much memory what was received may take.
+    pub memory: MemoryBound,
 }
+
+setters!(ClientConfig {
+    connect: ConnectOptions,
+    jpip: jpip::ClientOptions,
+    store: Option<Store>,
+    limits: Limits,
+    memory: MemoryBound,
+});
 
 impl Default for ClientConfig {
     fn default() -> Self {
-        Self { connect: ConnectOptions::default(), jpip: jpip::ClientOptions::new(""), store: None }
+        Self {
+            connect: ConnectOptions::default(),
+            jpip: jpip::ClientOptions::new(""),
+            store: None,
+            limits: Limits::default(),
+            memory: MemoryBound::default(),
+        }
     }
+}
+
+/// How much memory the data-bins of a client's sessions may take, all together.
+///
+/// Nothing is dropped yet when it is exceeded: a client keeps whatever it has received for as long as its session lives. The
+/// bound is here so that programs can say what they want of those that will keep to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum MemoryBound {
+    /// As much as comes.
+    #[default]
+    Unbounded,
+    /// So many bytes.
+    Bytes(u64),
 }
 
 /// Why a client failed.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum ClientError {
     /// No road to the server.
     #[error(transparent)]
@@ -94,8 +131,21 @@ pub enum ClientError {
     Closed,
 }
 
+impl ClientError {
+    /// A short name of the reason that stays the same, for other languages and for logs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Road(error) => error.code(),
+            Self::Jpip(error) => error.code(),
+            Self::Closed => "client.closed",
+        }
+    }
+}
+
 /// What a window took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FetchSummary {
     /// Bytes of messages that the requests allowed, all together ("len").
     pub asked: u64,
@@ -123,6 +173,8 @@ pub struct Client {
     options: jpip::ClientOptions,
     road: RoadKind,
     store: Option<Store>,
+    limits: Limits,
+    memory: MemoryBound,
     /// What the server is called in the store.
     server: String,
 }
@@ -137,7 +189,7 @@ impl Client {
     }
 
     async fn connect_to(address: Address, config: ClientConfig) -> Result<Self, ClientError> {
-        let ClientConfig { connect, jpip: mut options, store } = config;
+        let ClientConfig { connect, jpip: mut options, store, limits, memory } = config;
         let server = address.server();
         let road = Road::connect(&address, &connect).await?;
         let kind = road.kind();
@@ -149,13 +201,8 @@ impl Client {
             RoadKind::Http1 | RoadKind::Http2 => &["http"],
         };
         options.transports = names.iter().map(|&name| name.to_owned()).collect();
-        Ok(Self {
-            keeper: Arc::new(RoadKeeper::new(address, connect, road)),
-            options,
-            road: kind,
-            store,
-            server,
-        })
+        let keeper = Arc::new(RoadKeeper::new(address, connect, road));
+        Ok(Self { keeper, options, road: kind, store, limits, memory, server })
     }
 
     /// A session for the picture that the server calls `target`. It asks for headers and metadata at once; whether the
@@ -173,7 +220,13 @@ impl Client {
             server: self.server.clone(),
             target: options.target.clone(),
         });
-        Session::start(options, self.keeper.clone(), self.road, place).await
+        Session::start(options, self.keeper.clone(), self.road, place, self.limits.clone()).await
+    }
+
+    /// The bound on memory that it was made with.
+    #[must_use]
+    pub const fn memory(&self) -> MemoryBound {
+        self.memory
     }
 
     /// The road taken at first.

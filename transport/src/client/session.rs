@@ -25,6 +25,7 @@ pub struct Session {
     road: RoadKind,
     start: Instant,
     kept_bytes: u64,
+    limits: Limits,
     task: JoinHandle<()>,
 }
 
@@ -47,6 +48,7 @@ impl Session {
         keeper: Arc<RoadKeeper>,
         road: RoadKind,
         place: Option<StoredPicture>,
+        limits: Limits,
     ) -> Self {
         let start = Instant::now();
         let kept = match place.clone() {
@@ -64,7 +66,7 @@ impl Session {
         let bins = machine.bins();
         let shared = Arc::new(Shared::new(machine));
         let driver = Driver::new(shared.clone(), keeper, place.map(StoreWriter::start));
-        Self { shared, bins, road, start, kept_bytes, task: tokio::spawn(driver.run()) }
+        Self { shared, bins, road, start, kept_bytes, limits, task: tokio::spawn(driver.run()) }
     }
 
     /// Changes what is wanted; `None` = headers and metadata only. Returns the number of the window for
@@ -150,15 +152,22 @@ impl Session {
         })
     }
 
-    /// The picture, as soon as its headers are there. `limits` bound what it may be.
+    /// What the picture may cost to be read and decoded from now on, in place of [`ClientConfig::limits`].
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Waits for the headers of the picture.
     /// # Errors
-    /// [`ImageError`]
-    pub async fn image(&self, limits: &Limits) -> Result<Image, ImageError> {
+    /// [`ImageError`], also if the picture is beyond the limits of the session.
+    pub async fn image(&self) -> Result<Image, ImageError> {
         let mut news = self.shared.news();
         loop {
             news.borrow_and_update();
             let opening = self.shared.opening();
-            if let Some(image) = self.shared.image(limits)? {
+            if let Some(image) = self.shared.image(&self.limits)? {
                 return Ok(image);
             }
             match opening {
@@ -213,13 +222,13 @@ impl Session {
     /// # Errors
     /// [`ImageError`]
     pub async fn request_metadata(&self) -> Result<Metadata, ImageError> {
-        self.image(&Limits::default()).await?;
+        self.image().await?;
         self.shared.request_metadata();
         let mut news = self.shared.news();
         loop {
             news.borrow_and_update();
             if self.shared.has_all_boxes() {
-                return Ok(Metadata::of(&self.image(&Limits::default()).await?));
+                return Ok(Metadata::of(&self.image().await?));
             }
             match self.shared.opening() {
                 Opening::UnderWay | Opening::Complete => {}
@@ -236,9 +245,9 @@ impl Session {
         &self,
         verb: impl FnOnce(&mut jpip::Client, &Image) -> wavetile_engine::Result<View>,
     ) -> Result<StreamedImage, ImageError> {
-        let image = self.image(&Limits::default()).await?;
+        let image = self.image().await?;
         let ticket = self.shared.request(|machine| verb(machine, &image))?;
-        Ok(StreamedImage::new(self.shared.clone(), self.bins.clone(), image, ticket))
+        Ok(StreamedImage::new(self.shared.clone(), self.bins.clone(), image, ticket, self.limits.clone()))
     }
 
     /// Closes the session on the server, and with the last of them the connection.

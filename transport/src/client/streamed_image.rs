@@ -1,6 +1,6 @@
 //! An image that can be decoded at any time while its data still arrives, and news of how far it is.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use futures_util::stream::{self, Stream};
 use wavetile_engine::data_bin::DataBinCache;
@@ -13,6 +13,7 @@ use crate::jpip::Progress;
 
 /// Why there is no image.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum ImageError {
     /// The server could not be asked, or refuses.
     #[error(transparent)]
@@ -28,8 +29,22 @@ pub enum ImageError {
     GivenUp(&'static str),
 }
 
+impl ImageError {
+    /// A short name of the reason that stays the same, for other languages and for logs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Client(error) => error.code(),
+            Self::Image(error) => error.code(),
+            Self::NoHeaders => "image.no-headers",
+            Self::GivenUp(_) => "image.given-up",
+        }
+    }
+}
+
 /// What has happened to an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Update {
     /// Bytes have arrived (of the whole session so far).
     Progress(Progress),
@@ -55,6 +70,9 @@ pub struct StreamedImage {
     ticket: ViewTicket,
     shared: Arc<Shared>,
     watch: Watch,
+    limits: Limits,
+    /// Of tiles: the image as of a generation of the bins, so that they are not taken apart again for nothing.
+    of_tiles: Mutex<Option<(u64, Image)>>,
 }
 
 impl StreamedImage {
@@ -63,13 +81,14 @@ impl StreamedImage {
         bins: Arc<RwLock<DataBinCache>>,
         image: Image,
         ticket: ViewTicket,
+        limits: Limits,
     ) -> Self {
         let watch = Watch::new(shared.clone(), ticket.clone());
-        Self { bins, image, ticket, shared, watch }
+        Self { bins, image, ticket, shared, watch, limits, of_tiles: Mutex::default() }
     }
 
     /// The picture: its headers, and what has arrived of it by the time of each call. Of a session of
-    /// [tiles](crate::jpip::StreamKind::Tiles) it sees no data; [`Self::prepare`] does.
+    /// [tiles](crate::jpip::StreamKind::Tiles) it sees no data; [`arrived`](Self::arrived) does.
     #[must_use]
     pub const fn image(&self) -> &Image {
         &self.image
@@ -103,16 +122,32 @@ impl StreamedImage {
         decoder.prepare_components(&self.arrived()?, self.request())
     }
 
-    /// The picture with what has arrived as headers and precincts, also if it comes as tiles.
-    fn arrived(&self) -> wavetile_engine::Result<Image> {
+    /// The picture with what has arrived of it, as headers and precincts also if it comes as tiles: for [`Decoder::prepare`]
+    /// with [`request`](Self::request), on any thread. It costs no copy of the bytes.
+    /// # Errors
+    /// The headers of tiles are broken or too large.
+    pub fn arrived(&self) -> wavetile_engine::Result<Image> {
         if !self.shared.comes_as_tiles() {
             return Ok(self.image.clone());
         }
-        // They must not change while they are taken apart.
+        // They must not change while they are taken apart. The snapshot shares their bytes.
         let bins = self.bins.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let tiles = Arc::new(TileBins::new(bins, &Limits::default()));
-        let options = ImageOptions::new().codestream(self.image.codestream());
-        Ok(options.open_stream(tiles)?.image().unwrap_or_else(|| self.image.clone()))
+        let generation = bins.generation();
+        let mut of_tiles = self.of_tiles.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, image)) = of_tiles.as_ref().filter(|(known, _)| *known == generation) {
+            return Ok(image.clone());
+        }
+        let options = ImageOptions::new().codestream(self.image.codestream()).limits(self.limits.clone());
+        let opened = options.open_stream(Arc::new(TileBins::new(bins, &self.limits)))?.image();
+        let image = opened.unwrap_or_else(|| self.image.clone());
+        *of_tiles = Some((generation, image.clone()));
+        Ok(image)
+    }
+
+    /// What has happened since the last update was told, if anything has: for loops that draw frames and never wait. `None`
+    /// after the last update, too.
+    pub fn latest_update(&mut self) -> Option<Update> {
+        self.watch.latest()
     }
 
     /// Waits until something has happened; `None` after the last update. Can be dropped at any time; updates in between are told
@@ -170,26 +205,35 @@ impl Watch {
     }
 
     async fn next(&mut self) -> Option<Update> {
-        while !self.over {
-            self.news.borrow_and_update();
-            let (standing, progress) = self.shared.look(&self.ticket);
-            self.over = standing != ViewOutcome::UnderWay;
-            match standing {
-                ViewOutcome::UnderWay if progress == self.told => {}
-                ViewOutcome::UnderWay => {
-                    self.told = progress;
-                    return Some(Update::Progress(progress));
-                }
-                ViewOutcome::Complete(reason) => return Some(Update::Complete(reason)),
-                ViewOutcome::Replaced => return Some(Update::Replaced),
-                ViewOutcome::Changed => return Some(Update::Changed),
-                ViewOutcome::Failed(error) => return Some(Update::Failed(error)),
-                ViewOutcome::Closed => return Some(Update::Closed),
+        loop {
+            if let Some(update) = self.latest() {
+                return Some(update);
             }
-            if self.news.changed().await.is_err() {
+            if self.over || self.news.changed().await.is_err() {
                 return None;
             }
         }
-        None
+    }
+
+    /// What is new, without waiting for it.
+    fn latest(&mut self) -> Option<Update> {
+        if self.over {
+            return None;
+        }
+        self.news.borrow_and_update();
+        let (outcome, progress) = self.shared.look(&self.ticket);
+        self.over = outcome != ViewOutcome::UnderWay;
+        match outcome {
+            ViewOutcome::UnderWay if progress == self.told => None,
+            ViewOutcome::UnderWay => {
+                self.told = progress;
+                Some(Update::Progress(progress))
+            }
+            ViewOutcome::Complete(reason) => Some(Update::Complete(reason)),
+            ViewOutcome::Replaced => Some(Update::Replaced),
+            ViewOutcome::Changed => Some(Update::Changed),
+            ViewOutcome::Failed(error) => Some(Update::Failed(error)),
+            ViewOutcome::Closed => Some(Update::Closed),
+        }
     }
 }

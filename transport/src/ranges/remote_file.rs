@@ -20,6 +20,7 @@ use crate::tcp::http1::{Http1Connections, ResponseBody};
 
 /// Why a file could not be had.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum ByteRangeError {
     /// No road to the server, or it was lost again and again.
     #[error(transparent)]
@@ -46,6 +47,21 @@ pub enum ByteRangeError {
     /// It is no picture, or one that cannot be read.
     #[error(transparent)]
     Picture(#[from] wavetile_engine::Error),
+}
+
+impl ByteRangeError {
+    /// A short name of the reason that stays the same, for other languages and for logs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Road(error) => error.code(),
+            Self::Refused(_) => "ranges.refused",
+            Self::Answer(_) => "ranges.answer",
+            Self::Changed => "ranges.changed",
+            Self::TooLong { .. } => "ranges.too-long",
+            Self::Picture(error) => error.code(),
+        }
+    }
 }
 
 /// A file on a web server. What was fetched stays; nothing is fetched twice.

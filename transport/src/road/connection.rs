@@ -90,6 +90,7 @@ pub struct ResponseHead {
 
 /// Why a client's road failed.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum RoadError {
     /// The address is not understood or this build has no road for it.
     #[error("{0}")]
@@ -113,4 +114,17 @@ pub enum RoadError {
     /// The connection or this one response broke off.
     #[error("connection lost: {0}")]
     Lost(String),
+}
+
+impl RoadError {
+    /// A short name of the reason that stays the same, for other languages and for logs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Address(_) => "road.address",
+            Self::Unreachable { .. } => "road.unreachable",
+            Self::Untrusted { .. } => "road.untrusted",
+            Self::Lost(_) => "road.lost",
+        }
+    }
 }

@@ -1,9 +1,11 @@
 //! What strangers may cost a server.
 
+use crate::options::setters;
 use std::time::Duration;
 
 /// Bounds of the server's roads. The defaults are meant for the open internet.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct RoadLimits {
     /// Longest request target (path and query), in bytes; longer ones get 414.
     pub target: usize,
@@ -33,6 +35,22 @@ pub struct RoadLimits {
     /// How often the certificate is looked after: files that have changed, one of its own making that ends.
     pub certificate_refresh: Duration,
 }
+
+setters!(RoadLimits {
+    target: usize,
+    body: usize,
+    field_section: usize,
+    header_time: Duration,
+    body_time: Duration,
+    idle: Duration,
+    bidirectional_streams: u32,
+    stream_window: u32,
+    connection_window: u32,
+    send_window: u32,
+    connections: usize,
+    grace: Duration,
+    certificate_refresh: Duration,
+});
 
 impl Default for RoadLimits {
     fn default() -> Self {

@@ -4,12 +4,9 @@
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! use wavetile_transport::server::{RoadsConfig, Server, ServerConfig};
 //!
-//! let roads = RoadsConfig {
-//!     http3: Some("[::]:8433".parse()?),
-//!     http1: Some("[::]:8433".parse()?),
-//!     ..RoadsConfig::default()
-//! };
-//! let server = Server::open(&ServerConfig { root: "/srv/pictures".into(), roads, ..ServerConfig::default() })?;
+//! let address = Some("[::]:8433".parse()?);
+//! let roads = RoadsConfig::default().http3(address).http1(address);
+//! let server = Server::open(&ServerConfig::default().root("/srv/pictures".into()).roads(roads))?;
 //! if let Some(fingerprint) = server.fingerprint() {
 //!     println!("certificate {fingerprint}");
 //! }
@@ -21,6 +18,7 @@
 pub mod directory;
 mod roads;
 
+use crate::options::setters;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -40,6 +38,7 @@ pub use roads::{Roads, RoadsConfig, ServerError};
 
 /// What to serve, where, and how.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct ServerConfig {
     /// Directory of the pictures. Nothing outside of it is served.
     pub root: PathBuf,
@@ -50,6 +49,8 @@ pub struct ServerConfig {
     /// Limits for reading the files.
     pub limits: Limits,
 }
+
+setters!(ServerConfig { root: PathBuf, roads: RoadsConfig, jpip: jpip::ServerOptions, limits: Limits });
 
 /// A JPIP server that listens.
 pub struct Server {

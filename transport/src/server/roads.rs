@@ -1,5 +1,6 @@
 //! One handler behind both roads, with a common end.
 
+use crate::options::setters;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use crate::tcp::listener::{self, Framing};
 
 /// Where and how to listen.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct RoadsConfig {
     /// UDP address for HTTP/3; port 0 takes a free one.
     #[cfg(feature = "http3")]
@@ -36,6 +38,17 @@ pub struct RoadsConfig {
     pub limits: RoadLimits,
 }
 
+setters!(RoadsConfig {
+    #[cfg(feature = "http3")]
+    http3: Option<SocketAddr>,
+    #[cfg(feature = "http1")]
+    http1: Option<SocketAddr>,
+    #[cfg(feature = "http1")]
+    framing: Framing,
+    certificate: Certificate,
+    limits: RoadLimits,
+});
+
 impl RoadsConfig {
     /// The address that a self-signed certificate names.
     fn first_address(&self) -> Option<SocketAddr> {
@@ -50,6 +63,7 @@ impl RoadsConfig {
 
 /// Why a server cannot start.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ServerError {
     /// An address cannot be listened on.
     #[error("cannot listen on {address} ({road}): {error}")]
@@ -75,6 +89,19 @@ pub enum ServerError {
         /// What the system says.
         error: io::Error,
     },
+}
+
+impl ServerError {
+    /// A short name of the reason that stays the same, for other languages and for logs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Listen { .. } => "server.listen",
+            Self::Tls(error) => error.code(),
+            Self::NoAddress => "server.no-address",
+            Self::Root { .. } => "server.root",
+        }
+    }
 }
 
 /// Listening roads that ask one [`Handler`].

@@ -58,6 +58,7 @@ pub struct Fingerprint(pub [u8; 32]);
 
 /// What is wrong with certificates, keys or their files.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TlsError {
     /// A file could not be read or holds no PEM item of the kind wanted.
     #[error("{path}: {reason}")]
@@ -76,6 +77,19 @@ pub enum TlsError {
     /// Text that should be a fingerprint is not.
     #[error("a SHA-256 fingerprint is 64 hexadecimal digits, with or without colons")]
     Fingerprint,
+}
+
+impl TlsError {
+    /// A short name of the reason that stays the same, for other languages and for logs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::File { .. } => "tls.file",
+            Self::Certificate(_) => "tls.certificate",
+            Self::Generate(_) => "tls.generate",
+            Self::Fingerprint => "tls.fingerprint",
+        }
+    }
 }
 
 /// A loaded certificate chain with its key.

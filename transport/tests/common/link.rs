@@ -108,7 +108,7 @@ impl Link {
     }
 
     pub fn stateless() -> ClientOptions {
-        ClientOptions { sessions: false, ..ClientOptions::new(NAME) }
+        ClientOptions::new(NAME).sessions(false)
     }
 
     /// Runs until nothing is left to happen.

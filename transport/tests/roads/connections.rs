@@ -84,7 +84,7 @@ async fn no_client_opens_a_connection_that_it_does_not_need() {
         let mut address = server.address(kind);
         address.port = relay.address.port();
         let trust = Trust::Fingerprint(server.fingerprint.unwrap());
-        let options = ConnectOptions { trust, ..ConnectOptions::default() };
+        let options = ConnectOptions::default().trust(trust);
         let road = Road::connect(&address, &options).await.unwrap();
         assert_eq!(relay.opened(), 1, "{kind:?}");
 

@@ -21,13 +21,7 @@ fn options(identity: &LiveIdentity, kind: impl Into<RoadChoice>) -> ConnectOptio
     fields.bearer("t0ken").unwrap();
     fields.add("X-Site", "north").unwrap();
     let trust = Trust::Fingerprint(identity.fingerprint());
-    ConnectOptions {
-        road: kind.into(),
-        trust,
-        fields,
-        timeout: Duration::from_secs(5),
-        ..ConnectOptions::default()
-    }
+    ConnectOptions::default().road(kind.into()).trust(trust).fields(fields).timeout(Duration::from_secs(5))
 }
 
 fn address(at: SocketAddr, secure: bool) -> Address {
@@ -114,7 +108,7 @@ async fn they_go_with_requests_over_http3_and_auto_does_not_fall_back() {
     // HTTP/3 is gone, and plain HTTP/1.1 is there: it does not get them.
     let plain = TcpListener::bind(at).await.unwrap();
     let trust = Trust::Insecure;
-    let options = ConnectOptions { trust, timeout: Duration::from_millis(700), ..options };
+    let options = options.trust(trust).timeout(Duration::from_millis(700));
     assert!(Road::connect(&address(at, false), &options).await.is_err());
     assert!(tokio::time::timeout(Duration::from_millis(50), plain.accept()).await.is_err());
 }

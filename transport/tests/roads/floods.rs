@@ -14,7 +14,7 @@ use crate::support::{Running, both, text};
 const SHARED: [RoadKind; 3] = [RoadKind::Http3, RoadKind::WebSocket, RoadKind::WebTransport];
 
 fn limited(limits: RoadLimits) -> RoadsConfig {
-    RoadsConfig { limits, ..both() }
+    both().limits(limits)
 }
 
 /// Waits until no response is open.
@@ -29,11 +29,9 @@ async fn all_closed(server: &Running, what: RoadKind) {
 
 #[tokio::test]
 async fn readers_that_stand_still_are_dropped_on_every_road() {
-    let server = Running::start(&limited(RoadLimits {
-        idle: Duration::from_millis(400),
-        bidirectional_streams: 8,
-        ..RoadLimits::default()
-    }));
+    let server = Running::start(&limited(
+        RoadLimits::default().idle(Duration::from_millis(400)).bidirectional_streams(8),
+    ));
     for kind in SHARED {
         let road = server.road(kind).await;
         let mut bodies = Vec::new();
@@ -76,7 +74,7 @@ async fn flood(road: &Road, requests: u32) {
 
 #[tokio::test]
 async fn a_flood_of_requests_that_are_given_up_leaves_nothing_behind() {
-    let server = Running::start(&limited(RoadLimits { bidirectional_streams: 4, ..RoadLimits::default() }));
+    let server = Running::start(&limited(RoadLimits::default().bidirectional_streams(4)));
     for kind in SHARED {
         server.counts.most_open.store(0, Ordering::SeqCst);
         let road = server.road(kind).await;

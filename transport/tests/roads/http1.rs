@@ -11,7 +11,7 @@ use wavetile_transport::tcp::listener::Framing;
 use crate::support::{Running, exchange, loopback, text};
 
 fn http1(limits: RoadLimits) -> RoadsConfig {
-    RoadsConfig { http1: loopback(), limits, ..RoadsConfig::default() }
+    RoadsConfig::default().http1(loopback()).limits(limits)
 }
 
 #[tokio::test]
@@ -34,8 +34,7 @@ async fn header_names_have_their_exact_case() {
 
 #[tokio::test]
 async fn content_length_can_be_asked_for() {
-    let server =
-        Running::start(&RoadsConfig { framing: Framing::ContentLength, ..http1(RoadLimits::default()) });
+    let server = Running::start(&http1(RoadLimits::default()).framing(Framing::ContentLength));
     let response = exchange(&mut server.raw().await, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await;
     assert!(response.contains("\r\nContent-Length: 36\r\n"), "{response}");
     assert!(!response.contains("Transfer-Encoding"), "{response}");
@@ -97,12 +96,9 @@ async fn requests_that_are_too_large() {
 #[tokio::test]
 async fn slow_heads_slow_bodies_and_silence_are_not_waited_for() {
     let short = Duration::from_millis(200);
-    let server = Running::start(&http1(RoadLimits {
-        header_time: short,
-        body_time: short,
-        idle: Duration::from_millis(900),
-        ..RoadLimits::default()
-    }));
+    let server = Running::start(&http1(
+        RoadLimits::default().header_time(short).body_time(short).idle(Duration::from_millis(900)),
+    ));
 
     let mut stream = server.raw().await;
     let start = Instant::now();
@@ -136,7 +132,7 @@ async fn slow_heads_slow_bodies_and_silence_are_not_waited_for() {
 
 #[tokio::test]
 async fn a_client_that_reads_nothing_is_dropped() {
-    let limits = RoadLimits { idle: Duration::from_millis(400), ..RoadLimits::default() };
+    let limits = RoadLimits::default().idle(Duration::from_millis(400));
     let server = Running::start(&http1(limits));
     let mut stream = server.raw().await;
     stream.write_all(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
@@ -154,7 +150,7 @@ async fn a_client_that_reads_nothing_is_dropped() {
 
 #[tokio::test]
 async fn connections_beyond_the_limit_are_refused() {
-    let server = Running::start(&http1(RoadLimits { connections: 1, ..RoadLimits::default() }));
+    let server = Running::start(&http1(RoadLimits::default().connections(1)));
     let mut first = server.raw().await;
     let response = exchange(&mut first, "GET /echo?x HTTP/1.1\r\nHost: x\r\n\r\n").await;
     assert!(response.ends_with("\r\n\r\nx"), "{response}");
@@ -168,7 +164,7 @@ async fn connections_beyond_the_limit_are_refused() {
 
 #[tokio::test]
 async fn the_client_overlaps_requests_and_keeps_connections() {
-    let server = Running::start(&http1(RoadLimits { connections: 2, ..RoadLimits::default() }));
+    let server = Running::start(&http1(RoadLimits::default().connections(2)));
     let road = server.road(RoadKind::Http1).await;
     for _ in 0..3 {
         let (_, slow) = road.request("/slow").await.unwrap();

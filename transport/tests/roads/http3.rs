@@ -15,7 +15,7 @@ use wavetile_transport::tls::{Trust, client_config};
 use crate::support::{Running, loopback, text};
 
 fn http3(limits: RoadLimits) -> RoadsConfig {
-    RoadsConfig { http3: loopback(), limits, ..RoadsConfig::default() }
+    RoadsConfig::default().http3(loopback()).limits(limits)
 }
 
 #[tokio::test]
@@ -44,7 +44,7 @@ async fn requests_and_their_limits() {
 
 #[tokio::test]
 async fn more_requests_than_streams_wait() {
-    let server = Running::start(&http3(RoadLimits { bidirectional_streams: 4, ..RoadLimits::default() }));
+    let server = Running::start(&http3(RoadLimits::default().bidirectional_streams(4)));
     let road = server.road(RoadKind::Http3).await;
     let mut requests = tokio::task::JoinSet::new();
     for _ in 0..10 {
@@ -139,7 +139,7 @@ async fn a_large_header_section_gets_an_answer_instead_of_memory() {
 
 #[tokio::test]
 async fn a_request_head_that_never_ends_is_not_waited_for() {
-    let limits = RoadLimits { header_time: Duration::from_millis(200), ..RoadLimits::default() };
+    let limits = RoadLimits::default().header_time(Duration::from_millis(200));
     let server = Running::start(&http3(limits));
     let connection = raw(&server).await;
     let (mut send, mut recv) = connection.open_bi().await.unwrap();
@@ -150,7 +150,7 @@ async fn a_request_head_that_never_ends_is_not_waited_for() {
 
 #[tokio::test]
 async fn silent_connections_end() {
-    let limits = RoadLimits { idle: Duration::from_millis(300), ..RoadLimits::default() };
+    let limits = RoadLimits::default().idle(Duration::from_millis(300));
     let server = Running::start(&http3(limits));
     let connection = raw(&server).await;
     let ended = tokio::time::timeout(Duration::from_secs(3), connection.closed()).await;
@@ -159,12 +159,12 @@ async fn silent_connections_end() {
 
 #[tokio::test]
 async fn connections_beyond_the_limit_are_refused() {
-    let server = Running::start(&http3(RoadLimits { connections: 2, ..RoadLimits::default() }));
+    let server = Running::start(&http3(RoadLimits::default().connections(2)));
     let first = server.road(RoadKind::Http3).await;
     // Beyond half of the limit, an address has to be proved first; the client does not notice.
     let second = server.road(RoadKind::Http3).await;
     let trust = Trust::Fingerprint(server.fingerprint.unwrap());
-    let options = ConnectOptions { trust, timeout: Duration::from_secs(2), ..ConnectOptions::default() };
+    let options = ConnectOptions::default().trust(trust).timeout(Duration::from_secs(2));
     let refused = Road::connect(&server.address(RoadKind::Http3), &options).await.err();
     assert!(matches!(refused, Some(RoadError::Unreachable { .. })), "{refused:?}");
     for road in [&first, &second] {
@@ -177,7 +177,7 @@ async fn connections_beyond_the_limit_are_refused() {
 
 #[tokio::test]
 async fn a_slow_body_is_not_waited_for() {
-    let limits = RoadLimits { body_time: Duration::from_millis(200), ..RoadLimits::default() };
+    let limits = RoadLimits::default().body_time(Duration::from_millis(200));
     let server = Running::start(&http3(limits));
     let tls = client_config(&Trust::Insecure, &[b"h3"]).unwrap();
     let config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));

@@ -17,13 +17,13 @@ fn packets(hole: &UdpSocket) -> usize {
 
 #[tokio::test]
 async fn where_quic_is_swallowed_it_is_not_waited_for_again() {
-    let server = Running::start(&RoadsConfig { http1: loopback(), ..RoadsConfig::default() });
+    let server = Running::start(&RoadsConfig::default().http1(loopback()));
     let port = server.http1.unwrap().port();
     let hole = UdpSocket::bind(("127.0.0.1", port)).unwrap();
     hole.set_nonblocking(true).unwrap();
     let memory = RoadMemory::new();
     let trust = Trust::Fingerprint(server.fingerprint.unwrap());
-    let options = ConnectOptions { trust, memory: memory.clone(), ..ConnectOptions::default() };
+    let options = ConnectOptions::default().trust(trust).memory(memory.clone());
     assert!(options.head_start <= Duration::from_millis(300));
     let address: Address = format!("jpips://127.0.0.1:{port}/x").parse().unwrap();
     for attempt in 0..3 {
@@ -35,7 +35,7 @@ async fn where_quic_is_swallowed_it_is_not_waited_for_again() {
         packets(&hole);
     }
     // Another program, or one that was told so, knows nothing of that.
-    let options = ConnectOptions { memory: RoadMemory::new(), ..options };
+    let options = options.memory(RoadMemory::new());
     assert_eq!(Road::connect(&address, &options).await.unwrap().kind(), RoadKind::Http1);
     assert!(packets(&hole) > 0);
     server.stop().await;
@@ -44,7 +44,7 @@ async fn where_quic_is_swallowed_it_is_not_waited_for_again() {
 #[tokio::test]
 async fn http3_on_another_port_is_found_by_the_word_of_tls_and_of_nothing_else() {
     let http3 = loopback();
-    let server = Running::start(&RoadsConfig { http3, http1: loopback(), ..RoadsConfig::default() });
+    let server = Running::start(&RoadsConfig::default().http3(http3).http1(loopback()));
     let (http3, tcp) = (server.http3.unwrap().port(), server.http1.unwrap().port());
     // The server takes one number for both if it can: here it is reached by another.
     let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -59,7 +59,7 @@ async fn http3_on_another_port_is_found_by_the_word_of_tls_and_of_nothing_else()
     });
     for (scheme, found) in [("jpips", RoadKind::Http3), ("jpip", RoadKind::Http1)] {
         let trust = Trust::Insecure;
-        let options = ConnectOptions { trust, memory: RoadMemory::new(), ..ConnectOptions::default() };
+        let options = ConnectOptions::default().trust(trust).memory(RoadMemory::new());
         let address: Address = format!("{scheme}://127.0.0.1:{port}/x").parse().unwrap();
         let road = Road::connect(&address, &options).await.unwrap();
         assert_eq!(road.kind(), RoadKind::Http1);

@@ -9,7 +9,7 @@ use wavetile_transport::server::RoadsConfig;
 use crate::support::{Running, both, text};
 
 fn config() -> RoadsConfig {
-    RoadsConfig { limits: RoadLimits { grace: Duration::from_secs(1), ..RoadLimits::default() }, ..both() }
+    both().limits(RoadLimits::default().grace(Duration::from_secs(1)))
 }
 
 #[tokio::test]

@@ -153,7 +153,7 @@ impl Running {
 
     pub(crate) async fn road(&self, kind: RoadKind) -> Road {
         let trust = self.fingerprint.map_or(Trust::WebPki, Trust::Fingerprint);
-        let options = ConnectOptions { trust, ..ConnectOptions::default() };
+        let options = ConnectOptions::default().trust(trust);
         Road::connect(&self.address(kind), &options).await.unwrap()
     }
 
@@ -169,7 +169,7 @@ pub(crate) fn loopback() -> Option<SocketAddr> {
 
 /// Both roads, default limits.
 pub(crate) fn both() -> RoadsConfig {
-    RoadsConfig { http3: loopback(), http1: loopback(), ..RoadsConfig::default() }
+    RoadsConfig::default().http3(loopback()).http1(loopback())
 }
 
 /// The whole of a body as text.

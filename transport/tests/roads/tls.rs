@@ -21,7 +21,7 @@ use wavetile_transport::tls::{Trust, client_config};
 use crate::support::{Running, loopback};
 
 fn tcp(limits: RoadLimits) -> Running {
-    Running::start(&RoadsConfig { http1: loopback(), limits, ..RoadsConfig::default() })
+    Running::start(&RoadsConfig::default().http1(loopback()).limits(limits))
 }
 
 /// A TLS connection that trusts the server's certificate and no other.
@@ -119,7 +119,7 @@ async fn websockets_come_over_tls() {
 #[tokio::test]
 async fn handshakes_and_first_requests_are_timed() {
     let header_time = Duration::from_millis(300);
-    let server = tcp(RoadLimits { header_time, ..RoadLimits::default() });
+    let server = tcp(RoadLimits::default().header_time(header_time));
     // A TLS record that never ends, and HTTP/2 without a request.
     let mut stuck = server.raw().await;
     stuck.write_all(&[0x16, 3, 1]).await.unwrap();

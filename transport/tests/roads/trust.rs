@@ -12,7 +12,7 @@ use crate::support::{Running, both, loopback, text};
 use wavetile_testing::running::Folder;
 
 fn options(trust: Trust) -> ConnectOptions {
-    ConnectOptions { trust, timeout: Duration::from_secs(3), ..ConnectOptions::default() }
+    ConnectOptions::default().trust(trust).timeout(Duration::from_secs(3))
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn certificate_files_serve_both_sides() {
     std::fs::write(&key_file, key.serialize_pem()).unwrap();
     let certificate = Certificate::Files { chain: chain_file.clone(), key: key_file.clone() };
 
-    let server = Running::start(&RoadsConfig { certificate: certificate.clone(), ..both() });
+    let server = Running::start(&both().certificate(certificate.clone()));
     assert_eq!(server.fingerprint, Some(Fingerprint::of(leaf.der())));
     let addresses = [RoadKind::Http3, RoadKind::WebTransport].map(|kind| server.address(kind));
     for address in &addresses {
@@ -70,12 +70,12 @@ async fn certificate_files_serve_both_sides() {
         assert!(matches!(error, Some(RoadError::Untrusted { .. })), "{error:?}");
     }
     // A chain and a key that do not belong together.
-    assert!(wavetile_transport::server::Roads::bind(&RoadsConfig { certificate, ..both() }).is_err());
+    assert!(wavetile_transport::server::Roads::bind(&both().certificate(certificate)).is_err());
 }
 
 #[tokio::test]
 async fn without_http3_the_client_falls_back_unless_that_would_prove_nothing() {
-    let server = Running::start(&RoadsConfig { http1: loopback(), ..RoadsConfig::default() });
+    let server = Running::start(&RoadsConfig::default().http1(loopback()));
     let address = server.address(RoadChoice::Auto);
     let start = Instant::now();
     let road = Road::connect(&address, &options(Trust::WebPki)).await.unwrap();
@@ -83,17 +83,14 @@ async fn without_http3_the_client_falls_back_unless_that_would_prove_nothing() {
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
     assert_eq!(text(road.request("/echo?x").await.unwrap().1).await, "x");
 
-    let short = ConnectOptions {
-        timeout: Duration::from_millis(600),
-        ..options(Trust::Fingerprint(Fingerprint::of(b"anything")))
-    };
+    let short = options(Trust::Fingerprint(Fingerprint::of(b"anything"))).timeout(Duration::from_millis(600));
     let error = Road::connect(&address, &short).await.err();
     assert!(matches!(error, Some(RoadError::Unreachable { .. })), "{error:?}");
 }
 
 #[tokio::test]
 async fn nobody_there_is_said_soon() {
-    let server = Running::start(&RoadsConfig { http1: loopback(), ..RoadsConfig::default() });
+    let server = Running::start(&RoadsConfig::default().http1(loopback()));
     let address = server.address(RoadKind::Http1);
     server.stop().await;
     let start = Instant::now();
@@ -112,13 +109,13 @@ async fn a_certificate_that_is_replaced_on_disk_is_shown_without_a_new_start() {
     };
     let [first, second] = [(); 2].map(|()| Identity::load(&Certificate::SelfSigned, None).unwrap());
     write(&first);
-    let server = Running::start(&RoadsConfig {
-        http3: loopback(),
-        http1: loopback(),
-        certificate: Certificate::Files { chain: chain.clone(), key: key.clone() },
-        limits: RoadLimits { certificate_refresh: Duration::from_millis(20), ..RoadLimits::default() },
-        ..RoadsConfig::default()
-    });
+    let server = Running::start(
+        &RoadsConfig::default()
+            .http3(loopback())
+            .http1(loopback())
+            .certificate(Certificate::Files { chain: chain.clone(), key: key.clone() })
+            .limits(RoadLimits::default().certificate_refresh(Duration::from_millis(20))),
+    );
     for kind in [RoadKind::Http3, RoadKind::Http1, RoadKind::Http2] {
         write(&first);
         let mut address = server.address(kind);
@@ -126,7 +123,7 @@ async fn a_certificate_that_is_replaced_on_disk_is_shown_without_a_new_start() {
         for identity in [&first, &second] {
             write(identity);
             let trust = Trust::Fingerprint(identity.fingerprint());
-            let options = ConnectOptions { road: kind.into(), trust, ..ConnectOptions::default() };
+            let options = ConnectOptions::default().road(kind.into()).trust(trust);
             // What is shown at the moment may still be the one before.
             let trusted = async {
                 loop {

@@ -15,7 +15,7 @@ use wavetile_transport::server::RoadsConfig;
 use crate::support::{Running, exchange, loopback, text};
 
 fn tcp(limits: RoadLimits) -> RoadsConfig {
-    RoadsConfig { http1: loopback(), limits, ..RoadsConfig::default() }
+    RoadsConfig::default().http1(loopback()).limits(limits)
 }
 
 /// A connection of a foreign client that offers `protocol`.
@@ -66,7 +66,7 @@ async fn a_foreign_client_follows_the_binding() {
 
 #[tokio::test]
 async fn what_is_no_request_ends_the_connection() {
-    let server = Running::start(&tcp(RoadLimits { body: 1000, ..RoadLimits::default() }));
+    let server = Running::start(&tcp(RoadLimits::default().body(1000)));
     let large = format!("1 /echo?{}", "a".repeat(10_000));
     for (message, end) in [
         (Message::text("hello"), "close 1008"),
@@ -94,7 +94,7 @@ async fn what_is_no_request_ends_the_connection() {
 
 #[tokio::test]
 async fn requests_share_the_connection_and_more_than_allowed_wait() {
-    let server = Running::start(&tcp(RoadLimits { bidirectional_streams: 4, ..RoadLimits::default() }));
+    let server = Running::start(&tcp(RoadLimits::default().bidirectional_streams(4)));
     let road = server.road(RoadKind::WebSocket).await;
     assert_eq!(road.kind(), RoadKind::WebSocket);
     let (head, body) = road.request("/echo?fsiz=1,2&len=3").await.unwrap();
@@ -152,7 +152,7 @@ async fn a_server_that_stops_says_so() {
 
 #[tokio::test]
 async fn silence_ends_the_connection_and_pings_keep_it() {
-    let limits = RoadLimits { idle: Duration::from_millis(300), ..RoadLimits::default() };
+    let limits = RoadLimits::default().idle(Duration::from_millis(300));
     let server = Running::start(&tcp(limits));
     let mut socket = open(&server, None).await.unwrap();
     for _ in 0..6 {

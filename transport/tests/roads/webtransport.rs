@@ -16,7 +16,7 @@ use crate::support::{Running, loopback, text};
 use wavetile_testing::running::Folder;
 
 fn udp(limits: RoadLimits) -> RoadsConfig {
-    RoadsConfig { http3: loopback(), limits, ..RoadsConfig::default() }
+    RoadsConfig::default().http3(loopback()).limits(limits)
 }
 
 /// A session of a foreign client, and what keeps it alive.
@@ -96,13 +96,11 @@ async fn the_end_of_a_session_ends_its_answers() {
 
 #[tokio::test]
 async fn limits_hold() {
-    let limits = RoadLimits {
-        target: 100,
-        body: 900,
-        body_time: Duration::from_millis(200),
-        idle: Duration::from_secs(2),
-        ..RoadLimits::default()
-    };
+    let limits = RoadLimits::default()
+        .target(100)
+        .body(900)
+        .body_time(Duration::from_millis(200))
+        .idle(Duration::from_secs(2));
     let server = Running::start(&udp(limits));
     let (session, _endpoint) = open(&server).await;
     let long = format!("/echo?{}", "a".repeat(1_500));
@@ -124,7 +122,7 @@ async fn limits_hold() {
 
 #[tokio::test]
 async fn a_server_that_stops_lets_answers_finish_and_waits_for_no_idle_session() {
-    let server = Running::start(&udp(RoadLimits { grace: Duration::from_secs(20), ..RoadLimits::default() }));
+    let server = Running::start(&udp(RoadLimits::default().grace(Duration::from_secs(20))));
     let road = server.road(RoadKind::WebTransport).await;
     let (_, slow) = road.request("/slow").await.unwrap();
     let reading = tokio::spawn(text(slow));
@@ -136,7 +134,7 @@ async fn a_server_that_stops_lets_answers_finish_and_waits_for_no_idle_session()
 async fn another_certificate_is_refused() {
     let server = Running::start(&udp(RoadLimits::default()));
     for trust in [Trust::Fingerprint(Fingerprint([1; 32])), Trust::WebPki] {
-        let options = ConnectOptions { trust, ..ConnectOptions::default() };
+        let options = ConnectOptions::default().trust(trust);
         let refused = Road::connect(&server.address(RoadKind::WebTransport), &options).await.err();
         assert!(matches!(refused, Some(RoadError::Untrusted { .. })), "{refused:?}");
     }
@@ -172,7 +170,7 @@ async fn a_session_that_a_foreign_server_gives_up_is_over() {
     });
     let address = format!("jpip://127.0.0.1:{port}/x").parse().unwrap();
     let trust = Trust::Authorities(chain_file);
-    let options = ConnectOptions { trust, road: RoadKind::WebTransport.into(), ..ConnectOptions::default() };
+    let options = ConnectOptions::default().trust(trust).road(RoadKind::WebTransport.into());
     let road = Road::connect(&address, &options).await.unwrap();
     let (head, body) = road.request("/echo").await.unwrap();
     assert_eq!(head.headers, [("jpip-tid".to_owned(), "7".to_owned())]);

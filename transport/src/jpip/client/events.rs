@@ -5,10 +5,12 @@ use crate::jpip::wire::message::MessageError;
 use crate::jpip::wire::metareq::MetadataRequest;
 use crate::jpip::wire::request::StreamType;
 use crate::jpip::wire::response::media_type;
+use crate::options::setters;
 use std::time::Duration;
 
 /// Habits of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ClientOptions {
     /// Name of the picture on the server.
     pub target: String,
@@ -36,6 +38,21 @@ pub struct ClientOptions {
     /// Pause after the first failure; doubled after each further one.
     pub pause: Duration,
 }
+
+setters!(ClientOptions {
+    target: String,
+    codestreams: Vec<NumberRange>,
+    stream: StreamKind,
+    metadata: Option<MetadataRequest>,
+    sessions: bool,
+    transports: Vec<String>,
+    length: Option<u64>,
+    model_length: usize,
+    push: Option<u64>,
+    requests: usize,
+    attempts: u32,
+    pause: Duration,
+});
 
 impl ClientOptions {
     /// A session for the first codestream of the picture called `target`.
@@ -114,6 +131,7 @@ pub enum Ending {
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Event {
     /// The server has the picture.
     Opened {
@@ -148,6 +166,7 @@ pub enum Event {
 
 /// Bytes so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Progress {
     /// Bytes of response bodies: message headers, payload, end-of-response.
     pub received: u64,
@@ -161,6 +180,7 @@ pub struct Progress {
 
 /// Why a client gave up.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ClientError {
     /// The server refused.
     #[error("the server refuses the request: status {0}")]
@@ -177,4 +197,18 @@ pub enum ClientError {
     /// The server says that there is more, but sends nothing.
     #[error("the server says that there is more, but sends nothing")]
     Stalled,
+}
+
+impl ClientError {
+    /// A short name of the reason that stays the same, for other languages and for logs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => "jpip.refused",
+            Self::NotJpp(_) => "jpip.not-a-stream",
+            Self::Messages(error) => error.code(),
+            Self::Broken(_) => "jpip.broken",
+            Self::Stalled => "jpip.stalled",
+        }
+    }
 }

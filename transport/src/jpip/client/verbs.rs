@@ -13,8 +13,8 @@ pub struct RegionRequest {
     /// On the reference grid: in pixels of the full size, counted from where the grid begins (which for most
     /// pictures is their upper left corner).
     pub region: Rect,
-    /// Resolution levels to discard: the result is `1 / 2^resolution_level` of full size.
-    pub resolution_level: u32,
+    /// Resolution levels to discard: the result is `1 / 2^reduce` of full size.
+    pub reduce: u32,
     /// Quality layers at most; `None` = all.
     pub layers: Option<u16>,
 }
@@ -78,8 +78,7 @@ impl Client {
 
     /// A region, with all components.
     pub fn request_region(&mut self, image: &Image, wanted: &RegionRequest) -> Result<View> {
-        let request =
-            DecodeRequest::new().region(wanted.region).reduce(wanted.resolution_level).layers(wanted.layers);
+        let request = DecodeRequest::new().region(wanted.region).reduce(wanted.reduce).layers(wanted.layers);
         self.request(image, request)
     }
 

@@ -69,6 +69,17 @@ pub enum TargetError {
     Unreadable(wavetile_engine::Error),
 }
 
+impl TargetError {
+    /// A short name of the reason that stays the same, for other languages and for logs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown => "target.unknown",
+            Self::Unreadable(error) => error.code(),
+        }
+    }
+}
+
 /// Pictures that are already open.
 pub struct MemoryCatalogue(BTreeMap<String, Arc<OfferedPicture>>);
 

@@ -15,6 +15,7 @@ use crate::jpip::wire::message::eor;
 use crate::jpip::wire::preference::Preference;
 use crate::jpip::wire::request::{Request, StreamType};
 use crate::jpip::wire::response::{ResponseHead, media_type};
+use crate::options::setters;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 /// Limits and habits of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ServerOptions {
     /// Sessions that one address may have.
     pub sessions_per_address: usize,
@@ -50,6 +52,22 @@ pub struct ServerOptions {
     /// Names of transports that may be asked for in `cnew`; all of them are HTTP requests.
     pub transports: Vec<String>,
 }
+
+setters!(ServerOptions {
+    sessions_per_address: usize,
+    sessions: usize,
+    channels_per_session: usize,
+    model_memory: usize,
+    session_life: Duration,
+    default_length: u64,
+    message_payload: u64,
+    bandwidth: Option<u64>,
+    client_bandwidth: Option<u64>,
+    weights: Vec<(IpAddr, u32)>,
+    push_budget: u64,
+    push_keep_alive: Duration,
+    transports: Vec<String>,
+});
 
 impl Default for ServerOptions {
     fn default() -> Self {

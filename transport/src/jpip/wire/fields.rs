@@ -5,6 +5,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 /// A request field that cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("request field {field}={value}: {reason}")]
+#[non_exhaustive]
 pub struct FieldError {
     /// Name of the field.
     pub field: &'static str,

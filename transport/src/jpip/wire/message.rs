@@ -25,6 +25,7 @@ pub mod eor {
 
 /// A message stream that cannot be followed any further.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum MessageError {
     /// A number in a message header is broken.
     #[error(transparent)]
@@ -52,6 +53,22 @@ pub enum MessageError {
     /// The body of an end-of-response is unreasonably long.
     #[error("end-of-response body of {0} bytes")]
     LongEndOfResponse(u64),
+}
+
+impl MessageError {
+    /// A short name of the reason that stays the same, for other languages and for logs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Vbas(_) => "message.number",
+            Self::ForbiddenStart(_) => "message.start",
+            Self::ReservedClass(_) => "message.class",
+            Self::BadBin { .. } => "message.bin",
+            Self::BadCodestream(_) => "message.codestream",
+            Self::BadExtent => "message.extent",
+            Self::LongEndOfResponse(_) => "message.end-of-response",
+        }
+    }
 }
 
 /// The header of one message.

@@ -6,6 +6,7 @@ pub const MAX_LEN: usize = 18;
 
 /// A VBAS that is no number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum VbasError {
     /// The number needs more than 64 bits.
     #[error("a variable-length number exceeds 64 bits")]
