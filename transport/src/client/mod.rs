@@ -180,7 +180,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects to the server of `url`, `jpip://host:port`. What follows that in the URL is passed over. The default port is
+    /// Connects to the server of `url`, `jpip://host:port`, and waits for that. What follows that in the URL is passed over. The default port is
     /// [`DEFAULT_PORT`].
     /// # Errors
     /// [`ClientError::Road`]
@@ -206,13 +206,14 @@ impl Client {
     }
 
     /// A session for the picture that the server calls `target`. It asks for headers and metadata at once; whether the
-    /// server has that picture is told by the first request. What the store has of it is not fetched again.
+    /// server has that picture is told by the first request. What the store has of it is not fetched again: reading that is
+    /// all that this waits for.
     pub async fn create_session(&self, target: &str) -> Session {
         let options = jpip::ClientOptions { target: target.to_owned(), ..self.options.clone() };
         self.create_session_with(options).await
     }
 
-    /// As [`create_session`](Self::create_session), with habits of its own; `transports` follows the road nevertheless.
+    /// As [`create_session`](Self::create_session), which waits no longer, with habits of its own; `transports` follows the road nevertheless.
     pub async fn create_session_with(&self, options: jpip::ClientOptions) -> Session {
         let options = jpip::ClientOptions { transports: self.options.transports.clone(), ..options };
         let place = self.store.clone().map(|store| StoredPicture {

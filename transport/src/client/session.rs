@@ -30,7 +30,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// Connects to the server of `url`, `jpip://host:port/name`, for this picture alone, and asks for headers and metadata.
+    /// Connects to the server of `url`, `jpip://host:port/name`, for this picture alone, waits for the
+    /// connection, and asks for headers and metadata.
     /// # Errors
     /// [`ClientError::Road`]
     pub async fn open(url: &str, config: ClientConfig) -> Result<Self, ClientError> {
@@ -80,7 +81,7 @@ impl Session {
         self.shared.retry();
     }
 
-    /// The next event; `None` once the client is closed. Progress that was not asked for in time is told at once, as
+    /// Waits for the next event; `None` once the client is closed. Progress that was not asked for in time is told at once, as
     /// its sum. Can be dropped at any time without losing an event.
     pub async fn next_event(&mut self) -> Option<Event> {
         self.shared.next_event().await
@@ -182,15 +183,15 @@ impl Session {
         }
     }
 
-    /// The whole picture in full size and quality. As the verbs after it, it takes the place of the image before it, and
-    /// what has come stays.
+    /// The whole picture in full size and quality. As the verbs after it, it waits for the headers and for nothing else, takes
+    /// the place of the image before it, and what has come stays.
     /// # Errors
     /// [`ImageError`]
     pub async fn request_image(&self) -> Result<StreamedImage, ImageError> {
         self.request(|machine, image| machine.request_image(image)).await
     }
 
-    /// A region, at a resolution level, of so many layers.
+    /// A region, at a resolution level, of so many layers. Waits for the headers alone.
     /// # Errors
     /// [`ImageError`], also if the region lies outside the picture.
     pub async fn request_region(&self, wanted: &RegionRequest) -> Result<StreamedImage, ImageError> {
@@ -198,27 +199,29 @@ impl Session {
     }
 
     /// The image before (at first: the whole picture) in the quality of that many layers, which arrive one after another.
+    /// Waits for the headers alone.
     /// # Errors
     /// [`ImageError`]
     pub async fn request_progressive_quality(&self, up_to_layers: u16) -> Result<StreamedImage, ImageError> {
         self.request(|machine, image| machine.request_progressive_quality(image, up_to_layers)).await
     }
 
-    /// The image before (at first: the whole picture) with that many resolution levels discarded.
+    /// The image before (at first: the whole picture) with that many resolution levels discarded. Waits for the headers
+    /// alone.
     /// # Errors
     /// [`ImageError`]
     pub async fn request_resolution_level(&self, level: u32) -> Result<StreamedImage, ImageError> {
         self.request(|machine, image| machine.request_resolution_level(image, level)).await
     }
 
-    /// Some components of the image before (at first: of the whole picture); none named = all.
+    /// Some components of the image before (at first: of the whole picture); none named = all. Waits for the headers alone.
     /// # Errors
     /// [`ImageError`], also for components that the picture does not have.
     pub async fn request_components(&self, components: &[u32]) -> Result<StreamedImage, ImageError> {
         self.request(|machine, image| machine.request_components(image, components)).await
     }
 
-    /// What the headers and all boxes of the file say, beside whatever image is under way.
+    /// Waits for what the headers and all boxes of the file say, beside whatever image is under way.
     /// # Errors
     /// [`ImageError`]
     pub async fn request_metadata(&self) -> Result<Metadata, ImageError> {
@@ -250,7 +253,8 @@ impl Session {
         Ok(StreamedImage::new(self.shared.clone(), self.bins.clone(), image, ticket, self.limits.clone()))
     }
 
-    /// Closes the session on the server, and with the last of them the connection.
+    /// Closes the session on the server, and with the last of them the connection. Waits until the server has confirmed it,
+    /// but not for long.
     pub async fn close(mut self) {
         self.shared.close();
         if tokio::time::timeout(LONGEST_CLOSE, &mut self.task).await.is_err() {

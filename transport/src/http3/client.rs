@@ -37,7 +37,7 @@ struct Shared {
 }
 
 impl Http3Connection {
-    /// Connects to `address` and checks the server's certificate for `host` (a name, or an address without brackets).
+    /// Connects to `address`, waits for that, and checks the server's certificate for `host` (a name, or an address without brackets).
     /// `authority` is the `host:port` that the user named.
     /// # Errors
     /// [`RoadError::Unreachable`] if nobody answers, [`RoadError::Untrusted`] if the wrong one does.
@@ -87,7 +87,7 @@ impl Http3Connection {
         Self { fields, ..self }
     }
 
-    /// Sends one request; others may be under way. Long targets go out as a POST.
+    /// Sends one request, and waits for the head of its answer; others may be under way. Long targets go out as a POST.
     /// # Errors
     /// [`RoadError::Lost`] if the connection or the stream broke.
     pub async fn request(&self, path_and_query: &str) -> Result<(ResponseHead, ResponseBody), RoadError> {
@@ -161,7 +161,7 @@ pub struct ResponseBody {
 }
 
 impl ResponseBody {
-    /// The next bytes, as they arrive; `None` at the end.
+    /// Waits for the next bytes; `None` at the end.
     /// # Errors
     /// [`RoadError::Lost`] if the stream broke before its end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, RoadError> {

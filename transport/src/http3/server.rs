@@ -52,7 +52,7 @@ impl Server {
         self.endpoint.local_addr()
     }
 
-    /// Serves until `stop` becomes true, then lets responses finish for [`RoadLimits::grace`].
+    /// Serves, and waits until `stop` becomes true, then lets responses finish for [`RoadLimits::grace`].
     pub async fn run(self, handler: Arc<dyn Handler>, mut stop: watch::Receiver<bool>) {
         let limits = Arc::new(self.limits);
         let mut connections = JoinSet::new();

@@ -102,7 +102,7 @@ impl Counts {
 }
 
 impl RemoteFile {
-    /// Opens `http://host/path` or `https://host/path`, which may have a query. A server without ranges gives the whole file,
+    /// Opens `http://host/path` or `https://host/path`, which may have a query, and waits for the beginning of the file. A server without ranges gives the whole file,
     /// of up to [`MOST_WHOLE`] bytes. `limits` are those of the picture. `None`: a JPIP server answers, which a
     /// [`Session`](crate::client::Session) can talk with.
     ///
@@ -243,7 +243,7 @@ impl RemoteFile {
         }
     }
 
-    /// The picture of codestream `codestream`, once its headers are fetched; `None` if there is no such.
+    /// Waits for the headers of codestream `codestream`, and gives its picture; `None` if there is no such.
     ///
     /// # Errors
     /// [`ByteRangeError`]
@@ -257,7 +257,7 @@ impl RemoteFile {
         }
     }
 
-    /// Fetches what decoding `request` needs: as a picture, if `rendered`, else as components.
+    /// Fetches what decoding `request` needs, and waits for all of it: as a picture, if `rendered`, else as components.
     ///
     /// # Errors
     /// [`ByteRangeError`]

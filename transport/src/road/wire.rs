@@ -1,4 +1,5 @@
-//! Between the roads' wire formats and their handler: heads, methods, cross-origin headers, pulling bodies.
+//! Between the roads' wire formats and their handler: heads and methods of JPIP over HTTP (T.808 Annex F), cross-origin
+//! headers, pulling bodies.
 
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;

@@ -59,7 +59,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens, and offers the JPEG 2000 files under a directory. Must be called within a tokio runtime.
+    /// Listens, and offers the JPEG 2000 files under a directory; lists it, and so waits for the disk. Must be called within a tokio runtime.
     /// # Errors
     /// [`ServerError`]
     pub fn open(config: &ServerConfig) -> Result<Self, ServerError> {
@@ -107,7 +107,7 @@ impl Server {
         Monitor { shared: self.shared.clone(), identity: self.roads.identity() }
     }
 
-    /// Serves until `shutdown` is done; then takes no more requests, lets responses finish for a while
+    /// Serves, and waits until `shutdown` is done; then takes no more requests, lets responses finish for a while
     /// ([`RoadLimits::grace`](crate::road::RoadLimits::grace)), and closes.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let shared = self.shared.clone();

@@ -196,7 +196,7 @@ impl Roads {
         self.identity.clone()
     }
 
-    /// Serves until `shutdown` is done, then lets responses finish for [`RoadLimits::grace`] and closes.
+    /// Serves, and waits until `shutdown` is done, then lets responses finish for [`RoadLimits::grace`] and closes.
     pub async fn run(self, handler: Arc<dyn Handler>, shutdown: impl Future<Output = ()>) {
         let (stop, stopped) = watch::channel(false);
         let mut running = JoinSet::new();

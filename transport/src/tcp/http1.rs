@@ -61,7 +61,7 @@ impl Drop for GettingReady<'_> {
 }
 
 impl Http1Connections {
-    /// Connects to a server.
+    /// Connects to a server, and waits for that.
     /// # Errors
     /// [`RoadError::Unreachable`], [`RoadError::Untrusted`]
     pub async fn connect(server: Opener) -> Result<Self, RoadError> {
@@ -71,7 +71,7 @@ impl Http1Connections {
         Ok(Self { server: Arc::new(server), idle })
     }
 
-    /// Sends one request. Long targets go out as a POST.
+    /// Sends one request, and waits for the head of its answer. Long targets go out as a POST.
     /// # Errors
     /// [`RoadError::Unreachable`] if no connection could be had, [`RoadError::Lost`] if it broke.
     pub async fn request(&self, path_and_query: &str) -> Result<(ResponseHead, ResponseBody), RoadError> {
@@ -129,7 +129,7 @@ pub struct ResponseBody {
 }
 
 impl ResponseBody {
-    /// The next bytes, as they arrive; `None` at the end.
+    /// Waits for the next bytes; `None` at the end.
     /// # Errors
     /// [`RoadError::Lost`] if the connection broke before the end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, RoadError> {

@@ -21,7 +21,7 @@ pub struct Http2Connection {
 }
 
 impl Http2Connection {
-    /// Connects to a server.
+    /// Connects to a server, and waits for that.
     /// # Errors
     /// [`RoadError::Unreachable`], also if the server has no HTTP/2; [`RoadError::Untrusted`]
     pub async fn connect(server: Opener) -> Result<Self, RoadError> {
@@ -45,7 +45,7 @@ impl Http2Connection {
         Ok(Self { sender, origin, authority: server.authority().to_owned(), fields: server.fields().clone() })
     }
 
-    /// Sends one request; others may be under way. Long targets go out as a POST.
+    /// Sends one request, and waits for the head of its answer; others may be under way. Long targets go out as a POST.
     /// # Errors
     /// [`RoadError::Lost`] if the connection or the stream broke.
     pub async fn request(&self, path_and_query: &str) -> Result<(ResponseHead, ResponseBody), RoadError> {
@@ -89,7 +89,7 @@ pub struct ResponseBody {
 }
 
 impl ResponseBody {
-    /// The next bytes, as they arrive; `None` at the end.
+    /// Waits for the next bytes; `None` at the end.
     /// # Errors
     /// [`RoadError::Lost`] if the stream broke before its end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, RoadError> {

@@ -79,7 +79,7 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// Serves until `stop` becomes true, then lets responses finish for [`RoadLimits::grace`].
+    /// Serves, and waits until `stop` becomes true, then lets responses finish for [`RoadLimits::grace`].
     pub async fn run(self, handler: Arc<dyn Handler>, mut stop: watch::Receiver<bool>) {
         let case = exact_case().await.unwrap_or_else(|error| {
             tracing::warn!(%error, "header names will not have their exact case");

@@ -47,7 +47,7 @@ impl fmt::Debug for WebTransportConnection {
 }
 
 impl WebTransportConnection {
-    /// Connects to `address` and checks the server's certificate for the host in `authority`, the `host:port` that the
+    /// Connects to `address`, waits for that, and checks the server's certificate for the host in `authority`, the `host:port` that the
     /// user named. `fields` go with the request for the session.
     /// # Errors
     /// [`RoadError::Unreachable`] if nobody answers, or nobody who knows WebTransport; [`RoadError::Untrusted`] if the
@@ -90,7 +90,7 @@ impl WebTransportConnection {
         Ok(Self { shared: Arc::new(Shared { endpoint, session, over: AtomicBool::new(false) }) })
     }
 
-    /// Sends one request; others may be under way.
+    /// Sends one request, and waits for the head of its answer; others may be under way.
     /// # Errors
     /// [`RoadError::Lost`] if the session or the stream broke.
     pub async fn request(&self, path_and_query: &str) -> Result<(ResponseHead, ResponseBody), RoadError> {
@@ -164,7 +164,7 @@ pub struct ResponseBody {
 }
 
 impl ResponseBody {
-    /// The next bytes, as they arrive; `None` at the end.
+    /// Waits for the next bytes; `None` at the end.
     /// # Errors
     /// [`RoadError::Lost`] if the body or the session broke off.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, RoadError> {

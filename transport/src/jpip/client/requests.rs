@@ -1,4 +1,4 @@
-//! What a client keeps of its channel and of each request under way.
+//! What a client keeps of its channel (T.808 Annex B) and of each request under way.
 
 use super::events::{ClientError, Ending};
 use crate::jpip::wire::message::eor;

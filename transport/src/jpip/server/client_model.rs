@@ -1,4 +1,4 @@
-//! What a server believes one client holds of one picture (T.808 C.8 calls it the cache model).
+//! What a server believes one client holds of one picture (the cache model of T.808 Annex B and C.8).
 
 use super::held::{Held, HeldMap};
 use super::islands::Islands;

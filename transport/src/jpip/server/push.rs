@@ -1,4 +1,4 @@
-//! StandingResponse responses: what a server sends beyond the window that was asked for (docs/jpip-push.md).
+//! Standing responses: what a server sends beyond the window that was asked for (docs/jpip-push.md).
 
 use super::catalogue::OfferedPicture;
 use std::collections::VecDeque;

@@ -1,4 +1,4 @@
-//! Sessions and their channels, as the server keeps them.
+//! Sessions and their channels (T.808 Annex B), as the server keeps them.
 
 use super::client_model::ClientModel;
 use super::held::Held;

@@ -71,7 +71,7 @@ impl MessageError {
     }
 }
 
-/// The header of one message.
+/// The header of one message (T.808 A.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MessageHeader {
     /// Codestream ("CSn").

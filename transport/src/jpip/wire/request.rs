@@ -11,55 +11,55 @@ use wavetile_engine::view_window::ViewWindow;
 /// A request. Fields that are not known here were ignored.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Request {
-    /// Name of the picture, from `target` or the path.
+    /// Name of the picture, from `target` or the path (T.808 C.2).
     pub target: Option<String>,
-    /// What the client takes for the identifier of the target's state ("tid"); "0" asks for it.
+    /// What the client takes for the identifier of the target's state ("tid", T.808 C.2); "0" asks for it.
     pub target_id: Option<String>,
-    /// The channel that the request belongs to ("cid").
+    /// The channel that the request belongs to ("cid", T.808 C.3).
     pub channel: Option<String>,
-    /// Transports for a new channel, best first ("cnew").
+    /// Transports for a new channel, best first ("cnew", T.808 C.3).
     pub new_channel: Option<Vec<String>>,
-    /// Channels to close ("cclose").
+    /// Channels to close ("cclose", T.808 C.3).
     pub close: Option<CloseChannels>,
-    /// Number of the request in its channel ("qid").
+    /// Number of the request in its channel ("qid", T.808 C.3).
     pub request_id: Option<u64>,
-    /// What the client wants to see; `None` = headers and metadata only.
+    /// What the client wants to see (T.808 C.4); `None` = headers and metadata only.
     pub window: Option<ViewWindow>,
-    /// Codestreams ("stream"); empty = codestream 0.
+    /// Codestreams ("stream", T.808 C.4); empty = codestream 0.
     pub streams: Vec<StreamRange>,
-    /// Codestreams by what they are for ("context"); those of `streams` besides.
+    /// Codestreams by what they are for ("context", T.808 C.4); those of `streams` besides.
     pub contexts: Vec<Context>,
-    /// Most bytes of messages that may be sent ("len").
+    /// Most bytes of messages that may be sent ("len", T.808 C.6).
     pub length: Option<u64>,
-    /// Types of stream that the client takes ("type"); empty = any.
+    /// Types of stream that the client takes ("type", T.808 C.7); empty = any.
     pub types: Vec<String>,
-    /// What the client holds ("model", and "beyond" of ours).
+    /// What the client holds ("model", T.808 C.8; and "beyond" of ours).
     pub model: CacheModel,
-    /// Data-bins that the client needs ("need"): no other is sent. Without a window, these are sent.
+    /// Data-bins that the client needs ("need", T.808 C.8): no other is sent. Without a window, these are sent.
     pub need: Option<CacheModel>,
-    /// Metadata that the client wants ("metareq").
+    /// Metadata that the client wants ("metareq", T.808 C.5).
     pub metadata: Option<MetadataRequest>,
-    /// Messages are to end where packets or data-bins do ("align").
+    /// Messages are to end where packets or data-bins do ("align", T.808 C.7).
     pub align: bool,
-    /// The request before it in the channel is to be answered whole ("wait").
+    /// The request before it in the channel is to be answered whole ("wait", T.808 C.7).
     pub wait: bool,
-    /// Share of the full quality that is enough, in percent ("quality").
+    /// Share of the full quality that is enough, in percent ("quality", T.808 C.6).
     pub quality: Option<u64>,
-    /// Codestreams whose cache model the server should keep ("mset").
+    /// Codestreams whose cache model the server should keep ("mset", T.808 C.8).
     pub model_set: Option<Vec<NumberRange>>,
-    /// Part of the target, in bytes ("subtarget").
+    /// Part of the target, in bytes ("subtarget", T.808 C.2).
     pub sub_target: Option<NumberRange>,
-    /// The client wants to change the target ("upload").
+    /// The client wants to change the target ("upload", T.808 C.9).
     pub upload: bool,
     /// Bytes that the server may send beyond the window without being asked ("push", docs/jpip-push.md).
     pub push: Option<u64>,
-    /// Preferences ("pref").
+    /// Preferences ("pref", T.808 C.10).
     pub preferences: Vec<Preference>,
-    /// Name of a region of interest ("roi").
+    /// Name of a region of interest ("roi", T.808 C.4).
     pub region_of_interest: Option<String>,
-    /// Codestreams a second that are wanted of those that have times ("srate").
+    /// Codestreams a second that are wanted of those that have times ("srate", T.808 C.4).
     pub sampling_rate: Option<f64>,
-    /// Codestreams a second that are to be sent ("drate").
+    /// Codestreams a second that are to be sent ("drate", T.808 C.7).
     pub delivery_rate: Option<f64>,
 }
 

@@ -39,7 +39,7 @@ const MOST_WAITING: usize = 16;
 const PING: Duration = Duration::from_secs(10);
 
 impl WebSocketConnection {
-    /// Connects to a server.
+    /// Connects to a server, and waits for that.
     /// # Errors
     /// [`RoadError::Unreachable`], [`RoadError::Untrusted`]
     pub async fn connect(server: Opener) -> Result<Self, RoadError> {
@@ -64,7 +64,7 @@ impl WebSocketConnection {
         Ok(Self { commands })
     }
 
-    /// Sends one request; others may be under way.
+    /// Sends one request, and waits for the head of its answer; others may be under way.
     /// # Errors
     /// [`RoadError::Lost`] if the connection ends before its head comes.
     pub async fn request(&self, path_and_query: &str) -> Result<(ResponseHead, ResponseBody), RoadError> {
@@ -81,7 +81,7 @@ impl WebSocketConnection {
         self.commands.is_closed()
     }
 
-    /// Closes the connection, telling the server.
+    /// Closes the connection, and waits until the server has been told.
     pub async fn close(&self) {
         let _ = self.commands.send(Command::Close).await;
         self.commands.closed().await;
@@ -116,7 +116,7 @@ pub struct ResponseBody {
 }
 
 impl ResponseBody {
-    /// The next bytes, as they arrive; `None` at the end.
+    /// Waits for the next bytes; `None` at the end.
     /// # Errors
     /// [`RoadError::Lost`] if the body or the connection broke off.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, RoadError> {

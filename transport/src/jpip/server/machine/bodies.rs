@@ -130,7 +130,7 @@ impl Server {
         ))
     }
 
-    /// Makes the request the newest of its channel, unless its `qid` tells that it is late, and applies
+    /// Makes the request the newest of its channel, unless its `qid` (T.808 C.3) tells that it is late, and applies
     /// its cache model.
     fn take_turn(
         &mut self,
