@@ -2,5 +2,6 @@
 
 mod content_range;
 mod remote_file;
+mod web_address;
 
 pub use remote_file::{ByteRangeError, MOST_WHOLE, RemoteFile};

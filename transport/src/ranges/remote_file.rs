@@ -12,6 +12,7 @@ use wavetile_engine::source::{PartialFile, PartialSource};
 use wavetile_engine::{DecodeRequest, Image, ImageOptions, Limits};
 
 use super::content_range::{ContentRange, Multipart, boundary};
+use super::web_address::WebAddress;
 use crate::client::roads::over_tcp;
 use crate::client::{Address, ConnectOptions, FetchSummary};
 use crate::jpip::wire::response;
@@ -128,7 +129,7 @@ impl RemoteFile {
             ask.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
             let (head, body) = in_time(options.stall, connection.request_with(&place.path, &ask)).await?;
             if let (300..=399, Some(location)) = (head.status, response::header(&head.headers, "Location")) {
-                let next = place.join(location)?;
+                let next = place.join(location).map_err(answer)?;
                 if WebAddress::parse(&next)?.address.authority() != place.address.authority() {
                     // They are for the server that the user named.
                     fields = RequestFields::default();
@@ -484,53 +485,6 @@ fn answer(reason: impl Into<String>) -> ByteRangeError {
     ByteRangeError::Answer(reason.into())
 }
 
-/// An address, taken apart.
-struct WebAddress {
-    address: Address,
-    /// With the query.
-    path: String,
-}
-
-impl WebAddress {
-    fn parse(url: &str) -> Result<Self, RoadError> {
-        let wrong = |reason: &str| RoadError::Address(format!("{url:?}: {reason}"));
-        let uri: http::Uri = url.parse().map_err(|_| wrong("this is no address; encode spaces as %20"))?;
-        if !matches!(uri.scheme_str(), Some("http" | "https")) {
-            return Err(wrong("expected http or https"));
-        }
-        let authority = uri.authority().ok_or_else(|| wrong("the host is missing"))?;
-        let scheme = uri.scheme_str().unwrap_or_default();
-        let address = Address::of_server(&format!("{scheme}://{authority}"))?;
-        let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-        Ok(Self { address, path: path.to_owned() })
-    }
-
-    /// It is the name of a file: JPIP would make a query of its own.
-    fn has_query(&self) -> bool {
-        self.path.contains('?')
-    }
-
-    /// The address that `location` means, as seen from here. From https it does not lead to http.
-    fn join(&self, location: &str) -> Result<String, ByteRangeError> {
-        let scheme = if self.address.secure { "https" } else { "http" };
-        let next = if location.contains("://") {
-            location.to_owned()
-        } else if let Some(rest) = location.strip_prefix("//") {
-            format!("{scheme}://{rest}")
-        } else if location.starts_with('/') {
-            format!("{scheme}://{}{location}", self.address.authority())
-        } else {
-            let path = self.path.split('?').next().unwrap_or_default();
-            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-            format!("{scheme}://{}{folder}/{location}", self.address.authority())
-        };
-        if self.address.secure && !next.starts_with("https://") {
-            return Err(answer("it leads from https to an address that is not encrypted"));
-        }
-        Ok(next)
-    }
-}
-
 /// Bytes that are asked for at first.
 const FIRST: u64 = 64 << 10;
 /// Bytes beside those that were asked for that an answer may have: heads of its parts.
@@ -557,24 +511,5 @@ mod tests {
         fn is_send<T: Send>(_: fn(RemoteFile, Image, DecodeRequest) -> T) {}
         is_send(|mut file, image, request| async move { file.fetch(&image, &request, true).await });
         is_send(|mut file, _, _| async move { file.image(0, &Limits::default()).await });
-    }
-
-    #[test]
-    fn addresses_lead_on() {
-        let from = WebAddress::parse("https://h:8/a/b.jp2?x=1").unwrap();
-        assert_eq!((from.path.as_str(), from.address.port), ("/a/b.jp2?x=1", 8));
-        for (location, next) in [
-            ("c.jp2", "https://h:8/a/c.jp2"),
-            ("/c.jp2?y", "https://h:8/c.jp2?y"),
-            ("//other/c", "https://other/c"),
-            ("https://other/c", "https://other/c"),
-        ] {
-            assert_eq!(from.join(location).unwrap(), next);
-        }
-        assert!(from.join("http://h:8/a").is_err());
-        assert_eq!(WebAddress::parse("http://h").unwrap().path, "/");
-        for wrong in ["ftp://h/x", "http:///x", "h/x", "http://h/a b"] {
-            assert!(WebAddress::parse(wrong).is_err(), "{wrong}");
-        }
     }
 }
