@@ -220,3 +220,62 @@ impl ReplyBody for TimedBody {
 
 /// How often sessions are looked through for those that nobody uses.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::jpip::server::{OfferedPicture, TargetError};
+    use crate::jpip::testing::Synthetic;
+
+    /// A catalogue that tells when `slow` is looked for, and finds it when it is let.
+    struct Slow {
+        asked: mpsc::Sender<()>,
+        go_on: Mutex<mpsc::Receiver<()>>,
+    }
+
+    impl Catalogue for Slow {
+        fn names(&self) -> Vec<String> {
+            vec!["fast".to_owned(), "slow".to_owned()]
+        }
+
+        fn find(&self, name: &str, _now: Duration) -> Result<Arc<OfferedPicture>, TargetError> {
+            if name == "slow" {
+                self.asked.send(()).unwrap();
+                self.go_on.lock().unwrap().recv().unwrap();
+            }
+            Ok(Arc::new(OfferedPicture::new(name, "1".to_owned(), Arc::new(Synthetic::new()))))
+        }
+    }
+
+    #[test]
+    fn a_picture_that_opens_slowly_keeps_nobody_else_waiting() {
+        let (asked, is_asked) = mpsc::channel();
+        let (let_go, go_on) = mpsc::channel();
+        let catalogue: Arc<dyn Catalogue> = Arc::new(Slow { asked, go_on: Mutex::new(go_on) });
+        let random = Box::new(|| 7);
+        let server = jpip::Server::new(catalogue.clone(), jpip::ServerOptions::default(), random);
+        let shared = Arc::new(SharedServer { server: Mutex::new(server), catalogue, start: Instant::now() });
+        let ask = |shared: &SharedServer, name: &str| {
+            let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
+            let query = "fsiz=10,10&cnew=http".to_owned();
+            shared.handle(Request { peer, path: format!("/{name}"), query }).status
+        };
+        let slow = std::thread::spawn({
+            let shared = shared.clone();
+            move || ask(&shared, "slow")
+        });
+        is_asked.recv().unwrap();
+        let (answered, status) = mpsc::channel();
+        let fast = shared.clone();
+        std::thread::spawn(move || answered.send(ask(&fast, "fast")));
+        assert_eq!(status.recv_timeout(Duration::from_secs(30)), Ok(200), "it waits for the other");
+        assert_eq!((shared.server().sessions(), slow.is_finished()), (1, false));
+        let_go.send(()).unwrap();
+        assert_eq!(slow.join().unwrap(), 200);
+        assert_eq!(shared.server().sessions(), 2);
+    }
+}
