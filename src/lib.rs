@@ -34,7 +34,7 @@
 //! use std::sync::Arc;
 //! use wavetile::engine::source::IndexedFile;
 //! use wavetile::engine::{Decoder, Limits, Rect};
-//! use wavetile::transport::client::{Client, ClientConfig, ConnectOptions, RegionRequest};
+//! use wavetile::transport::client::{Client, ClientConfig, ConnectOptions};
 //! use wavetile::transport::road::RoadKind;
 //! use wavetile::transport::jpip::{ServedPicture, ServerOptions, MemoryCatalogue};
 //! use wavetile::transport::server::{RoadsConfig, Server};
@@ -52,8 +52,7 @@
 //! let config = ClientConfig::default().connect(connect);
 //! let client = Client::connect(&format!("jpip://{address}"), config).await?;
 //! let session = client.create_session("gradient.jp2").await;
-//! let corner = RegionRequest { region: Rect::new(0, 0, 64, 64), reduce: 0, layers: None };
-//! let mut image = session.request_region(&corner).await?;
+//! let mut image = session.request_region(Rect::new(0, 0, 64, 64), 0).await?;
 //! let decoder = Decoder::cpu();
 //! while image.next_update().await.is_some() {
 //!     let (_picture, report) = image.prepare(&decoder)?.read()?; // what there is by now

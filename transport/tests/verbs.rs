@@ -13,7 +13,7 @@ use wavetile_engine::source::IndexedFile;
 use wavetile_engine::{DecodeRequest, Decoder, Image, Limits, Rect, Size};
 use wavetile_testing::running::Folder;
 use wavetile_transport::client::{
-    Client, ClientConfig, ClientError, ConnectOptions, ImageError, RegionRequest, StreamedImage, Update,
+    Client, ClientConfig, ClientError, ConnectOptions, ImageError, StreamedImage, Update,
 };
 use wavetile_transport::jpip::{
     BinPiece, ClientError as JpipError, ClientOptions, MemoryCatalogue, ServedPicture, ServerOptions,
@@ -118,8 +118,8 @@ async fn every_verb_brings_what_the_file_holds_over_every_road() {
         for (session, name) in [(&tiles, "tiles.jp2"), (&precincts, "precincts.j2k")] {
             let whole = DecodeRequest::default();
             let region = Rect::new(13, 7, 40, 39);
-            let wanted = RegionRequest { region, reduce: 1, layers: Some(2) };
-            let mut image = session.request_region(&wanted).await.unwrap();
+            let wanted = DecodeRequest::new().region(region).reduce(1).layers(2);
+            let mut image = session.request(&wanted).await.unwrap();
             let request = whole.clone().region(region).reduce(1).layers(2);
             assert_same(&mut image, name, &request).await;
             // What follows keeps the region ...
@@ -232,8 +232,8 @@ async fn an_image_is_decoded_while_it_arrives_until_another_takes_its_place() {
     let server = serve(ServerOptions::default().client_bandwidth(Some(200_000)));
     let client = server.client(RoadKind::Http3).await;
     let session = client.create_session("large.jp2").await;
-    let overview = RegionRequest { region: Rect::new(0, 0, 8192, 8192), reduce: 4, layers: None };
-    let mut image = session.request_region(&overview).await.unwrap();
+    let overview = DecodeRequest::new().region(Rect::new(0, 0, 8192, 8192)).reduce(4);
+    let mut image = session.request(&overview).await.unwrap();
     let mut updates = Box::pin(image.updates());
     let mut shares = Vec::new();
     while let Some(update) = image.next_update().await {
@@ -255,13 +255,13 @@ async fn an_image_is_decoded_while_it_arrives_until_another_takes_its_place() {
     while session.progress().new < 100_000 {
         assert!(matches!(large.next_update().await, Some(Update::Progress(_))));
     }
-    let again = session.request_region(&overview).await.unwrap();
+    let again = session.request(&overview).await.unwrap();
     assert_eq!(large.next_update().await, Some(Update::Replaced));
     assert_eq!(large.next_update().await, None);
     assert!(matches!(large.complete().await, Err(ImageError::GivenUp(_))));
     drop(large);
     // An image that is asked for again takes over from itself.
-    let mut image = session.request_region(&overview).await.unwrap();
+    let mut image = session.request(&overview).await.unwrap();
     drop(again);
     image.complete().await.unwrap();
 
@@ -269,7 +269,7 @@ async fn an_image_is_decoded_while_it_arrives_until_another_takes_its_place() {
     let dropped = session.request_image().await.unwrap();
     let bins = session.bins();
     drop(dropped);
-    let mut image = session.request_region(&overview).await.unwrap();
+    let mut image = session.request(&overview).await.unwrap();
     image.complete().await.unwrap();
     assert_eq!(bins.read().unwrap().bytes_held(), session.progress().new);
     assert!(session.progress().new < sample().len() as u64 / 2, "{:?}", session.progress());
@@ -281,8 +281,8 @@ async fn what_there_is_not_is_refused_by_name() {
     let server = serve(ServerOptions::default());
     let client = server.client(RoadKind::Http1).await;
     let session = client.create_session("tiles.jp2").await;
-    let outside = RegionRequest { region: Rect::new(900, 900, 901, 901), reduce: 0, layers: None };
-    let error = session.request_region(&outside).await.unwrap_err();
+    let outside = DecodeRequest::new().region(Rect::new(900, 900, 901, 901));
+    let error = session.request(&outside).await.unwrap_err();
     assert!(matches!(error, ImageError::Image(_)), "{error}");
     let error = session.request_components(&[7]).await.unwrap_err();
     assert!(matches!(error, ImageError::Image(_)), "{error}");
@@ -300,19 +300,19 @@ async fn what_is_kept_is_not_sent_again_and_shown_without_the_server() {
     let mut server = serve(ServerOptions::default());
     let store = Store::open(&*folder, 1 << 30).unwrap();
     server.config.store = Some(store.clone());
-    let overview = RegionRequest { region: Rect::new(0, 0, 8192, 8192), reduce: 4, layers: None };
-    let closer = RegionRequest { region: Rect::new(3000, 3000, 4000, 3500), reduce: 1, layers: None };
+    let overview = DecodeRequest::new().region(Rect::new(0, 0, 8192, 8192)).reduce(4);
+    let closer = DecodeRequest::new().region(Rect::new(3000, 3000, 4000, 3500)).reduce(1);
     let mut all = 0;
     for (number, road) in ROADS.into_iter().enumerate() {
         let client = server.client(road).await;
         let session = client.create_session("large.jp2").await;
         assert_eq!(session.kept_bytes(), all);
-        session.request_region(&overview).await.unwrap().complete().await.unwrap();
+        session.request(&overview).await.unwrap().complete().await.unwrap();
         if number > 0 {
             assert_eq!(session.progress().new, 0, "{road:?}");
         }
         if number == 1 {
-            session.request_region(&closer).await.unwrap().complete().await.unwrap();
+            session.request(&closer).await.unwrap().complete().await.unwrap();
             assert!(session.progress().new > 0);
         }
         assert_eq!(session.progress().duplicate, 0, "{road:?}");
@@ -324,7 +324,7 @@ async fn what_is_kept_is_not_sent_again_and_shown_without_the_server() {
     let offline = Image::open_stream(Arc::new(kept.bins)).unwrap().image().unwrap();
     let whole = Image::open(sample()).unwrap();
     for wanted in [overview, closer] {
-        let request = DecodeRequest::new().region(wanted.region).reduce(wanted.reduce);
+        let request = wanted;
         let (found, report) = Decoder::cpu().components(&offline, &request).unwrap();
         assert!(report.is_complete());
         assert!(found == Decoder::cpu().components(&whole, &request).unwrap().0);

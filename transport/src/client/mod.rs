@@ -3,13 +3,12 @@
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! use wavetile_engine::{Decoder, Rect};
-//! use wavetile_transport::client::{Client, ClientConfig, RegionRequest};
+//! use wavetile_transport::client::{Client, ClientConfig};
 //!
 //! let client = Client::connect("jpip://example.org", ClientConfig::default()).await?;
 //! let session = client.create_session("slides/7.jp2").await;
 //! println!("{:?}", session.request_metadata().await?);
-//! let wanted = RegionRequest { region: Rect::new(0, 0, 4096, 4096), reduce: 2, layers: None };
-//! let mut image = session.request_region(&wanted).await?;
+//! let mut image = session.request_region(Rect::new(0, 0, 4096, 4096), 2).await?;
 //! while let Some(update) = image.next_update().await {
 //!     let (picture, report) = image.prepare(&Decoder::cpu())?.read()?; // whatever is there by now
 //!     println!("{update:?}: {:.0} %", 100.0 * report.completeness());
@@ -41,7 +40,7 @@ use crate::jpip;
 use crate::road::{RoadError, RoadKind};
 use crate::store::Store;
 
-pub use crate::jpip::{Metadata, RegionRequest};
+pub use crate::jpip::Metadata;
 pub use address::{Address, DEFAULT_PORT};
 pub use connect::{ConnectOptions, ResponseBody, Road};
 use road_keeper::RoadKeeper;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use wavetile_engine::data_bin::DataBinCache;
 use wavetile_engine::view_window::ViewWindow;
-use wavetile_engine::{Image, Limits};
+use wavetile_engine::{DecodeRequest, Image, Limits, Rect};
 
 use super::driver::Driver;
 use super::road_keeper::RoadKeeper;
@@ -14,7 +14,7 @@ use super::shared::{Opening, Shared};
 use super::store_writer::{StoreWriter, StoredPicture};
 use super::streamed_image::{ImageError, StreamedImage};
 use super::{Address, Client, ClientConfig, ClientError, FetchSummary};
-use crate::jpip::{self, Event, Metadata, Progress, RegionRequest, View};
+use crate::jpip::{self, Event, Metadata, Progress, View};
 use crate::road::RoadKind;
 
 /// One picture on a server. Its work is done by a task of the runtime it was made in, and ends when it is dropped.
@@ -188,14 +188,22 @@ impl Session {
     /// # Errors
     /// [`ImageError`]
     pub async fn request_image(&self) -> Result<StreamedImage, ImageError> {
-        self.request(|machine, image| machine.request_image(image)).await
+        self.ask(|machine, image| machine.request_image(image)).await
     }
 
-    /// A region, at a resolution level, of so many layers. Waits for the headers alone.
+    /// Whatever a decoder can be asked for. Waits for the headers alone.
+    /// # Errors
+    /// [`ImageError`], also if the picture has no such region or component.
+    pub async fn request(&self, wanted: &DecodeRequest) -> Result<StreamedImage, ImageError> {
+        self.ask(|machine, image| machine.request(image, wanted.clone())).await
+    }
+
+    /// A region of the reference grid in full quality, with that many resolution levels discarded. Waits for the headers
+    /// alone.
     /// # Errors
     /// [`ImageError`], also if the region lies outside the picture.
-    pub async fn request_region(&self, wanted: &RegionRequest) -> Result<StreamedImage, ImageError> {
-        self.request(|machine, image| machine.request_region(image, wanted)).await
+    pub async fn request_region(&self, region: Rect, reduce: u32) -> Result<StreamedImage, ImageError> {
+        self.ask(|machine, image| machine.request_region(image, region, reduce)).await
     }
 
     /// The image before (at first: the whole picture) in the quality of that many layers, which arrive one after another.
@@ -203,22 +211,22 @@ impl Session {
     /// # Errors
     /// [`ImageError`]
     pub async fn request_progressive_quality(&self, up_to_layers: u16) -> Result<StreamedImage, ImageError> {
-        self.request(|machine, image| machine.request_progressive_quality(image, up_to_layers)).await
+        self.ask(|machine, image| machine.request_progressive_quality(image, up_to_layers)).await
     }
 
     /// The image before (at first: the whole picture) with that many resolution levels discarded. Waits for the headers
     /// alone.
     /// # Errors
     /// [`ImageError`]
-    pub async fn request_resolution_level(&self, level: u32) -> Result<StreamedImage, ImageError> {
-        self.request(|machine, image| machine.request_resolution_level(image, level)).await
+    pub async fn request_resolution_level(&self, reduce: u32) -> Result<StreamedImage, ImageError> {
+        self.ask(|machine, image| machine.request_resolution_level(image, reduce)).await
     }
 
     /// Some components of the image before (at first: of the whole picture); none named = all. Waits for the headers alone.
     /// # Errors
     /// [`ImageError`], also for components that the picture does not have.
     pub async fn request_components(&self, components: &[u32]) -> Result<StreamedImage, ImageError> {
-        self.request(|machine, image| machine.request_components(image, components)).await
+        self.ask(|machine, image| machine.request_components(image, components)).await
     }
 
     /// Waits for what the headers and all boxes of the file say, beside whatever image is under way.
@@ -244,7 +252,7 @@ impl Session {
         }
     }
 
-    async fn request(
+    async fn ask(
         &self,
         verb: impl FnOnce(&mut jpip::Client, &Image) -> wavetile_engine::Result<View>,
     ) -> Result<StreamedImage, ImageError> {

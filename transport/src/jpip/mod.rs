@@ -12,7 +12,7 @@ pub(crate) mod testing;
 pub use client::{
     BinPiece, Client, ClientError, ClientOptions, Ending, Event, JournalEntry, Metadata, Outgoing,
 };
-pub use client::{Progress, RegionRequest, StreamKind, View};
+pub use client::{Progress, StreamKind, View};
 pub use server::{Body, Catalogue, Chunk, MemoryCatalogue, OfferedPicture, Reply, ServedPicture, Server};
 pub use server::{ServerOptions, TargetError};
 pub use wire::message::{MessageError, MessageHeader, MessageWriter, eor};

@@ -11,4 +11,4 @@ mod verbs;
 pub use events::{ClientError, ClientOptions, Ending, Event, Outgoing, Progress, StreamKind};
 pub use journal::{BinPiece, JournalEntry};
 pub use machine::Client;
-pub use verbs::{Metadata, RegionRequest, View};
+pub use verbs::{Metadata, View};

@@ -7,18 +7,6 @@ use wavetile_engine::boxes::Container;
 use wavetile_engine::low_level::codestream::header::ComponentSize;
 use wavetile_engine::{DecodeRequest, Image, ImageOptions, Limits, Rect, Result, Size};
 
-/// A part of a picture.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RegionRequest {
-    /// On the reference grid: in pixels of the full size, counted from where the grid begins (which for most
-    /// pictures is their upper left corner).
-    pub region: Rect,
-    /// Resolution levels to discard: the result is `1 / 2^reduce` of full size.
-    pub reduce: u32,
-    /// Quality layers at most; `None` = all.
-    pub layers: Option<u16>,
-}
-
 /// What is wanted of a picture, and the number of its window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct View {
@@ -76,10 +64,9 @@ impl Client {
         self.request(image, DecodeRequest::default())
     }
 
-    /// A region, with all components.
-    pub fn request_region(&mut self, image: &Image, wanted: &RegionRequest) -> Result<View> {
-        let request = DecodeRequest::new().region(wanted.region).reduce(wanted.reduce).layers(wanted.layers);
-        self.request(image, request)
+    /// A region of the reference grid in full quality, with that many resolution levels discarded.
+    pub fn request_region(&mut self, image: &Image, region: Rect, reduce: u32) -> Result<View> {
+        self.request(image, DecodeRequest::new().region(region).reduce(reduce))
     }
 
     /// The view as it is (at first: the whole picture), in the quality of that many layers.
@@ -89,8 +76,8 @@ impl Client {
     }
 
     /// The view as it is (at first: the whole picture), with that many resolution levels discarded.
-    pub fn request_resolution_level(&mut self, image: &Image, level: u32) -> Result<View> {
-        let request = self.view().clone().reduce(level);
+    pub fn request_resolution_level(&mut self, image: &Image, reduce: u32) -> Result<View> {
+        let request = self.view().clone().reduce(reduce);
         self.request(image, request)
     }
 
