@@ -15,9 +15,10 @@ pub fn shared_folder() -> Result<PathBuf, String> {
             package.ancestors().skip(1).take(2).map(|above| above.join("shared")).collect()
         }
     };
-    candidates.into_iter().find(|folder| folder.join("testdata").is_dir()).ok_or_else(|| {
-        "the shared test data (set WAVETILE_SHARED to its folder, or put it into ../shared)".to_owned()
-    })
+    candidates
+        .into_iter()
+        .find(|folder| folder.join("testdata").is_dir())
+        .ok_or_else(|| "the shared test data (WAVETILE_SHARED, or ../shared)".to_owned())
 }
 
 /// A file or folder of the shared test data; `None`, the test being skipped, where it is not.
