@@ -229,15 +229,56 @@ fn differing_pictures(one: &Result<Picture>, other: &Result<Picture>, exact: boo
         (Ok(one), Ok(other)) => (one, other),
         _ => return differing_errors(one, other),
     };
-    // A step of a component of one bit is the whole range.
-    if exact && one.bytes != other.bytes {
-        return Some("the texels are not the same".into());
+    if (one.size, one.bytes.len()) != (other.size, other.bytes.len()) {
+        return Some("the sizes are not the same".into());
     }
-    (one.size != other.size).then(|| "the sizes are not the same".into())
+    // Where they may differ at all: a step of a component of one bit is the whole range.
+    (exact && one.bytes != other.bytes).then(|| "the texels are not the same".into())
 }
 
 fn differing_errors<T>(one: &Result<T>, other: &Result<T>) -> Option<String> {
     let text = |result: &Result<T>| result.as_ref().map_or_else(ToString::to_string, |_| "a picture".into());
     let (one, other) = (text(one), text(other));
     (one != other).then(|| format!("on the CPU: {one}; on the GPU: {other}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wavetile_engine::{Size, TexelFormat};
+
+    fn component(samples: Vec<i32>) -> Result<Vec<Component>> {
+        let rect = Rect::new(0, 0, 3, 1);
+        Ok(vec![Component { index: 0, rect, depth: 8, signed: false, samples }])
+    }
+
+    #[test]
+    fn components_that_differ_are_seen() {
+        let wanted = component(vec![1, 2, 3]);
+        let differs =
+            |got: &Result<Vec<Component>>, exact| differing_components(got, &wanted, exact).is_some();
+        assert!(!differs(&component(vec![1, 2, 3]), true) && !differs(&component(vec![1, 2, 4]), false));
+        assert!(differs(&component(vec![1, 2, 4]), true) && differs(&component(vec![1, 2, 5]), false));
+        for other in [component(vec![]), component(vec![1, 2]), component(vec![1, 2, 3, 4]), Ok(Vec::new())] {
+            assert!(differs(&other, false) && differing_components(&wanted, &other, false).is_some());
+        }
+        let refused = || Err(wavetile_engine::error::DeviceError::NotBuilt.into());
+        assert!(differs(&refused(), false));
+        assert!(differing_components(&refused(), &refused(), true).is_none());
+    }
+
+    #[test]
+    fn pictures_that_differ_are_seen() {
+        let picture = |width, bytes: &[u8]| -> Result<Picture> {
+            let (size, format) = (Size::new(width, 1), TexelFormat::Rgba8);
+            Ok(Picture { size, format, bytes: bytes.to_vec() })
+        };
+        let wanted = picture(1, &[1, 2, 3, 4]);
+        let differs = |got: Result<Picture>, exact| differing_pictures(&got, &wanted, exact).is_some();
+        assert!(!differs(picture(1, &[1, 2, 3, 4]), true) && !differs(picture(1, &[1, 2, 3, 5]), false));
+        assert!(differs(picture(1, &[1, 2, 3, 5]), true));
+        for other in [picture(1, &[]), picture(0, &[]), picture(2, &[1, 2, 3, 4]), picture(1, &[1, 2, 3])] {
+            assert!(differs(other, false));
+        }
+    }
 }
