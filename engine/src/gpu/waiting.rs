@@ -61,19 +61,24 @@ pub(super) async fn wait(
     outcome: &Arc<Outcome>,
     waiting: Waiting,
 ) -> Result<(), DeviceError> {
-    match waiting {
-        #[cfg(not(target_arch = "wasm32"))]
-        Waiting::Here => poll(context, outcome),
-        #[cfg(not(target_arch = "wasm32"))]
-        Waiting::Elsewhere => poll_elsewhere(context, outcome),
-        // Browsers poll their devices themselves, and let nobody wait for that.
-        #[cfg(target_arch = "wasm32")]
-        Waiting::Here | Waiting::Elsewhere => {}
-    }
+    poll_for(context, outcome, waiting);
     outcome.settled().await.map_err(|reason| DeviceError::Failed { doing: "reading back", reason })
 }
 
-/// Devices make progress only while somebody polls them: a thread does.
+/// Devices make progress only while somebody polls them.
+#[cfg(not(target_arch = "wasm32"))]
+fn poll_for(context: &Context, outcome: &Arc<Outcome>, waiting: Waiting) {
+    match waiting {
+        Waiting::Here => poll(context, outcome),
+        Waiting::Elsewhere => poll_elsewhere(context, outcome),
+    }
+}
+
+/// Browsers poll their devices themselves, and let nobody wait for that.
+#[cfg(target_arch = "wasm32")]
+fn poll_for(_: &Context, _: &Arc<Outcome>, _: Waiting) {}
+
+/// Polls on a thread of its own.
 #[cfg(not(target_arch = "wasm32"))]
 fn poll_elsewhere(context: &Context, outcome: &Arc<Outcome>) {
     let (theirs, told) = (context.clone(), Arc::clone(outcome));
