@@ -1,23 +1,20 @@
 //! A picture as its headers describe it, and the plans of what is asked of it.
 
 use crate::boxes::Container;
-use crate::byte_source::ByteSource;
 use crate::codestream::header::MainHeader;
 use crate::codestream::tile::Tile;
 use crate::data_bin::{DataBinId, DataBins};
 use crate::error::{CodestreamError, RequestError, Result};
 use crate::geometry::{Rect, Size};
 use crate::limits::Limits;
-use crate::opening::{ImageOptions, Opening};
-use crate::plan::builder::{self, PlanSource};
+use crate::plan::builder;
 use crate::plan::output_grid::output_rect;
-use crate::plan::{CellSize, Coverage, Plan, PlanRequest, PlannedTile, Target};
+use crate::plan::{CellSize, Coverage, Plan, PlanRequest, PlanSource, PlannedTile, Target};
 use crate::rendering::Rendering;
 use crate::request::{DecodeRequest, UpSampling};
 use crate::view_window::{Rounding, ViewWindow, frame_size, in_frame};
 use std::borrow::Cow;
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 use wavetile_shaders::pack::PackParameters;
 
@@ -53,31 +50,6 @@ impl fmt::Debug for Image {
 }
 
 impl Image {
-    /// Opens the first codestream of a file that is held in memory (`Vec<u8>`), or whatever else bytes can be read from,
-    /// within the default limits; [`ImageOptions`] for more.
-    ///
-    /// # Errors
-    /// As [`ImageOptions::open`].
-    pub fn open(source: impl ByteSource + 'static) -> Result<Self> {
-        ImageOptions::new().open(source)
-    }
-
-    /// Opens the first codestream of a file by its path. Waits for the file system, here and wherever data is read.
-    ///
-    /// # Errors
-    /// As [`ImageOptions::open_file`].
-    pub fn open_file(path: impl AsRef<Path>) -> Result<Self> {
-        ImageOptions::new().open_file(path)
-    }
-
-    /// Opens the first codestream of a picture of which data arrives.
-    ///
-    /// # Errors
-    /// As [`ImageOptions::open_stream`].
-    pub fn open_stream(bins: Arc<dyn DataBins + Send + Sync>) -> Result<Opening> {
-        ImageOptions::new().open_stream(bins)
-    }
-
     /// `main`: the contents of the main header bin.
     pub(crate) fn parse(
         bins: Arc<dyn DataBins + Send + Sync>,

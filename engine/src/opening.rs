@@ -117,3 +117,30 @@ impl ImageOptions {
         Image::parse(bins, &main, self.codestream, &self.limits).map(Opening::Image)
     }
 }
+
+impl Image {
+    /// Opens the first codestream of a file that is held in memory (`Vec<u8>`), or whatever else bytes can be read from,
+    /// within the default limits; [`ImageOptions`] for more.
+    ///
+    /// # Errors
+    /// As [`ImageOptions::open`].
+    pub fn open(source: impl ByteSource + 'static) -> Result<Self> {
+        ImageOptions::new().open(source)
+    }
+
+    /// Opens the first codestream of a file by its path. Waits for the file system, here and wherever data is read.
+    ///
+    /// # Errors
+    /// As [`ImageOptions::open_file`].
+    pub fn open_file(path: impl AsRef<Path>) -> Result<Self> {
+        ImageOptions::new().open_file(path)
+    }
+
+    /// Opens the first codestream of a picture of which data arrives.
+    ///
+    /// # Errors
+    /// As [`ImageOptions::open_stream`].
+    pub fn open_stream(bins: Arc<dyn DataBins + Send + Sync>) -> Result<Opening> {
+        ImageOptions::new().open_stream(bins)
+    }
+}

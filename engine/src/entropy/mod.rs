@@ -14,15 +14,12 @@ mod tests;
 
 use crate::codestream::code_block::BlockCoder;
 use crate::codestream::header::CodeBlockStyle;
-use crate::plan::{PlannedBlock, Segment};
+use crate::plan::{MAX_BIT_PLANES, PlannedBlock, Segment};
 use bit_plane::{Planes, Rules};
 use bypass::RawBits;
 use mq::{Contexts, Decoder};
 
 pub use queue::decode_plan;
-
-/// Bit-planes of a block that can be decoded: magnitudes and their half bit share 32 bits with the sign.
-pub const MAX_BIT_PLANES: u8 = 30;
 
 /// Samples of the largest code-block (T.800 Table A.18).
 const MAX_AREA: u64 = 4096;

@@ -4,26 +4,11 @@ use super::gather::Gatherer;
 use super::layout::Layout;
 use super::output_grid::OutputGrid;
 use super::reach::{component_windows, covered_tiles, wanted_resolution};
-use super::work::{ComponentWork, PlannedTile, TileWork};
+use super::source::{PlanSource, PlannedTile};
+use super::work::{ComponentWork, TileWork};
 use super::{Cell, Coverage, Plan, PlanRequest};
-use crate::codestream::header::MainHeader;
-use crate::data_bin::DataBins;
 use crate::error::{RequestError, Result};
 use crate::limits::{Budget, Limits};
-
-/// What a plan is made from.
-pub struct PlanSource<'a> {
-    /// The codestream's main header.
-    pub header: &'a MainHeader,
-    /// Each tile by its index, as far as its header is known.
-    pub tiles: &'a dyn Fn(u32) -> Result<PlannedTile>,
-    /// Its data.
-    pub bins: &'a dyn DataBins,
-    /// Which codestream of `bins`.
-    pub codestream: u32,
-    /// What the plan may take.
-    pub limits: &'a Limits,
-}
 
 /// Plans a decode. Bins that are missing or cut leave their blocks out; [`Coverage`] says how many.
 ///

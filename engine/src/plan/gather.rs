@@ -1,16 +1,15 @@
 //! Collects the compressed code-blocks of a window into a plan.
 
-use super::builder::PlanSource;
 use super::reach::{ResolutionWindow, band_window};
+use super::source::PlanSource;
 use super::work::{BandBlocks, TileBlocks};
-use super::{Coverage, Plan, PlannedBlock, ResolutionCoverage, Segment};
+use super::{Coverage, MAX_BIT_PLANES, Plan, PlannedBlock, ResolutionCoverage, Segment};
 use crate::codestream::code_block::{BlockCoder, Orientation};
 use crate::codestream::header::WaveletTransform;
 use crate::codestream::precinct::{Contribution, Precinct};
 use crate::codestream::sub_band::SubBand;
 use crate::codestream::tile::Tile;
 use crate::data_bin::{DataBinId, DataBins, PrecinctId};
-use crate::entropy::MAX_BIT_PLANES;
 use crate::error::{CodestreamError, Error, Result};
 use crate::geometry::{Rect, Size};
 use crate::limits::{Budget, Limits};

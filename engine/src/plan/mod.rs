@@ -5,19 +5,21 @@ pub mod builder;
 mod cell;
 mod cell_size;
 mod coverage;
+mod cutting;
 mod gather;
 mod layout;
 pub mod output_grid;
 pub mod reach;
 mod request;
+mod source;
 mod texel_format;
 mod work;
 
 pub use cell_size::CellSize;
 pub use coverage::{Coverage, ResolutionCoverage};
 pub use request::PlanRequest;
+pub use source::{PlanSource, PlannedTile};
 pub use texel_format::TexelFormat;
-pub use work::PlannedTile;
 
 use crate::codestream::code_block::{BlockCoder, Orientation};
 use crate::codestream::header::CodeBlockStyle;
@@ -27,6 +29,9 @@ use wavetile_shaders::component_transform::ComponentTransformJob;
 use wavetile_shaders::dequantise::DequantiseJob;
 use wavetile_shaders::idwt::IdwtJob;
 use wavetile_shaders::pack::PackParameters;
+
+/// Bit-planes of a block that can be decoded: magnitudes and their half bit share 32 bits with the sign.
+pub const MAX_BIT_PLANES: u8 = 30;
 
 /// Everything one decode needs: compressed bytes, jobs, and where the results lie.
 #[derive(Clone, Debug, Default)]

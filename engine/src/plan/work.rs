@@ -5,15 +5,6 @@ use crate::codestream::tile::Tile;
 use crate::geometry::Rect;
 use std::sync::Arc;
 
-/// One tile as far as its header is known.
-#[derive(Clone, Debug)]
-pub struct PlannedTile {
-    /// Its parameters and geometry.
-    pub tile: Arc<Tile>,
-    /// Its header has arrived. If not, its packets cannot be read yet.
-    pub known: bool,
-}
-
 /// One tile with everything the window needs of it.
 pub(super) struct TileWork {
     pub(super) tile: Arc<Tile>,

@@ -36,6 +36,11 @@ impl Address {
         }
     }
 
+    /// The error of who cannot get there.
+    pub(super) fn unreachable(&self, reason: String) -> RoadError {
+        RoadError::Unreachable { address: self.authority(), reason }
+    }
+
     /// The server by one name, whatever road leads to it: what was received encrypted is told from what was not.
     pub fn server(&self) -> String {
         let scheme = if self.secure { "jpips" } else { "jpip" };

@@ -93,7 +93,7 @@ impl Road {
             }
         };
         let connected = tokio::time::timeout(options.timeout, connecting).await;
-        let (kind, connection) = connected.map_err(|_| unreachable(address, "no answer".to_owned()))??;
+        let (kind, connection) = connected.map_err(|_| address.unreachable("no answer".to_owned()))??;
         if choice == RoadChoice::Auto {
             options.memory.note(address, kind);
         }
@@ -153,10 +153,6 @@ async fn in_time<T>(
     done.unwrap_or_else(|_| Err(RoadError::Lost(format!("nothing came for {} s", stall.as_secs_f32()))))
 }
 
-pub(super) fn unreachable(address: &Address, reason: String) -> RoadError {
-    RoadError::Unreachable { address: address.authority(), reason }
-}
-
 /// HTTP/3, or HTTP/1.1.
 async fn either(
     address: &Address,
@@ -211,5 +207,5 @@ async fn either(
 }
 
 fn both(address: &Address, http3: &RoadError, http1: &RoadError) -> RoadError {
-    unreachable(address, format!("over HTTP/3: {http3}; over HTTP/1.1: {http1}"))
+    address.unreachable(format!("over HTTP/3: {http3}; over HTTP/1.1: {http1}"))
 }

@@ -7,13 +7,12 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::Address;
-use super::connect::unreachable;
 use crate::road::RoadError;
 
 pub(super) async fn look_up(address: &Address, port: u16) -> Result<Vec<SocketAddr>, RoadError> {
     let found = tokio::net::lookup_host((address.host.as_str(), port)).await;
-    let found: Vec<_> = found.map_err(|error| unreachable(address, error.to_string()))?.collect();
-    if found.is_empty() { Err(unreachable(address, "the name has no address".to_owned())) } else { Ok(found) }
+    let found: Vec<_> = found.map_err(|error| address.unreachable(error.to_string()))?.collect();
+    if found.is_empty() { Err(address.unreachable("the name has no address".to_owned())) } else { Ok(found) }
 }
 
 /// Tries each address, a little after the one before it or when that has failed; the first to succeed wins, and the

@@ -5,8 +5,9 @@ use super::reference::{Known, Source};
 use crate::codestream::code_block::{BlockCoder, Orientation};
 use crate::codestream::header::CodeBlockStyle;
 use crate::entropy::simd::Level;
-use crate::entropy::{BlockOutcome, MAX_BIT_PLANES, Scratch, decode_block, decode_blocks};
+use crate::entropy::{BlockOutcome, Scratch, decode_block, decode_blocks};
 use crate::geometry::Size;
+use crate::plan::MAX_BIT_PLANES;
 use crate::plan::{PlannedBlock, Segment};
 use wavetile_testing::random::Random;
 
