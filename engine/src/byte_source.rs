@@ -87,7 +87,7 @@ pub struct FileSource {
 }
 
 impl FileSource {
-    /// Opens the file at `path`.
+    /// Opens the file at `path`. Waits for the file system, as reading does.
     ///
     /// # Errors
     /// Whatever the file system says.

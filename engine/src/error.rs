@@ -38,6 +38,11 @@ impl From<std::io::Error> for Error {
 impl Error {
     /// A name for this kind of error that stays the same from version to version, for other languages and logs:
     /// `area.kind`, such as `codestream.bad-packet`.
+    ///
+    /// ```
+    /// let refused = wavetile_engine::Image::open(b"GIF89a".to_vec()).unwrap_err();
+    /// assert_eq!(refused.code(), "container.unknown-format");
+    /// ```
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -192,6 +197,7 @@ impl ContainerError {
 /// A limit that the picture or the request would cross.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} would be {wanted}, but the limit is {limit} (see Limits)")]
+#[non_exhaustive]
 pub struct LimitError {
     /// What is limited, in words.
     pub what: &'static str,
@@ -204,6 +210,7 @@ pub struct LimitError {
 /// Memory that the system refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the system has no {bytes} bytes of memory left for {what}: ask for a region or a reduced size")]
+#[non_exhaustive]
 pub struct MemoryError {
     /// What it was for, in words.
     pub what: &'static str,

@@ -17,6 +17,14 @@ use crate::error::LimitError;
 /// | [`max_code_blocks`](field@Self::max_code_blocks) | 2^20 | 2^24 | any |
 /// | [`max_code_blocks_per_byte`](field@Self::max_code_blocks_per_byte) | 256 | 4096 | any |
 /// | [`max_bytes`](field@Self::max_bytes) | 512 MiB | 4 GiB | any |
+///
+/// ```
+/// use wavetile_engine::{ImageOptions, Limits};
+///
+/// let small = Limits::strict().max_dimension(64);
+/// let refused = ImageOptions::new().limits(small).open_file("tests/data/gradient.jp2").unwrap_err();
+/// assert_eq!(refused.code(), "limit");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {

@@ -93,6 +93,7 @@ impl DecodeRequest {
 /// Their samples lie at multiples of their separation on the reference grid (T.800 B.2), not in the middle of the
 /// samples that they stand for, unless the codestream says so (CRG).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum UpSampling {
     /// Linearly between the samples, where they lie. Beyond the outermost samples, those are repeated.
     #[default]

@@ -16,6 +16,17 @@ pub enum Rounding {
 }
 
 /// What a client wants to see.
+///
+/// ```
+/// use wavetile_engine::view_window::ViewWindow;
+/// use wavetile_engine::{Rect, Size};
+///
+/// // The right half of a picture of 1000 x 700, in a frame of a quarter of its size.
+/// let mut half = ViewWindow::whole(Size::new(250, 175));
+/// (half.offset, half.region) = ((125, 0), Size::new(125, 175));
+/// let found = half.resolve_on(Rect::new(0, 0, 1000, 700), 3, 5);
+/// assert_eq!((found.reduce, found.grid_region), (2, Rect::new(500, 0, 1000, 700)));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ViewWindow {
     /// Size of the whole picture at the wanted resolution ("fsiz").

@@ -12,6 +12,21 @@ use crate::Result;
 /// Memory is bounded by the bytes received, wherever they claim to lie. Bytes that are held are never
 /// changed or dropped by later messages: where messages contradict each other, the first stands.
 ///
+/// ```
+/// use wavetile_engine::data_bin::DataBinId;
+/// use wavetile_engine::{DataBinCache, DataBins};
+///
+/// # fn main() -> wavetile_engine::Result<()> {
+/// let mut cache = DataBinCache::new();
+/// let id = DataBinId::Precinct(7);
+/// cache.insert(0, id, 3, b"def", true); // comes first, and ends the bin
+/// assert!(cache.bin(0, id)?.is_some_and(|bin| bin.bytes.is_empty() && !bin.complete));
+/// cache.insert(0, id, 0, b"abc", false);
+/// assert!(cache.bin(0, id)?.is_some_and(|bin| *bin.bytes == *b"abcdef" && bin.complete));
+/// # Ok(())
+/// # }
+/// ```
+///
 /// A clone is a snapshot that shares the bytes: it costs a little for each bin and nothing for each byte. Only a bin that
 /// grows while somebody else holds its bytes is copied then, once.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +38,7 @@ pub struct DataBinCache {
 
 /// What an update brought.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Insert {
     /// Bytes that were not held before.
     pub new_bytes: u64,

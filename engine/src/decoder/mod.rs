@@ -30,6 +30,7 @@ use std::sync::Arc;
 
 /// Where the passes after entropy decoding run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Backend {
     /// The GPU if there is one, else the CPU. A graphics driver that computes on the CPU (llvmpipe,
     /// SwiftShader) does not count: the CPU executor is several times faster.

@@ -4,6 +4,7 @@ use crate::error::CodestreamError;
 
 /// How much of what the request needs was there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Coverage {
     /// For each resolution level, coarsest first.
     pub resolutions: Vec<ResolutionCoverage>,
@@ -23,6 +24,7 @@ pub struct Coverage {
 
 /// Packets of one resolution level, over all tiles and components.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ResolutionCoverage {
     /// Packets that are there, and sound.
     pub present: u64,

@@ -28,7 +28,7 @@ pub struct IndexedFile {
 }
 
 impl IndexedFile {
-    /// Opens a file.
+    /// Opens a file: reads its boxes and the main header, and waits for the source meanwhile.
     ///
     /// # Errors
     /// It is not a JPEG 2000 file, the header of its first codestream is broken or beyond the limits, or the
