@@ -205,6 +205,33 @@ mod gpu {
         });
     }
 
+    /// A host that reads back many decodes at once has one thread more, not many.
+    #[test]
+    fn many_who_wait_share_one_thread() {
+        let Some(decoder) = decoder() else { return };
+        let image = gradient();
+        let (wanted, _) = decoder.render(&image, &DecodeRequest::new()).unwrap();
+        let prepared: Vec<Prepared> =
+            (0..40).map(|_| decoder.prepare(&image, &DecodeRequest::new()).unwrap()).collect();
+        let mut reading: Vec<_> = prepared.iter().map(|one| Box::pin(one.read_async())).collect();
+        let mut task = std::task::Context::from_waker(std::task::Waker::noop());
+        let mut found = Vec::new();
+        for (index, one) in reading.iter_mut().enumerate() {
+            if let std::task::Poll::Ready(read) = one.as_mut().poll(&mut task) {
+                found.push((index, read));
+            }
+        }
+        if let Ok(threads) = std::fs::read_dir("/proc/self/task") {
+            let names = threads.filter_map(|one| std::fs::read_to_string(one.ok()?.path().join("comm")).ok());
+            assert!(names.filter(|name| name.trim() == "wavetile-poll").count() <= 1);
+        }
+        let ready: Vec<usize> = found.iter().map(|(index, _)| *index).collect();
+        let rest = reading.into_iter().enumerate().filter(|(index, _)| !ready.contains(index));
+        found.extend(rest.map(|(index, one)| (index, block_on(one))));
+        assert_eq!(found.len(), 40);
+        assert!(found.into_iter().all(|(_, read)| read.unwrap().0 == wanted));
+    }
+
     #[test]
     fn memory_that_was_given_up_is_taken_anew() {
         let Some(decoder) = decoder() else { return };

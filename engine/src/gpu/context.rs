@@ -1,5 +1,6 @@
 //! The graphics device, and how its failures become errors.
 
+use super::waiting::Poller;
 use crate::error::DeviceError;
 use std::future::Future;
 use std::pin::pin;
@@ -14,6 +15,7 @@ pub struct Context {
     adapter_info: wgpu::AdapterInfo,
     buffer_bytes: u64,
     lost: Arc<OnceLock<String>>,
+    poller: Arc<Poller>,
 }
 
 impl Context {
@@ -26,7 +28,7 @@ impl Context {
         let buffer_bytes =
             limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min(Self::BUFFER_BYTES) / 4
                 * 4;
-        Self { device, queue, adapter_info, buffer_bytes, lost: Arc::default() }
+        Self { device, queue, adapter_info, buffer_bytes, lost: Arc::default(), poller: Arc::default() }
     }
 
     /// Bytes of a buffer at most, where the device allows more and the host does not ask for less.
@@ -117,6 +119,12 @@ impl Context {
     #[must_use]
     pub const fn adapter_info(&self) -> &wgpu::AdapterInfo {
         &self.adapter_info
+    }
+
+    /// Polls for those who do not want to wait for the device themselves.
+    #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "browsers poll"))]
+    pub(super) fn poller(&self) -> &Poller {
+        &self.poller
     }
 
     /// An OpenGL context takes one thread at a time: `wgpu` panics in one that has waited for others for some seconds.

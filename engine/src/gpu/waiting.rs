@@ -69,8 +69,8 @@ pub(super) async fn wait(
 #[cfg(not(target_arch = "wasm32"))]
 fn poll_for(context: &Context, outcome: &Arc<Outcome>, waiting: Waiting) {
     match waiting {
-        Waiting::Here => poll(context, outcome),
-        Waiting::Elsewhere => poll_elsewhere(context, outcome),
+        Waiting::Here => poll_until(context, || outcome.is_settled(), |reason| outcome.settle(Err(reason))),
+        Waiting::Elsewhere => context.poller().add(context, outcome),
     }
 }
 
@@ -78,22 +78,51 @@ fn poll_for(context: &Context, outcome: &Arc<Outcome>, waiting: Waiting) {
 #[cfg(target_arch = "wasm32")]
 fn poll_for(_: &Context, _: &Arc<Outcome>, _: Waiting) {}
 
-/// Polls on a thread of its own.
+/// One thread for each device that polls for all who wait elsewhere; it ends when nobody does.
+#[derive(Debug, Default)]
+pub(super) struct Poller(Mutex<Vec<Arc<Outcome>>>);
+
 #[cfg(not(target_arch = "wasm32"))]
-fn poll_elsewhere(context: &Context, outcome: &Arc<Outcome>) {
-    let (theirs, told) = (context.clone(), Arc::clone(outcome));
-    let thread = std::thread::Builder::new().name("wavetile-readback".to_owned());
-    if thread.spawn(move || poll(&theirs, &told)).is_err() {
-        // No thread to be had.
-        poll(context, outcome);
+impl Poller {
+    fn add(&self, context: &Context, outcome: &Arc<Outcome>) {
+        let first = {
+            let mut awaited = self.awaited();
+            awaited.push(Arc::clone(outcome));
+            awaited.len() == 1
+        };
+        if first {
+            let theirs = context.clone();
+            let thread = std::thread::Builder::new().name("wavetile-poll".to_owned());
+            if thread.spawn(move || theirs.poller().run(&theirs)).is_err() {
+                // No thread to be had.
+                self.run(context);
+            }
+        }
+    }
+
+    /// Polls until all that is awaited is settled.
+    fn run(&self, context: &Context) {
+        let is_done = || {
+            let mut awaited = self.awaited();
+            awaited.retain(|outcome| !outcome.is_settled());
+            awaited.is_empty()
+        };
+        let fail = |reason: String| {
+            self.awaited().iter().for_each(|outcome| outcome.settle(Err(reason.clone())));
+        };
+        poll_until(context, is_done, fail);
+    }
+
+    fn awaited(&self) -> MutexGuard<'_, Vec<Arc<Outcome>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Polls until the outcome is settled, with pauses of an eighth of the time that it took so far.
+/// Polls until `is_done`, with pauses that grow up to a millisecond; calls `fail` if that will never be.
 ///
 /// `wgpu` could wait, but holds a lock meanwhile that others need to present a frame.
 #[cfg(not(target_arch = "wasm32"))]
-fn poll(context: &Context, outcome: &Outcome) {
+fn poll_until(context: &Context, is_done: impl Fn() -> bool, fail: impl Fn(String)) {
     const PAUSES: std::ops::RangeInclusive<Duration> = Duration::from_micros(20)..=Duration::from_millis(1);
     /// Another thread that polls may be about to tell.
     const LONGEST_SILENCE: Duration = Duration::from_secs(2);
@@ -107,15 +136,16 @@ fn poll(context: &Context, outcome: &Outcome) {
             Ok(status) if status.is_queue_empty() => {
                 let idle_since = *idle_since.get_or_insert_with(Instant::now);
                 if idle_since.elapsed() > LONGEST_SILENCE {
-                    outcome.settle(Err("the device did not tell that it was done".to_owned()));
+                    fail("the device did not tell that it was done".to_owned());
                 }
             }
             Ok(_) => idle_since = None,
-            Err(error) => outcome.settle(Err(error.to_string())),
+            Err(error) => fail(error.to_string()),
         }
-        if outcome.is_settled() {
+        if is_done() {
             return;
         }
+        // An eighth of the time that it took so far.
         std::thread::sleep((start.elapsed() / 8).clamp(*PAUSES.start(), *PAUSES.end()));
     }
 }
