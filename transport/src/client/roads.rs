@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::look_up::{first_of, look_up};
 use super::{Address, ConnectOptions};
-use crate::road::{Connection, RoadError, RoadKind, Waiting};
+use crate::road::{BoxFuture, Connection, RoadError, RoadKind};
 #[cfg(feature = "http1")]
 use crate::tcp::{self, Opener};
 
 /// Connects to a server over one road.
 type Connect = for<'a> fn(&'a Address, &'a ConnectOptions) -> Connecting<'a>;
 
-type Connecting<'a> = Waiting<'a, Result<Arc<dyn Connection>, RoadError>>;
+type Connecting<'a> = BoxFuture<'a, Result<Arc<dyn Connection>, RoadError>>;
 
 const ROADS: &[(RoadKind, Connect)] = &[
     #[cfg(feature = "http3")]

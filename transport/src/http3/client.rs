@@ -13,7 +13,7 @@ use tokio::task::AbortHandle;
 
 use super::{ALPN, H3_NO_ERROR, UNIDIRECTIONAL_STREAMS};
 use crate::road::wire::{USER_AGENT, outgoing, text_fields};
-use crate::road::{Answer, AnswerBody, Connection, RequestFields, ResponseHead, RoadError, Waiting, any};
+use crate::road::{Answer, AnswerBody, BoxFuture, Connection, RequestFields, ResponseHead, RoadError, any};
 use crate::tls::{Trust, client_config};
 
 type SendRequest = h3::client::SendRequest<h3_quinn::OpenStreams, Bytes>;
@@ -140,7 +140,7 @@ impl Drop for Shared {
 }
 
 impl Connection for Http3Connection {
-    fn request<'a>(&'a self, path_and_query: &'a str) -> Waiting<'a, Result<Answer, RoadError>> {
+    fn request<'a>(&'a self, path_and_query: &'a str) -> BoxFuture<'a, Result<Answer, RoadError>> {
         Box::pin(any(self.request(path_and_query)))
     }
 
@@ -148,7 +148,7 @@ impl Connection for Http3Connection {
         self.is_closed()
     }
 
-    fn close(&self) -> Waiting<'_, ()> {
+    fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.close())
     }
 }
@@ -176,7 +176,7 @@ impl ResponseBody {
 }
 
 impl AnswerBody for ResponseBody {
-    fn chunk(&mut self) -> Waiting<'_, Result<Option<Bytes>, RoadError>> {
+    fn chunk(&mut self) -> BoxFuture<'_, Result<Option<Bytes>, RoadError>> {
         Box::pin(self.chunk())
     }
 }

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use bytes::Bytes;
 
 /// What a method that waits returns.
-pub type Waiting<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The roads there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,7 +48,7 @@ impl fmt::Display for RoadKind {
 /// A connection to one server. Every road has one; what is common to them, such as patience, is not theirs.
 pub trait Connection: Send + Sync {
     /// Sends one request, and waits for the head of its answer. Others may be under way. Dropping the future cancels it.
-    fn request<'a>(&'a self, path_and_query: &'a str) -> Waiting<'a, Result<Answer, RoadError>>;
+    fn request<'a>(&'a self, path_and_query: &'a str) -> BoxFuture<'a, Result<Answer, RoadError>>;
 
     /// Whether it is known to have ended. One that connects anew by itself never does.
     fn is_closed(&self) -> bool {
@@ -56,7 +56,7 @@ pub trait Connection: Send + Sync {
     }
 
     /// Closes it, and waits until the server has been told, if it has to be.
-    fn close(&self) -> Waiting<'_, ()> {
+    fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }
 }
@@ -67,7 +67,7 @@ pub type Answer = (ResponseHead, Box<dyn AnswerBody>);
 /// Body of an answer. Dropping it before its end cancels the answer.
 pub trait AnswerBody: Send {
     /// Waits for the next bytes; `None` at the end.
-    fn chunk(&mut self) -> Waiting<'_, Result<Option<Bytes>, RoadError>>;
+    fn chunk(&mut self) -> BoxFuture<'_, Result<Option<Bytes>, RoadError>>;
 }
 
 /// An answer of a road's own as any other.

@@ -13,7 +13,7 @@ pub(crate) mod wire;
 pub use crate::jpip::Chunk;
 #[cfg(any(feature = "http1", feature = "http3"))]
 pub(crate) use connection::any;
-pub use connection::{Answer, AnswerBody, Connection, ResponseHead, RoadError, RoadKind, Waiting};
+pub use connection::{Answer, AnswerBody, BoxFuture, Connection, ResponseHead, RoadError, RoadKind};
 pub use handler::{Handler, Reply, ReplyBody, Request};
 pub use limits::RoadLimits;
 pub use request_fields::RequestFields;

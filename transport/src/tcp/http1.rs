@@ -10,7 +10,7 @@ use hyper_util::rt::TokioIo;
 
 use super::opener::Opener;
 use crate::road::wire::{USER_AGENT, outgoing, text_fields};
-use crate::road::{Answer, AnswerBody, Connection, RequestFields, ResponseHead, RoadError, Waiting, any};
+use crate::road::{Answer, AnswerBody, BoxFuture, Connection, RequestFields, ResponseHead, RoadError, any};
 
 type Sender = SendRequest<Full<Bytes>>;
 
@@ -114,7 +114,7 @@ impl Http1Connections {
 }
 
 impl Connection for Http1Connections {
-    fn request<'a>(&'a self, path_and_query: &'a str) -> Waiting<'a, Result<Answer, RoadError>> {
+    fn request<'a>(&'a self, path_and_query: &'a str) -> BoxFuture<'a, Result<Answer, RoadError>> {
         Box::pin(any(self.request(path_and_query)))
     }
 }
@@ -149,7 +149,7 @@ impl ResponseBody {
 }
 
 impl AnswerBody for ResponseBody {
-    fn chunk(&mut self) -> Waiting<'_, Result<Option<Bytes>, RoadError>> {
+    fn chunk(&mut self) -> BoxFuture<'_, Result<Option<Bytes>, RoadError>> {
         Box::pin(self.chunk())
     }
 }

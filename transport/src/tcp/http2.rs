@@ -8,7 +8,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use super::http1::{build, lost};
 use super::opener::Opener;
 use crate::road::wire::text_fields;
-use crate::road::{Answer, AnswerBody, Connection, RequestFields, ResponseHead, RoadError, Waiting, any};
+use crate::road::{Answer, AnswerBody, BoxFuture, Connection, RequestFields, ResponseHead, RoadError, any};
 
 /// A connection to one server; clones share it. In TLS the server must choose HTTP/2, in the clear it must know it.
 #[derive(Debug, Clone)]
@@ -71,7 +71,7 @@ impl Http2Connection {
 }
 
 impl Connection for Http2Connection {
-    fn request<'a>(&'a self, path_and_query: &'a str) -> Waiting<'a, Result<Answer, RoadError>> {
+    fn request<'a>(&'a self, path_and_query: &'a str) -> BoxFuture<'a, Result<Answer, RoadError>> {
         Box::pin(any(self.request(path_and_query)))
     }
 
@@ -103,7 +103,7 @@ impl ResponseBody {
 }
 
 impl AnswerBody for ResponseBody {
-    fn chunk(&mut self) -> Waiting<'_, Result<Option<Bytes>, RoadError>> {
+    fn chunk(&mut self) -> BoxFuture<'_, Result<Option<Bytes>, RoadError>> {
         Box::pin(self.chunk())
     }
 }

@@ -17,7 +17,7 @@ use wtransport::{ClientConfig, Endpoint, RecvStream, VarInt};
 use super::{END_OF_HEAD, parse_head};
 use crate::http3;
 use crate::road::wire::USER_AGENT;
-use crate::road::{Answer, AnswerBody, Connection, RequestFields, ResponseHead, RoadError, Waiting, any};
+use crate::road::{Answer, AnswerBody, BoxFuture, Connection, RequestFields, ResponseHead, RoadError, any};
 use crate::tls::{Trust, client_config};
 
 /// Longest head of an answer.
@@ -140,7 +140,7 @@ impl WebTransportConnection {
 }
 
 impl Connection for WebTransportConnection {
-    fn request<'a>(&'a self, path_and_query: &'a str) -> Waiting<'a, Result<Answer, RoadError>> {
+    fn request<'a>(&'a self, path_and_query: &'a str) -> BoxFuture<'a, Result<Answer, RoadError>> {
         Box::pin(any(self.request(path_and_query)))
     }
 
@@ -148,7 +148,7 @@ impl Connection for WebTransportConnection {
         self.is_closed()
     }
 
-    fn close(&self) -> Waiting<'_, ()> {
+    fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.close())
     }
 }
@@ -176,7 +176,7 @@ impl ResponseBody {
 }
 
 impl AnswerBody for ResponseBody {
-    fn chunk(&mut self) -> Waiting<'_, Result<Option<Bytes>, RoadError>> {
+    fn chunk(&mut self) -> BoxFuture<'_, Result<Option<Bytes>, RoadError>> {
         Box::pin(self.chunk())
     }
 }

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::{Notice, PROTOCOL, config, parse_notice, parse_piece};
 use crate::road::wire::USER_AGENT;
-use crate::road::{Answer, AnswerBody, Connection, ResponseHead, RoadError, Waiting, any};
+use crate::road::{Answer, AnswerBody, BoxFuture, Connection, ResponseHead, RoadError, any};
 use crate::tcp::opener::{ByteStream, Opener};
 
 /// A connection. Clones share it.
@@ -93,7 +93,7 @@ fn gone() -> RoadError {
 }
 
 impl Connection for WebSocketConnection {
-    fn request<'a>(&'a self, path_and_query: &'a str) -> Waiting<'a, Result<Answer, RoadError>> {
+    fn request<'a>(&'a self, path_and_query: &'a str) -> BoxFuture<'a, Result<Answer, RoadError>> {
         Box::pin(any(self.request(path_and_query)))
     }
 
@@ -101,7 +101,7 @@ impl Connection for WebSocketConnection {
         self.is_closed()
     }
 
-    fn close(&self) -> Waiting<'_, ()> {
+    fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.close())
     }
 }
@@ -134,7 +134,7 @@ impl ResponseBody {
 }
 
 impl AnswerBody for ResponseBody {
-    fn chunk(&mut self) -> Waiting<'_, Result<Option<Bytes>, RoadError>> {
+    fn chunk(&mut self) -> BoxFuture<'_, Result<Option<Bytes>, RoadError>> {
         Box::pin(self.chunk())
     }
 }
