@@ -102,8 +102,7 @@ impl ImageOptions {
         }
     }
 
-    /// Opens a picture of which data arrives: the main header bin, and, where the metadata-bin is not known to be whole,
-    /// that too, must be whole.
+    /// Opens a picture of which data arrives, once the main header bin and metadata-bin 0 are whole.
     ///
     /// # Errors
     /// Broken or unsupported headers, or a picture beyond the limits. A codestream that does not exist needs more, for ever.

@@ -1,5 +1,8 @@
 //! Where a prepared decode can go: rows of the caller's memory, a picture, textures; on any thread, and without waiting.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, unreachable_pub)]
+
+#[cfg(feature = "gpu")]
+mod texture;
 
 use pollster::block_on;
 use wavetile_engine::error::RequestError;
@@ -62,7 +65,7 @@ mod gpu {
     use std::sync::mpsc;
     use std::time::Duration;
     use wavetile_engine::error::DeviceError;
-    use wavetile_engine::gpu::{Context, TextureTarget};
+    use wavetile_engine::gpu::TextureTarget;
     use wavetile_engine::{Backend, Prepared, wgpu};
 
     #[track_caller]
@@ -81,27 +84,6 @@ mod gpu {
         deliver(&decoder);
     }
 
-    /// What a texture of 8-bit texels shows.
-    fn read(context: &Context, texture: &wgpu::Texture) -> Vec<u8> {
-        let (device, row) = (context.device(), (texture.width() * 4).next_multiple_of(256));
-        let buffer = device.create_buffer(&wgpu::BufferDescriptor {
-            label: None,
-            size: u64::from(row) * u64::from(texture.height()),
-            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
-        let mut encoder = device.create_command_encoder(&Default::default());
-        let layout =
-            wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(row), rows_per_image: None };
-        let to = wgpu::TexelCopyBufferInfo { buffer: &buffer, layout };
-        encoder.copy_texture_to_buffer(texture.as_image_copy(), to, texture.size());
-        context.queue().submit([encoder.finish()]);
-        buffer.map_async(wgpu::MapMode::Read, .., Result::unwrap);
-        device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
-        let view = buffer.get_mapped_range(..).unwrap();
-        view.chunks(row as usize).flat_map(|line| &line[..texture.width() as usize * 4]).copied().collect()
-    }
-
     #[test]
     fn a_texture_shows_what_a_picture_does_however_it_is_made() {
         let Some(decoder) = decoder() else { return };
@@ -113,7 +95,7 @@ mod gpu {
         assert_eq!(report.submissions, 1);
         let (second, _) = block_on(prepared.texture_async()).unwrap();
         for texture in [&first, &second] {
-            assert!(read(context, texture) == picture.bytes);
+            assert!(texture::read(context, texture, 4) == picture.bytes);
         }
         // Recorded on another thread than it was prepared on.
         let atlas = context.device().create_texture(&wgpu::TextureDescriptor {
@@ -136,7 +118,7 @@ mod gpu {
         });
         assert_eq!((report.submissions, report.dispatches > 0), (0, true));
         context.queue().submit([encoder.finish()]);
-        assert!(read(context, &atlas) == picture.bytes);
+        assert!(texture::read(context, &atlas, 4) == picture.bytes);
     }
 
     #[test]
@@ -198,7 +180,10 @@ mod gpu {
                         let (got, _) = decoder.render(image, request).unwrap();
                         assert!(got == wanted, "{request:?}");
                         let (texture, _) = decoder.texture(image, request).unwrap();
-                        assert!(read(decoder.gpu().unwrap(), &texture) == wanted.bytes, "{request:?}");
+                        assert!(
+                            texture::read(decoder.gpu().unwrap(), &texture, 4) == wanted.bytes,
+                            "{request:?}"
+                        );
                     }
                 });
             }

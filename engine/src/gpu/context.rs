@@ -34,9 +34,10 @@ impl Context {
     /// Bytes of a buffer at most, where the device allows more and the host does not ask for less.
     const BUFFER_BYTES: u64 = 1 << 30;
 
-    /// Bounds the device's memory: no buffer made here is larger. There is one each for samples, uploads, texels
-    /// and, if results are read back, two for those. What needs more is cut into cells, and what these upload or
-    /// read back into submissions. At most what the device binds; 1 GiB by default if it binds as much.
+    /// Bounds the device's memory: no buffer made here is larger. There is one each for samples, uploads and texels, and for
+    /// each decode under way up to two that carry uploads, and two for results that are read back. What needs more is cut
+    /// into cells, and what these upload or read back into submissions. At most what the device binds; 1 GiB by default if it
+    /// binds as much.
     #[must_use]
     pub fn with_buffer_bytes(mut self, bytes: u64) -> Self {
         let limits = self.device.limits();

@@ -75,9 +75,10 @@ impl GpuExecutor {
     }
 
     /// Records a decode of the plan's window into the host's encoder, between whatever else the host records there, and
-    /// submits nothing. Never waits for the device, nor for a run that does (but on OpenGL, where threads take turns). The commands bring their uploads along: `plan`
-    /// and `staging` may be dropped, and encoders be submitted in any order, or never. A decode larger than
-    /// [`Context::buffer_bytes`] makes more than one upload buffer, all alive until the commands are done.
+    /// submits nothing. Never waits for the device, nor for a run that does (but on OpenGL, where threads take turns). The
+    /// commands bring their uploads along: `plan` and `staging` may be dropped, and encoders be submitted in any order, or
+    /// never. A decode larger than [`Context::buffer_bytes`] makes more than one upload buffer, all alive until the commands
+    /// are done.
     ///
     /// `staging`: the coefficients of the plan's blocks, as [`PlannedBlock::staging`] says.
     ///

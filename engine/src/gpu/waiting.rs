@@ -23,11 +23,15 @@ impl Outcome {
     /// The first outcome stands.
     pub(super) fn settle(&self, outcome: Result<(), String>) {
         let mut told = self.told();
-        if told.outcome.is_none() {
-            told.outcome = Some(outcome);
-            if let Some(waker) = told.waker.take() {
-                waker.wake();
-            }
+        if told.outcome.is_some() {
+            return;
+        }
+        told.outcome = Some(outcome);
+        let waker = told.waker.take();
+        // Who is woken may look at once.
+        drop(told);
+        if let Some(waker) = waker {
+            waker.wake();
         }
     }
 
@@ -108,7 +112,8 @@ impl Poller {
             awaited.is_empty()
         };
         let fail = |reason: String| {
-            self.awaited().iter().for_each(|outcome| outcome.settle(Err(reason.clone())));
+            let awaited = self.awaited().clone();
+            awaited.iter().for_each(|outcome| outcome.settle(Err(reason.clone())));
         };
         poll_until(context, is_done, fail);
     }

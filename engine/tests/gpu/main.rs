@@ -1,7 +1,7 @@
 //! The GPU executor against the CPU twins and the literal formulas, and its behaviour when things fail.
 //! Without an adapter the tests are skipped.
 #![cfg(feature = "gpu")]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod component_transform;
 mod dequantise;
@@ -10,3 +10,5 @@ mod idwt;
 mod output;
 mod pack;
 mod rig;
+#[path = "../texture/mod.rs"]
+mod texture;

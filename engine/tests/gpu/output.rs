@@ -1,6 +1,7 @@
 //! Windows of several cells: texels, textures, planes, and what a run costs.
 
 use crate::rig::{block, executor};
+use crate::texture;
 use wavetile_engine::Rect;
 use wavetile_engine::gpu::{Context, TexelFormat, TextureTarget};
 use wavetile_engine::low_level::executor::GpuExecutor;
@@ -79,28 +80,6 @@ fn grey_rgba8(window: Rect) -> Vec<u8> {
         .collect()
 }
 
-/// Level 0 of a texture's first layer, rows without gaps.
-fn read_texture(executor: &GpuExecutor, texture: &wgpu::Texture, bytes: u32) -> Vec<u8> {
-    let (device, queue) = (executor.context().device(), executor.context().queue());
-    let row = (texture.width() * bytes).next_multiple_of(256);
-    let buffer = device.create_buffer(&wgpu::BufferDescriptor {
-        label: None,
-        size: u64::from(row) * u64::from(texture.height()),
-        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-        mapped_at_creation: false,
-    });
-    let mut encoder = device.create_command_encoder(&Default::default());
-    let layout = wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(row), rows_per_image: None };
-    let to = wgpu::TexelCopyBufferInfo { buffer: &buffer, layout };
-    let size = wgpu::Extent3d { depth_or_array_layers: 1, ..texture.size() };
-    encoder.copy_texture_to_buffer(texture.as_image_copy(), to, size);
-    queue.submit([encoder.finish()]);
-    buffer.map_async(wgpu::MapMode::Read, .., Result::unwrap);
-    device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
-    let view = buffer.get_mapped_range(..).unwrap();
-    view.chunks(row as usize).flat_map(|line| &line[..(texture.width() * bytes) as usize]).copied().collect()
-}
-
 #[test]
 fn cells_make_one_window_in_every_output() {
     let Some(executor) = executor() else { return };
@@ -119,7 +98,7 @@ fn cells_make_one_window_in_every_output() {
 
     let (texture, _) = executor.decode_to_texture(&plan, &staging, TexelFormat::Rgba8).unwrap();
     assert_eq!((texture.width(), texture.height()), (150, 101));
-    assert!(read_texture(executor, &texture, 4) == expected, "texture differs");
+    assert!(texture::read(executor.context(), &texture, 4) == expected, "texture differs");
     if executor.context().adapter_info().backend == wgpu::Backend::Gl {
         skip("sRGB views, which OpenGL has not", false);
     } else {
@@ -149,7 +128,7 @@ fn sixteen_bit_textures_hold_the_packed_texels() {
     for format in [TexelFormat::R16, TexelFormat::Rgba16] {
         let (texels, _) = executor.read_texels(&plan, &staging, format).unwrap();
         let (texture, _) = executor.decode_to_texture(&plan, &staging, format).unwrap();
-        assert!(read_texture(executor, &texture, format.bytes()) == texels, "{format:?}");
+        assert!(texture::read(executor.context(), &texture, format.bytes()) == texels, "{format:?}");
     }
 }
 
@@ -172,7 +151,7 @@ fn the_hosts_texture_is_written_at_the_place_asked_for_and_nowhere_else() {
     let decode = |target| executor.decode_into_texture(&plan, &staging, TexelFormat::Rgba8, target);
     decode(at(34, 28, 0)).unwrap();
     decode(at(0, 0, 1)).unwrap();
-    let found = read_texture(executor, &texture, 4);
+    let found = texture::read(executor.context(), &texture, 4);
     let expected = grey_rgba8(window);
     for y in 0..48 {
         let row = &found[y * 256..][..256];
@@ -222,7 +201,7 @@ fn decodes_recorded_into_the_hosts_encoders_are_submitted_in_any_order() {
     queue.submit([second]);
     queue.submit([first]);
     for (window, texture) in windows.into_iter().zip(&textures) {
-        assert!(read_texture(executor, texture, 4) == grey_rgba8(window), "{window:?}");
+        assert!(texture::read(executor.context(), texture, 4) == grey_rgba8(window), "{window:?}");
     }
 }
 
