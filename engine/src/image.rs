@@ -8,7 +8,7 @@ use crate::error::{CodestreamError, RequestError, Result};
 use crate::geometry::{Rect, Size};
 use crate::limits::Limits;
 use crate::plan::builder;
-use crate::plan::output_grid::output_rect;
+use crate::plan::output_grid::{output_rect, output_spacing};
 use crate::plan::{CellSize, Coverage, Plan, PlanRequest, PlanSource, PlannedTile, Target};
 use crate::rendering::Rendering;
 use crate::request::{DecodeRequest, UpSampling};
@@ -211,6 +211,16 @@ impl Image {
         Ok((plan, coverage))
     }
 
+    /// What `region` of the reference grid gives on the output grid of those components.
+    pub(crate) fn output_rect(&self, components: &[u32], region: Rect, reduce: u32) -> Rect {
+        output_rect(self.header(), components, region, reduce)
+    }
+
+    /// Reference grid over output grid of those components, in full size.
+    pub(crate) fn output_spacing(&self, components: &[u32]) -> (u32, u32) {
+        output_spacing(self.header(), components)
+    }
+
     /// The requested part of the image area.
     fn region(&self, request: &DecodeRequest) -> Result<Rect> {
         let image = self.area();
@@ -223,7 +233,7 @@ impl Image {
     }
 
     /// The components that `request` wants, in its order.
-    fn components(&self, request: &DecodeRequest, target: Target) -> Result<Vec<u32>> {
+    pub(crate) fn components(&self, request: &DecodeRequest, target: Target) -> Result<Vec<u32>> {
         let count = self.header().size.components.len() as u32;
         let components = match (&request.components, target) {
             (Some(components), _) => components.clone(),

@@ -162,6 +162,7 @@ pub mod request;
 mod round_trip;
 pub mod runner;
 pub mod source;
+pub mod tiles;
 pub mod view_window;
 
 pub use data_bin::{DataBinCache, DataBins};

@@ -10,6 +10,13 @@ pub fn output_rect(header: &MainHeader, components: &[u32], region: Rect, reduce
     OutputGrid::new(header, components, reduce).rect(region)
 }
 
+/// Reference grid over output grid, in full size: columns and rows.
+#[must_use]
+pub fn output_spacing(header: &MainHeader, components: &[u32]) -> (u32, u32) {
+    let grid = OutputGrid::new(header, components, 0);
+    (grid.dx, grid.dy)
+}
+
 /// The output grid: reference grid divided by the finest sub-sampling of the components, and by
 /// `2^reduce`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,10 @@
+//! Tiles that stay: a picture of any size as a virtual texture, of which the pages that are looked at are kept.
+
+mod page;
+mod pyramid;
+mod source;
+
+pub use page::{PageId, PageKey, PageLayout, PictureId, Priority};
+pub use pyramid::Pyramid;
+pub(crate) use pyramid::Repeat;
+pub use source::{Arrivals, TileSource, Wake, Wish};
