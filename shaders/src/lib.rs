@@ -1,4 +1,4 @@
-//! WGSL compute shaders of Wavetile, their parameters, and a CPU twin of each.
+//! WGSL shaders of Wavetile, their parameters, and a CPU twin of each.
 //!
 //! | step | module | what it does |
 //! |---|---|---|
@@ -7,7 +7,11 @@
 //! | 3 | [`component_transform`] | RCT or ICT, DC level shift, rounding and clamping to finished `i32` samples |
 //! | 4 | [`pack`] with [`colour`] | palette, up-sampling, colour spaces and depth to texels |
 //!
-//! All shaders work on one *arena*: an array of 32-bit words that holds the planes of one cell of a
+//! Two more are pasted into the host's own shaders, and draw what came of it: [`sample_virtual`] samples a picture of any size
+//! from an atlas of those of its pages that are resident ([`page_table`]), [`feedback_virtual`] tells which it wants. Both
+//! are bound to a [`virtual_frame`].
+//!
+//! All compute shaders work on one *arena*: an array of 32-bit words that holds the planes of one cell of a
 //! plan. Reversible planes hold `i32`, irreversible ones the bits of `f32`. Offsets and row lengths
 //! count words.
 //!
@@ -21,11 +25,16 @@ pub mod colour;
 pub mod component_transform;
 pub mod dequantise;
 pub mod dispatch;
+pub mod feedback_virtual;
 pub mod idwt;
 mod idwt_53;
 mod idwt_97;
 pub mod pack;
+pub mod page_table;
+pub mod sample_virtual;
+pub mod shading;
 mod shared;
+pub mod virtual_frame;
 pub mod wgsl;
 
 #[cfg(test)]

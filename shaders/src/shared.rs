@@ -1,14 +1,18 @@
 //! Constants that Rust and the shaders share: written once, here read as Rust and there as WGSL.
 
-/// Constants, and the same as WGSL in a constant `WGSL`. `usize` is `u32` there.
+/// Constants, and the same as WGSL in a constant `WGSL`. `usize` is `u32` there. With `prefix "A_";` in front, names begin
+/// with that there: for texts that are pasted into others.
 macro_rules! shared {
-    ($($(#[$attribute:meta])* $visible:vis const $name:ident: $kind:ident = $value:literal;)+) => {
+    (prefix $prefix:literal; $($(#[$attribute:meta])* $visible:vis const $name:ident: $kind:ident = $value:literal;)+) => {
         $($(#[$attribute])* #[allow(clippy::excessive_precision, reason = "as the standard prints it")]
         $visible const $name: $kind = $value;)+
         /// The constants above.
         pub(crate) const WGSL: &str = concat!($(
-            "const ", stringify!($name), ": ", $crate::shared::kind!($kind), " = ", $value, ";\n",
+            "const ", $prefix, stringify!($name), ": ", $crate::shared::kind!($kind), " = ", $value, ";\n",
         )+);
+    };
+    ($($(#[$attribute:meta])* $visible:vis const $name:ident: $kind:ident = $value:literal;)+) => {
+        $crate::shared::shared! { prefix ""; $($(#[$attribute])* $visible const $name: $kind = $value;)+ }
     };
 }
 
@@ -75,11 +79,20 @@ mod tests {
         }
     }
 
+    mod two {
+        shared! {
+            prefix "TWO_";
+            /// Named otherwise where names must not clash.
+            pub(super) const FLAG: u32 = 7;
+        }
+    }
+
     #[test]
     fn constants_read_alike_in_both_languages() {
         assert_eq!((one::FLAG, one::INDEX, one::STEP), (65_536, 3, -1.5));
         let text = "const FLAG: u32 = 65536;\nconst INDEX: u32 = 3;\nconst STEP: f32 = -1.5;\n";
         assert_eq!(one::WGSL, text);
+        assert_eq!((two::FLAG, two::WGSL), (7, "const TWO_FLAG: u32 = 7;\n"));
         const JOINED: &str = join!("a ", one::WGSL, "é");
         assert_eq!(JOINED, format!("a {text}é"));
     }

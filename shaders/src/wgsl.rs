@@ -1,13 +1,17 @@
-//! The text of the compute shaders. Each has one entry point, `main`; its header says what it binds. The constants that a
-//! shader shares with Rust are written there (`shared`), and stand before its text.
+//! The text of the shaders. Each compute shader has one entry point, `main`; its header says what it binds. Those that draw
+//! are functions for the host's own shaders. The constants that a shader shares with Rust are written there (`shared`), and
+//! stand before its text.
 
 use crate::colour::ColourParameters;
 use crate::component_transform::ComponentTransformJob;
 use crate::dequantise::DequantiseJob;
+use crate::feedback_virtual::WantedPage;
 use crate::idwt::IdwtJob;
 use crate::pack::{PackChannel, PackFinish, PackParameters};
+use crate::page_table::PageEntry;
 use crate::shared::join;
-use crate::{dispatch, idwt_97};
+use crate::virtual_frame::VirtualPicture;
+use crate::{dispatch, idwt_97, sample_virtual, virtual_frame};
 
 /// [`dequantise`](crate::dequantise): jobs of [`DequantiseJob`].
 pub const DEQUANTISE: &str = join!(
@@ -47,6 +51,69 @@ pub const PACK: &str = join!(
     include_str!("colour.wgsl"),
     include_str!("pack.wgsl"),
 );
+
+/// How the atlas of a virtual texture is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AtlasTexels {
+    /// The device filters it: `texture_2d_array<f32>` and a sampler.
+    Filtered,
+    /// 16-bit integers, which the shader filters: `texture_2d_array<u32>`, no sampler. 65535 is 1.
+    Integers,
+}
+
+/// The text of [`sample_virtual`](crate::sample_virtual) and [`feedback_virtual`](crate::feedback_virtual), to stand before
+/// or behind the host's own. Its names begin with `virtual_`, `Virtual` or `VIRTUAL_`, or end with `_virtual`,
+/// `_virtual_at` or `_virtual_level` and the like. `group`: the index of its bind group, which fragment shaders see:
+///
+/// | binding | what |
+/// |---|---|
+/// | 0 | uniform buffer: a [`VirtualFrame`](crate::virtual_frame::VirtualFrame) |
+/// | 1 | read-only storage buffer: [`VirtualPicture`](crate::virtual_frame::VirtualPicture)s |
+/// | 2 | read-only storage buffer: [`PageEntry`](crate::page_table::PageEntry)s |
+/// | 3 | the atlas, a 2-D array |
+/// | 4 | its sampler, linear; only of [`AtlasTexels::Filtered`] |
+///
+/// ```
+/// use wavetile_shaders::wgsl::{self, AtlasTexels};
+/// let mine = "
+///     @fragment
+///     fn draw(@location(0) uv: vec2<f32>) -> @location(0) vec4<f32> {
+///         return sample_virtual(0u, uv, dpdx(uv), dpdy(uv));
+///     }";
+/// let text = wgsl::sample_virtual(1, AtlasTexels::Filtered) + mine;
+/// assert!(text.contains("@group(1) @binding(4)"));
+/// ```
+#[must_use]
+pub fn sample_virtual(group: u32, texels: AtlasTexels) -> String {
+    let text = match texels {
+        AtlasTexels::Filtered => SAMPLE_FILTERED,
+        AtlasTexels::Integers => SAMPLE_INTEGERS,
+    };
+    with_group(text, group)
+}
+
+/// The text of [`feedback_virtual`](crate::feedback_virtual) alone, for a pass that has the bindings 0 and 1 only.
+#[must_use]
+pub fn feedback_virtual(group: u32) -> String {
+    with_group(FEEDBACK, group)
+}
+
+fn with_group(text: &str, group: u32) -> String {
+    text.replace("VIRTUAL_GROUP", &group.to_string())
+}
+
+/// Structs, positions and reductions, and the page that is wanted.
+const FEEDBACK: &str = join!(
+    virtual_frame::WGSL,
+    VirtualPicture::WGSL,
+    WantedPage::WGSL,
+    include_str!("virtual_frame.wgsl"),
+    include_str!("feedback_virtual.wgsl"),
+);
+const SAMPLE: &str =
+    join!(FEEDBACK, PageEntry::WGSL, sample_virtual::WGSL, include_str!("sample_virtual.wgsl"));
+const SAMPLE_FILTERED: &str = join!(SAMPLE, include_str!("sample_filtered.wgsl"));
+const SAMPLE_INTEGERS: &str = join!(SAMPLE, include_str!("sample_integers.wgsl"));
 
 #[cfg(test)]
 #[path = "wgsl_tests.rs"]

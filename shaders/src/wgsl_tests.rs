@@ -8,6 +8,9 @@ use crate::dequantise::DequantiseJob;
 use crate::dispatch::{self, Dispatch};
 use crate::idwt::IdwtJob;
 use crate::pack::{PackChannel, PackFinish, PackParameters};
+use crate::page_table::PageEntry;
+use crate::shading::Shading;
+use crate::virtual_frame::{VirtualFrame, VirtualPicture};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use std::mem::{offset_of, size_of};
 
@@ -17,6 +20,72 @@ const ALL: [(&str, &str); 4] = [
     ("component_transform", COMPONENT_TRANSFORM),
     ("pack", PACK),
 ];
+
+/// A host's shader that calls all there is.
+const HOST: &str = "
+    struct Seen {
+        @location(0) colour: vec4<f32>,
+        @location(1) wanted: vec2<u32>,
+        @location(2) resident: u32,
+    }
+    @fragment
+    fn main(@location(0) uv: vec2<f32>, @location(1) @interpolate(flat) base: vec2<u32>) -> Seen {
+        let dx = dpdx(uv);
+        let dy = dpdy(uv);
+        var colour = sample_virtual(0u, uv, dx, dy) + sample_virtual_at(1u, base, uv, dx, dy);
+        colour += sample_virtual_level(2u, uv, 3u) + sample_virtual_level_at(3u, base, uv, 1u);
+        let wanted = feedback_virtual(0u, uv, dx, dy) | feedback_virtual_at(1u, base, uv, dx, dy);
+        return Seen(colour, wanted, resident_virtual_at(0u, base, uv, dx, dy));
+    }";
+
+#[test]
+fn what_hosts_paste_is_valid_in_any_group_and_binds_what_it_says() {
+    for (texels, bindings) in [(AtlasTexels::Filtered, 5), (AtlasTexels::Integers, 4)] {
+        for group in [0, 3] {
+            let text = sample_virtual(group, texels) + HOST;
+            let module = parse(&text);
+            Validator::new(ValidationFlags::all(), Capabilities::empty())
+                .validate(&module)
+                .unwrap_or_else(|error| panic!("{texels:?}: {}", error.emit_to_string(&text)));
+            let found: Vec<_> = module
+                .global_variables
+                .iter()
+                .map(|(_, variable)| variable.binding.map(|binding| (binding.group, binding.binding)))
+                .collect();
+            let mut sorted = found.clone();
+            sorted.sort();
+            assert_eq!(sorted, (0..bindings).map(|binding| Some((group, binding))).collect::<Vec<_>>());
+        }
+    }
+    let text = feedback_virtual(2)
+        + "@fragment fn main(@location(0) uv: vec2<f32>) -> @location(0) vec2<u32> {
+            return feedback_virtual(0u, uv, dpdx(uv), dpdy(uv));
+        }";
+    let module = parse(&text);
+    Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module).unwrap();
+    assert_eq!(module.global_variables.len(), 2);
+}
+
+#[test]
+fn what_hosts_paste_has_no_name_that_a_host_would_think_of() {
+    for texels in [AtlasTexels::Filtered, AtlasTexels::Integers] {
+        let module = parse(&sample_virtual(0, texels));
+        let names = module
+            .functions
+            .iter()
+            .map(|(_, function)| function.name.clone())
+            .chain(module.global_variables.iter().map(|(_, variable)| variable.name.clone()))
+            .chain(module.constants.iter().map(|(_, constant)| constant.name.clone()))
+            .chain(module.types.iter().map(|(_, kind)| kind.name.clone()))
+            .flatten();
+        let mut count = 0;
+        for name in names {
+            assert!(name.to_lowercase().contains("virtual"), "{name}");
+            count += 1;
+        }
+        assert!(count > 30, "{count}");
+    }
+}
 
 fn parse(text: &str) -> naga::Module {
     naga::front::wgsl::parse_str(text).unwrap_or_else(|error| panic!("{}", error.emit_to_string(text)))
@@ -125,6 +194,21 @@ fn structs_are_laid_out_as_in_rust() {
         wgsl_layout(PACK, "PackParameters"),
         layout!(PackParameters: x0 y0 width height row format up_sampling colour channels finishes)
     );
+}
+
+#[test]
+fn structs_of_virtual_textures_are_laid_out_as_in_rust() {
+    let text = sample_virtual(0, AtlasTexels::Filtered);
+    assert_eq!(
+        wgsl_layout(&text, "VirtualFrame"),
+        layout!(VirtualFrame: now_ms fade_ms side border slots_across slots_layer table_mask picture_count)
+    );
+    assert_eq!(wgsl_layout(&text, "VirtualShading"), layout!(Shading: matrix offset));
+    assert_eq!(
+        wgsl_layout(&text, "VirtualPicture"),
+        layout!(VirtualPicture: x0 y0 width height levels flags finest shading)
+    );
+    assert_eq!(wgsl_layout(&text, "VirtualPage"), layout!(PageEntry: x y tag slot since));
 }
 
 #[test]

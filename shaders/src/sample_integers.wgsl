@@ -1,0 +1,22 @@
+// An atlas that the device does not filter: of 16-bit integers.
+//
+// Bindings: 3 virtual_atlas: texture_2d_array<u32>. 4 is not there.
+
+@group(VIRTUAL_GROUP) @binding(3) var virtual_atlas: texture_2d_array<u32>;
+
+// The atlas between four texels, from 0 to 1. Texel i covers i to i + 1.
+fn virtual_point(layer: u32, position: vec2<f32>) -> vec4<f32> {
+    let at = position - 0.5;
+    let first = floor(at);
+    let part = at - first;
+    let last = vec2<i32>(textureDimensions(virtual_atlas)) - 1;
+    let low = clamp(vec2<i32>(first), vec2(0), last);
+    let high = clamp(vec2<i32>(first) + 1, vec2(0), last);
+    let upper_left = vec4<f32>(textureLoad(virtual_atlas, low, layer, 0));
+    let upper_right = vec4<f32>(textureLoad(virtual_atlas, vec2(high.x, low.y), layer, 0));
+    let lower_left = vec4<f32>(textureLoad(virtual_atlas, vec2(low.x, high.y), layer, 0));
+    let lower_right = vec4<f32>(textureLoad(virtual_atlas, high, layer, 0));
+    let upper = mix(upper_left, upper_right, part.x);
+    let lower = mix(lower_left, lower_right, part.x);
+    return mix(upper, lower, part.y) / 65535.0;
+}
