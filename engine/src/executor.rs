@@ -5,8 +5,9 @@ use crate::geometry::Size;
 use crate::picture::Component;
 use crate::plan::{CellSize, Plan, TexelFormat};
 use std::ops::AddAssign;
+use std::sync::Arc;
 
-/// Runs plans. `coefficients`: those of the plan's blocks, as [`PlannedBlock::staging`](crate::plan::PlannedBlock::staging) says.
+/// Runs plans.
 ///
 /// An executor that computes on the processor is done when its futures are polled first.
 pub trait Executor {
@@ -23,7 +24,7 @@ pub trait Executor {
     fn texels(
         &self,
         plan: &Plan,
-        coefficients: &[u32],
+        coefficients: Coefficients<'_>,
         format: TexelFormat,
         rows: TexelRows<'_>,
         waiting: Waiting,
@@ -36,13 +37,62 @@ pub trait Executor {
     fn components(
         &self,
         plan: &Plan,
-        coefficients: &[u32],
+        coefficients: Coefficients<'_>,
         components: &mut [Component],
         waiting: Waiting,
     ) -> impl Future<Output = Result<Statistics, DeviceError>>;
 
     /// Gives up the memory that is kept from run to run.
     fn release_memory(&self);
+}
+
+/// The coefficients of a plan's blocks, laid out as [`decode_block`](crate::entropy::decode_block) leaves them.
+#[derive(Clone, Copy, Debug)]
+pub enum Coefficients<'a> {
+    /// Those of all blocks, each where [`PlannedBlock::staging`](crate::plan::PlannedBlock::staging) says.
+    Staging(&'a [u32]),
+    /// One list for each block of the plan, in their order; the blocks' places in the staging words say no more than how
+    /// long each is.
+    Blocks(&'a [Arc<[u32]>]),
+}
+
+impl<'a> Coefficients<'a> {
+    /// Those of block number `block` of `plan`. `None` if there is no such block, or if its words are not here.
+    #[inline]
+    #[must_use]
+    pub fn words(self, plan: &Plan, block: u32) -> Option<&'a [u32]> {
+        let staging = plan.blocks.get(block as usize)?.staging.clone();
+        match self {
+            Self::Staging(words) => words.get(staging),
+            Self::Blocks(blocks) => {
+                blocks.get(block as usize).map(|words| &**words).filter(|words| words.len() == staging.len())
+            }
+        }
+    }
+}
+
+impl<'a> From<&'a [u32]> for Coefficients<'a> {
+    fn from(staging: &'a [u32]) -> Self {
+        Self::Staging(staging)
+    }
+}
+
+impl<'a, const WORDS: usize> From<&'a [u32; WORDS]> for Coefficients<'a> {
+    fn from(staging: &'a [u32; WORDS]) -> Self {
+        Self::Staging(staging)
+    }
+}
+
+impl<'a> From<&'a Vec<u32>> for Coefficients<'a> {
+    fn from(staging: &'a Vec<u32>) -> Self {
+        Self::Staging(staging)
+    }
+}
+
+impl<'a> From<&'a [Arc<[u32]>]> for Coefficients<'a> {
+    fn from(blocks: &'a [Arc<[u32]>]) -> Self {
+        Self::Blocks(blocks)
+    }
 }
 
 /// How a future waits for a device.

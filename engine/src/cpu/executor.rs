@@ -2,7 +2,7 @@
 
 use super::sink;
 use crate::error::DeviceError;
-use crate::executor::{Executor, Statistics, TexelRows, Waiting};
+use crate::executor::{Coefficients, Executor, Statistics, TexelRows, Waiting};
 use crate::picture::Component;
 use crate::plan::{Cell, CellSize, Plan, TexelFormat};
 use crate::runner::ParallelRunner;
@@ -31,13 +31,22 @@ impl CpuExecutor {
 
     /// Runs all cells; `sink` gets each when it is done, with its number and its arena, from whichever worker ran it.
     /// At most one arena for each worker is alive.
-    pub fn run(&self, plan: &Plan, staging: &[u32], sink: &(dyn Fn(usize, &Cell, &mut [u32]) + Sync)) {
+    ///
+    /// # Panics
+    /// The coefficients of a cell's blocks are not all in `coefficients`.
+    pub fn run<'a>(
+        &self,
+        plan: &Plan,
+        coefficients: impl Into<Coefficients<'a>>,
+        sink: &(dyn Fn(usize, &Cell, &mut [u32]) + Sync),
+    ) {
+        let coefficients = coefficients.into();
         let idle = Mutex::new(Vec::<Worker>::new());
         self.runner.run(plan.cells.len(), &|index| {
             let worker = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let mut worker = worker.unwrap_or_default();
             let cell = &plan.cells[index];
-            run_cell(plan, staging, cell, &mut worker);
+            run_cell(plan, coefficients, cell, &mut worker);
             sink(index, cell, &mut worker.arena[..cell.arena_words as usize]);
             idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
         });
@@ -56,7 +65,7 @@ impl Executor for CpuExecutor {
     async fn texels(
         &self,
         plan: &Plan,
-        coefficients: &[u32],
+        coefficients: Coefficients<'_>,
         format: TexelFormat,
         rows: TexelRows<'_>,
         _: Waiting,
@@ -68,7 +77,7 @@ impl Executor for CpuExecutor {
     async fn components(
         &self,
         plan: &Plan,
-        coefficients: &[u32],
+        coefficients: Coefficients<'_>,
         components: &mut [Component],
         _: Waiting,
     ) -> Result<Statistics, DeviceError> {
@@ -83,15 +92,15 @@ fn statistics(plan: &Plan) -> Statistics {
     Statistics { cells: plan.cells.len() as u64, ..Statistics::default() }
 }
 
-fn run_cell(plan: &Plan, staging: &[u32], cell: &Cell, worker: &mut Worker) {
+fn run_cell(plan: &Plan, coefficients: Coefficients<'_>, cell: &Cell, worker: &mut Worker) {
     let Worker { arena, scratch } = worker;
     if arena.len() < cell.arena_words as usize {
         arena.resize(cell.arena_words as usize, 0);
     }
     cell.clear.iter().for_each(|words| arena[words.start as usize..words.end as usize].fill(0));
     for (job, &block) in cell.dequantise.iter().zip(&cell.blocks) {
-        let coefficients = &staging[plan.blocks[block as usize].staging.clone()];
-        dequantise::run(&dequantise::DequantiseJob { source: 0, ..*job }, coefficients, arena);
+        let words = coefficients.words(plan, block).expect("those of the plan's blocks are there");
+        dequantise::run(&dequantise::DequantiseJob { source: 0, ..*job }, words, arena);
     }
     cell.levels.iter().flatten().for_each(|job| idwt::run(job, arena, scratch));
     cell.transform.iter().for_each(|job| component_transform::run(job, arena));
@@ -206,6 +215,27 @@ mod tests {
         fn workers(&self) -> usize {
             3
         }
+    }
+
+    #[test]
+    fn coefficients_lie_in_one_array_or_in_one_for_each_block() {
+        let (plan, staging) = plan(&[7, -9, 200]);
+        let blocks: Vec<Arc<[u32]>> = staging.chunks(4).map(Arc::from).collect();
+        let run = |coefficients: Coefficients<'_>| {
+            let results = Mutex::new(vec![Vec::new(); 3]);
+            CpuExecutor::new(Arc::new(Serial)).run(&plan, coefficients, &|index, _, arena| {
+                results.lock().unwrap()[index] = arena[16..].to_vec();
+            });
+            results.into_inner().unwrap()
+        };
+        let made = run(Coefficients::from(&blocks[..]));
+        assert_eq!(made, run(Coefficients::from(&staging)));
+        assert_eq!(made, [135, 119, 255].map(|value| vec![value; 16]));
+
+        let short: Vec<Arc<[u32]>> = staging.chunks(3).map(Arc::from).collect();
+        assert_eq!(Coefficients::from(&short[..]).words(&plan, 0), None);
+        assert_eq!(Coefficients::from(&staging[..5]).words(&plan, 1), None);
+        assert_eq!(Coefficients::from(&blocks[..]).words(&plan, 3), None);
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::request::DecodeRequest;
 use crate::runner::{self, ParallelRunner};
 use bytemuck::Zeroable;
 use passes::Passes;
-use prepared::Coefficients;
+use prepared::Decoded;
 use std::fmt;
 use std::sync::Arc;
 
@@ -161,8 +161,8 @@ impl Decoder {
     /// broken packet.
     pub fn prepare(&self, image: &Image, request: &DecodeRequest) -> Result<Prepared> {
         let (plan, coverage) = image.plan(request, Target::Rendered, self.passes.cell_size())?;
-        let coefficients = self.coefficients(plan, coverage)?;
-        Ok(Prepared { passes: self.passes.clone(), coefficients, format: request.format })
+        let decoded = self.decode(plan, coverage)?;
+        Ok(Prepared { passes: self.passes.clone(), decoded, format: request.format })
     }
 
     /// Decodes up to the coefficients, for components as they are in the codestream, as [`Self::prepare`] does.
@@ -172,22 +172,22 @@ impl Decoder {
     pub fn prepare_components(&self, image: &Image, request: &DecodeRequest) -> Result<PreparedComponents> {
         let (plan, coverage) = image.plan(request, Target::Components, self.passes.cell_size())?;
         let rects = image.component_rects(request)?;
-        let coefficients = self.coefficients(plan, coverage)?;
+        let decoded = self.decode(plan, coverage)?;
         let component = |(index, rect)| {
             let size = image.header().size.components[index as usize];
             Component { index, rect, depth: size.depth, signed: size.signed, samples: Vec::new() }
         };
         let components = rects.into_iter().map(component).collect();
-        Ok(PreparedComponents { passes: self.passes.clone(), coefficients, components })
+        Ok(PreparedComponents { passes: self.passes.clone(), decoded, components })
     }
 
     /// Decodes all code-blocks of a plan.
-    fn coefficients(&self, plan: Plan, coverage: Coverage) -> Result<Box<Coefficients>> {
+    fn decode(&self, plan: Plan, coverage: Coverage) -> Result<Box<Decoded>> {
         let mut words = zeroed(plan.staging_words, "the coefficients")?;
         let damaged_blocks = decode_plan(&plan, &*self.runner, &mut words);
         let coefficient_bytes = plan.staging_words as u64 * 4;
         let report = Report { coverage, damaged_blocks, coefficient_bytes, ..Report::default() };
-        Ok(Box::new(Coefficients { plan, words, report }))
+        Ok(Box::new(Decoded { plan, words, report }))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::cpu::CpuExecutor;
 use crate::error::DeviceError;
-use crate::executor::{Executor, Statistics, TexelRows, Waiting};
+use crate::executor::{Coefficients, Executor, Statistics, TexelRows, Waiting};
 #[cfg(feature = "gpu")]
 use crate::gpu::executor::GpuExecutor;
 use crate::picture::Component;
@@ -41,7 +41,7 @@ impl Executor for Passes {
     async fn texels(
         &self,
         plan: &Plan,
-        coefficients: &[u32],
+        coefficients: Coefficients<'_>,
         format: TexelFormat,
         rows: TexelRows<'_>,
         waiting: Waiting,
@@ -52,7 +52,7 @@ impl Executor for Passes {
     async fn components(
         &self,
         plan: &Plan,
-        coefficients: &[u32],
+        coefficients: Coefficients<'_>,
         components: &mut [Component],
         waiting: Waiting,
     ) -> Result<Statistics, DeviceError> {

@@ -12,7 +12,7 @@ use crate::picture::{Component, Picture};
 use crate::plan::{Plan, TexelFormat};
 
 /// A plan and the coefficients of all its blocks.
-pub(super) struct Coefficients {
+pub(super) struct Decoded {
     pub(super) plan: Plan,
     pub(super) words: Vec<u32>,
     pub(super) report: Report,
@@ -22,7 +22,7 @@ pub(super) struct Coefficients {
 /// wavelet, colour and delivery are left. It can be delivered more than once, and on any thread.
 pub struct Prepared {
     pub(super) passes: Passes,
-    pub(super) coefficients: Box<Coefficients>,
+    pub(super) decoded: Box<Decoded>,
     pub(super) format: TexelFormat,
 }
 
@@ -30,7 +30,7 @@ impl Prepared {
     /// Columns and rows of the picture; at least one of each.
     #[must_use]
     pub fn size(&self) -> Size {
-        self.coefficients.plan.window.size()
+        self.decoded.plan.window.size()
     }
 
     /// Layout of its texels.
@@ -48,7 +48,7 @@ impl Prepared {
     /// How much of the picture there was, and what is damaged.
     #[must_use]
     pub fn report(&self) -> &Report {
-        &self.coefficients.report
+        &self.decoded.report
     }
 
     /// Records what is left into the host's encoder, between whatever else the host records there: the picture is in
@@ -60,7 +60,7 @@ impl Prepared {
     /// reports an error or is lost. The encoder may hold a part of the commands then.
     #[cfg(feature = "gpu")]
     pub fn record(&self, encoder: &mut wgpu::CommandEncoder, target: TextureTarget<'_>) -> Result<Report> {
-        let Coefficients { plan, words, report } = &*self.coefficients;
+        let Decoded { plan, words, report } = &*self.decoded;
         let statistics = self.passes.gpu()?.record(encoder, plan, words, self.format, target)?;
         Ok(report.with(statistics))
     }
@@ -108,12 +108,12 @@ impl Prepared {
 
     #[cfg(feature = "gpu")]
     pub(super) fn new_texture(&self) -> Result<wgpu::Texture> {
-        Ok(self.passes.gpu()?.new_texture(&self.coefficients.plan, self.format)?)
+        Ok(self.passes.gpu()?.new_texture(&self.decoded.plan, self.format)?)
     }
 
     #[cfg(feature = "gpu")]
     pub(super) async fn submit_by(&self, target: TextureTarget<'_>, waiting: Waiting) -> Result<Report> {
-        let Coefficients { plan, words, report } = &*self.coefficients;
+        let Decoded { plan, words, report } = &*self.decoded;
         let gpu = self.passes.gpu()?;
         let statistics = gpu.submit_to_texture(plan, words, self.format, target, waiting).await?;
         Ok(report.with(statistics))
@@ -125,9 +125,9 @@ impl Prepared {
         stride: usize,
         waiting: Waiting,
     ) -> Result<Report> {
-        let Coefficients { plan, words, report } = &*self.coefficients;
+        let Decoded { plan, words, report } = &*self.decoded;
         let rows = TexelRows::new(bytes, stride, self.size(), self.format)?;
-        let statistics = self.passes.texels(plan, words, self.format, rows, waiting).await?;
+        let statistics = self.passes.texels(plan, words.into(), self.format, rows, waiting).await?;
         Ok(report.with(statistics))
     }
 
@@ -143,7 +143,7 @@ impl Prepared {
 /// [`Decoder::prepare_components`](super::Decoder::prepare_components).
 pub struct PreparedComponents {
     pub(super) passes: Passes,
-    pub(super) coefficients: Box<Coefficients>,
+    pub(super) decoded: Box<Decoded>,
     /// Without samples.
     pub(super) components: Vec<Component>,
 }
@@ -152,7 +152,7 @@ impl PreparedComponents {
     /// How much of the picture there was, and what is damaged.
     #[must_use]
     pub fn report(&self) -> &Report {
-        &self.coefficients.report
+        &self.decoded.report
     }
 
     /// Decodes to samples in host memory. With a GPU, the thread is not blocked while that works.
@@ -164,13 +164,13 @@ impl PreparedComponents {
     }
 
     pub(super) async fn read_by(&self, waiting: Waiting) -> Result<(Vec<Component>, Report)> {
-        let Coefficients { plan, words, report } = &*self.coefficients;
+        let Decoded { plan, words, report } = &*self.decoded;
         let mut components = self.components.clone();
         for component in &mut components {
             let area = usize::try_from(component.rect.area()).unwrap_or(usize::MAX);
             component.samples = zeroed(area, "the samples of a component")?;
         }
-        let statistics = self.passes.components(plan, words, &mut components, waiting).await?;
+        let statistics = self.passes.components(plan, words.into(), &mut components, waiting).await?;
         Ok((components, report.with(statistics)))
     }
 }

@@ -6,7 +6,7 @@ use super::fuse;
 use super::pipelines::Pipelines;
 use super::sink::Sink;
 use crate::error::DeviceError;
-use crate::executor::Statistics;
+use crate::executor::{Coefficients, Statistics};
 use crate::plan::{Cell, Plan, TexelFormat};
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -18,7 +18,7 @@ use wgpu::WriteOnly;
 pub(super) struct Batch<'a> {
     context: &'a Context,
     plan: &'a Plan,
-    staging: &'a [u32],
+    words: Coefficients<'a>,
     cells: Vec<BatchCell<'a>>,
     tables: Tables,
     /// Where the plan's own tables lie, which all cells pack with.
@@ -66,7 +66,7 @@ impl<'a> Batch<'a> {
         context: &'a Context,
         pipelines: &'a Pipelines,
         plan: &'a Plan,
-        staging: &'a [u32],
+        words: Coefficients<'a>,
         first: usize,
         sink: &dyn Sink,
     ) -> Result<Self, DeviceError> {
@@ -79,7 +79,7 @@ impl<'a> Batch<'a> {
         let mut batch = Self {
             context,
             plan,
-            staging,
+            words,
             cells,
             tables,
             palette: None,
@@ -225,10 +225,10 @@ impl<'a> Batch<'a> {
             upload.slice(at..start).fill(0);
             at = start;
             for &block in &prepared.cell.blocks {
-                let block = self.plan.blocks.get(block as usize);
-                let words = block
-                    .and_then(|block| self.staging.get(block.staging.clone()))
-                    .ok_or_else(|| failed("a block of the cell is not in the staging words"))?;
+                let words = self
+                    .words
+                    .words(self.plan, block)
+                    .ok_or_else(|| failed("a block of the cell is not among the coefficients"))?;
                 let bytes: &[u8] = bytemuck::cast_slice(words);
                 if bytes.len() > end - at {
                     return Err(failed("the cell's blocks hold more words than it says"));

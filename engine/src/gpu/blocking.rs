@@ -3,7 +3,7 @@
 use super::executor::GpuExecutor;
 use super::texture::TextureTarget;
 use crate::error::DeviceError;
-use crate::executor::{Executor, Statistics, TexelRows, Waiting};
+use crate::executor::{Coefficients, Executor, Statistics, TexelRows, Waiting};
 use crate::plan::{Cell, Plan, PlaneWindow, TexelFormat};
 
 impl GpuExecutor {
@@ -12,14 +12,15 @@ impl GpuExecutor {
     ///
     /// # Errors
     /// As [`Self::record`], and [`Self::new_texture`].
-    pub fn decode_to_texture(
+    pub fn decode_to_texture<'a>(
         &self,
         plan: &Plan,
-        staging: &[u32],
+        coefficients: impl Into<Coefficients<'a>>,
         format: TexelFormat,
     ) -> Result<(wgpu::Texture, Statistics), DeviceError> {
         let texture = self.new_texture(plan, format)?;
-        let statistics = self.decode_into_texture(plan, staging, format, TextureTarget::new(&texture))?;
+        let statistics =
+            self.decode_into_texture(plan, coefficients, format, TextureTarget::new(&texture))?;
         Ok((texture, statistics))
     }
 
@@ -27,24 +28,24 @@ impl GpuExecutor {
     ///
     /// # Errors
     /// As [`Self::record`].
-    pub fn decode_into_texture(
+    pub fn decode_into_texture<'a>(
         &self,
         plan: &Plan,
-        staging: &[u32],
+        coefficients: impl Into<Coefficients<'a>>,
         format: TexelFormat,
         target: TextureTarget<'_>,
     ) -> Result<Statistics, DeviceError> {
-        pollster::block_on(self.submit_to_texture(plan, staging, format, target, Waiting::Here))
+        pollster::block_on(self.submit_to_texture(plan, coefficients, format, target, Waiting::Here))
     }
 
     /// Decodes the plan's window to texels in host memory: rows without gaps, little-endian. Waits for the device.
     ///
     /// # Errors
     /// As [`Self::record`], without a limit on the window's sides.
-    pub fn read_texels(
+    pub fn read_texels<'a>(
         &self,
         plan: &Plan,
-        staging: &[u32],
+        coefficients: impl Into<Coefficients<'a>>,
         format: TexelFormat,
     ) -> Result<(Vec<u8>, Statistics), DeviceError> {
         let refused = |reason: String| DeviceError::Refused { reason };
@@ -57,7 +58,8 @@ impl GpuExecutor {
         let stride = size.width as usize * format.bytes() as usize;
         let rows = TexelRows::new(&mut texels, stride, size, format);
         let rows = rows.map_err(|error| refused(error.to_string()))?;
-        let statistics = pollster::block_on(self.texels(plan, staging, format, rows, Waiting::Here))?;
+        let statistics =
+            pollster::block_on(self.texels(plan, coefficients.into(), format, rows, Waiting::Here))?;
         Ok((texels, statistics))
     }
 
@@ -65,12 +67,12 @@ impl GpuExecutor {
     ///
     /// # Errors
     /// As [`Self::planes`].
-    pub fn read_planes(
+    pub fn read_planes<'a>(
         &self,
         plan: &Plan,
-        staging: &[u32],
+        coefficients: impl Into<Coefficients<'a>>,
         take: &mut (dyn FnMut(&Cell, &PlaneWindow, &[i32]) + Send),
     ) -> Result<Statistics, DeviceError> {
-        pollster::block_on(self.planes(plan, staging, take, Waiting::Here))
+        pollster::block_on(self.planes(plan, coefficients, take, Waiting::Here))
     }
 }

@@ -9,7 +9,7 @@ use super::sink::{PlaneSink, Sink, TexelSink, TextureSink};
 use super::texture::{self, TextureTarget};
 use super::waiting::{self, Outcome};
 use crate::error::DeviceError;
-use crate::executor::{Executor, Statistics, TexelRows, Waiting};
+use crate::executor::{Coefficients, Executor, Statistics, TexelRows, Waiting};
 use crate::picture::Component;
 use crate::plan::{Cell, CellSize, Plan, PlaneWindow, TexelFormat};
 use std::collections::VecDeque;
@@ -76,32 +76,29 @@ impl GpuExecutor {
 
     /// Records a decode of the plan's window into the host's encoder, between whatever else the host records there, and
     /// submits nothing. Never waits for the device, nor for a run that does (but on OpenGL, where threads take turns). The
-    /// commands bring their uploads along: `plan` and `staging` may be dropped, and encoders be submitted in any order, or
+    /// commands bring their uploads along: `plan` and `coefficients` may be dropped, and encoders be submitted in any order, or
     /// never. A decode larger than [`Context::buffer_bytes`] makes more than one upload buffer, all alive until the commands
     /// are done.
-    ///
-    /// `staging`: the coefficients of the plan's blocks, as [`PlannedBlock::staging`] says.
     ///
     /// # Errors
     /// [`DeviceError::Refused`] if the window cannot be copied there, or a cell exceeds the device's limits;
     /// [`DeviceError::Failed`] if the device reports an error or is lost. The encoder may hold a part of the commands then.
-    ///
-    /// [`PlannedBlock::staging`]: crate::plan::PlannedBlock::staging
-    pub fn record(
+    pub fn record<'a>(
         &self,
         encoder: &mut wgpu::CommandEncoder,
         plan: &Plan,
-        staging: &[u32],
+        coefficients: impl Into<Coefficients<'a>>,
         format: TexelFormat,
         target: TextureTarget<'_>,
     ) -> Result<Statistics, DeviceError> {
+        let coefficients = coefficients.into();
         target.check(format, plan.window.size())?;
         let sink = TextureSink { window: plan.window, format, target };
         let mut statistics = Statistics::default();
         let result = self.context.guarded("recording cells", || {
             let mut next = 0;
             while next < plan.cells.len() {
-                let batch = Batch::new(&self.context, &self.pipelines, plan, staging, next, &sink)?;
+                let batch = Batch::new(&self.context, &self.pipelines, plan, coefficients, next, &sink)?;
                 statistics += batch.record(&self.pool, encoder, &sink, None)?;
                 next += batch.len();
             }
@@ -125,30 +122,31 @@ impl GpuExecutor {
     ///
     /// # Errors
     /// As [`Self::record`].
-    pub async fn submit_to_texture(
+    pub async fn submit_to_texture<'a>(
         &self,
         plan: &Plan,
-        staging: &[u32],
+        coefficients: impl Into<Coefficients<'a>>,
         format: TexelFormat,
         target: TextureTarget<'_>,
         waiting: Waiting,
     ) -> Result<Statistics, DeviceError> {
         target.check(format, plan.window.size())?;
-        self.run(plan, staging, &mut TextureSink { window: plan.window, format, target }, waiting).await
+        let sink = &mut TextureSink { window: plan.window, format, target };
+        self.run(plan, coefficients.into(), sink, waiting).await
     }
 
     /// Decodes the plan's components: `take` gets each plane of each cell, in order, its samples in rows without gaps.
     ///
     /// # Errors
     /// As [`Self::record`]; `take` may have been called for some cells.
-    pub async fn planes(
+    pub async fn planes<'a>(
         &self,
         plan: &Plan,
-        staging: &[u32],
+        coefficients: impl Into<Coefficients<'a>>,
         take: &mut (dyn FnMut(&Cell, &PlaneWindow, &[i32]) + Send),
         waiting: Waiting,
     ) -> Result<Statistics, DeviceError> {
-        self.run(plan, staging, &mut PlaneSink { take }, waiting).await
+        self.run(plan, coefficients.into(), &mut PlaneSink { take }, waiting).await
     }
 
     fn count(&self, statistics: Statistics) {
@@ -158,12 +156,12 @@ impl GpuExecutor {
     async fn run(
         &self,
         plan: &Plan,
-        staging: &[u32],
+        coefficients: Coefficients<'_>,
         sink: &mut impl Sink,
         waiting: Waiting,
     ) -> Result<Statistics, DeviceError> {
         let mut statistics = Statistics::default();
-        let result = self.submit_all(plan, staging, sink, waiting, &mut statistics).await;
+        let result = self.submit_all(plan, coefficients, sink, waiting, &mut statistics).await;
         self.count(statistics);
         result.map(|()| statistics)
     }
@@ -171,7 +169,7 @@ impl GpuExecutor {
     async fn submit_all(
         &self,
         plan: &Plan,
-        staging: &[u32],
+        coefficients: Coefficients<'_>,
         sink: &mut impl Sink,
         waiting: Waiting,
         statistics: &mut Statistics,
@@ -184,7 +182,7 @@ impl GpuExecutor {
             {
                 self.finish(oldest, plan, sink, waiting).await?;
             }
-            let (submitted, cells) = self.submit(plan, staging, next, sink, statistics)?;
+            let (submitted, cells) = self.submit(plan, coefficients, next, sink, statistics)?;
             next += cells;
             in_flight.push_back(submitted);
         }
@@ -201,12 +199,12 @@ impl GpuExecutor {
     fn submit(
         &self,
         plan: &Plan,
-        staging: &[u32],
+        coefficients: Coefficients<'_>,
         first: usize,
         sink: &dyn Sink,
         statistics: &mut Statistics,
     ) -> Result<(Submitted, usize), DeviceError> {
-        let batch = Batch::new(&self.context, &self.pipelines, plan, staging, first, sink)?;
+        let batch = Batch::new(&self.context, &self.pipelines, plan, coefficients, first, sink)?;
         self.context.guarded("running cells", || {
             let bytes = batch.readback;
             let readback = match bytes {
@@ -274,7 +272,7 @@ impl Executor for GpuExecutor {
     async fn texels(
         &self,
         plan: &Plan,
-        coefficients: &[u32],
+        coefficients: Coefficients<'_>,
         format: TexelFormat,
         rows: TexelRows<'_>,
         waiting: Waiting,
@@ -285,7 +283,7 @@ impl Executor for GpuExecutor {
     async fn components(
         &self,
         plan: &Plan,
-        coefficients: &[u32],
+        coefficients: Coefficients<'_>,
         components: &mut [Component],
         waiting: Waiting,
     ) -> Result<Statistics, DeviceError> {

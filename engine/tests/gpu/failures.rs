@@ -44,7 +44,7 @@ fn plans_that_contradict_themselves_are_refused() {
 
     let plan = plan_on_arena(4);
     let error = executor.read_planes(&plan, &[0; 3], ignore).unwrap_err();
-    assert!(error.to_string().contains("not in the staging words"), "{error}");
+    assert!(error.to_string().contains("not among the coefficients"), "{error}");
     let mut plan = plan_on_arena(4);
     plan.cells[0].upload_words = 3;
     let error = executor.read_planes(&plan, &[0; 4], ignore).unwrap_err();
