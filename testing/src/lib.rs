@@ -13,6 +13,7 @@
 
 pub mod codestream;
 pub mod compare;
+pub mod mosaic;
 pub mod plane;
 pub mod random;
 pub mod running;

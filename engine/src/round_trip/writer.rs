@@ -10,7 +10,7 @@ use crate::entropy::reference::{Encoder, Walk, segment_ends};
 use crate::geometry::Rect;
 use crate::limits::Limits;
 use std::collections::HashMap;
-use wavetile_testing::codestream::{BitWriter, Component, EOC, Header, tile_part};
+use wavetile_testing::codestream::{BitWriter, Component, EOC, Header, TagTree, tile_part};
 
 /// What to write.
 #[derive(Clone, Debug)]
@@ -216,14 +216,7 @@ impl CodedBlock {
     /// Its share of the packet header and of the body.
     fn write(&self, bits: &mut BitWriter, body: &mut Vec<u8>) {
         let passes = self.segments.iter().map(|(passes, _)| passes).sum::<u32>();
-        // T.800 Table B.4.
-        match passes {
-            1 => bits.put(0, 1),
-            2 => bits.put(0b10, 2),
-            3..=5 => bits.put(0b1100 | (passes - 3), 4),
-            6..=36 => bits.put(0b1111 << 5 | (passes - 6), 9),
-            _ => bits.put(0b1_1111_1111 << 7 | (passes - 37), 16),
-        }
+        bits.put_passes(passes);
         let needed = |(passes, bytes): &(u32, Vec<u8>)| {
             (usize::BITS - bytes.len().leading_zeros()).saturating_sub(passes.ilog2())
         };
@@ -233,49 +226,6 @@ impl CodedBlock {
         for (passes, bytes) in &self.segments {
             bits.put(bytes.len() as u32, length_bits + passes.ilog2());
             body.extend(bytes);
-        }
-    }
-}
-
-/// T.800 B.10.2.
-struct TagTree {
-    /// Columns and nodes of each level, leaves first.
-    levels: Vec<(u32, Vec<Node>)>,
-}
-
-/// Value, lower bound, whether known.
-type Node = (u32, u32, bool);
-
-impl TagTree {
-    fn new(columns: u32, rows: u32, values: impl Iterator<Item = u32>) -> Self {
-        let mut levels = vec![(columns, values.map(|value| (value, 0, false)).collect::<Vec<_>>())];
-        let (mut width, mut height) = (columns, rows);
-        while width > 1 || height > 1 {
-            let (below_width, below) = levels.last().unwrap();
-            let (columns, rows) = (width.div_ceil(2), height.div_ceil(2));
-            let mut nodes = vec![(u32::MAX, 0, false); (columns * rows) as usize];
-            for (at, node) in (0..).zip(below) {
-                let parent = &mut nodes[(at / below_width / 2 * columns + at % below_width / 2) as usize].0;
-                *parent = node.0.min(*parent);
-            }
-            levels.push((columns, nodes));
-            (width, height) = (columns, rows);
-        }
-        Self { levels }
-    }
-
-    /// Tells whether the leaf's value is below `threshold`.
-    fn write(&mut self, (column, row): (u32, u32), threshold: u32, bits: &mut BitWriter) {
-        let mut at_least = 0;
-        for (level, (width, nodes)) in self.levels.iter_mut().enumerate().rev() {
-            let (value, low, known) = &mut nodes[((row >> level) * *width + (column >> level)) as usize];
-            *low = at_least.max(*low);
-            while *low < threshold && !*known {
-                *known = *low >= *value;
-                bits.put(u32::from(*known), 1);
-                *low += u32::from(!*known);
-            }
-            at_least = *low;
         }
     }
 }

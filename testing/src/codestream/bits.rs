@@ -20,6 +20,17 @@ impl BitWriter {
         }
     }
 
+    /// Adds the codeword for a number of coding passes, 1 to 164 (T.800 Table B.4).
+    pub fn put_passes(&mut self, passes: u32) {
+        match passes {
+            1 => self.put(0, 1),
+            2 => self.put(0b10, 2),
+            3..=5 => self.put(0b1100 | (passes - 3), 4),
+            6..=36 => self.put(0b1111 << 5 | (passes - 6), 9),
+            _ => self.put(0b1_1111_1111 << 7 | (passes - 37), 16),
+        }
+    }
+
     /// The bytes; the last is filled with zeros, and never is 0xFF.
     pub fn finish(mut self) -> Vec<u8> {
         if self.bytes.last() == Some(&0xFF) {

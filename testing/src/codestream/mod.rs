@@ -1,12 +1,18 @@
 //! Codestreams made up for tests (T.800 Annexes A and B), byte by byte and without the code that they test.
 
 mod bits;
+mod encoded_block;
 mod header;
+mod mq_encoder;
 mod one_tile;
+mod tag_tree;
 
 pub use bits::BitWriter;
+pub use encoded_block::{Contexts, EncodedBlock};
 pub use header::{Area, Component, Header, size_segment};
+pub use mq_encoder::MqEncoder;
 pub use one_tile::{OneTile, Pointers};
+pub use tag_tree::TagTree;
 
 /// Start of codestream.
 pub const SOC: u16 = 0xFF4F;

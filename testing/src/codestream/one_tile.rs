@@ -130,12 +130,7 @@ impl OneTile {
                 let new = (0..=levels).filter(|level| (row | column) % (1 << level) == 0).count();
                 bits.put((1 << new) - 1, new as u32);
                 bits.put((1 << new) - 1, new as u32);
-                match u32::from(self.passes) {
-                    1 => bits.put(0, 1),
-                    2 => bits.put(0b10, 2),
-                    passes @ 3..=5 => bits.put(0b1100 | (passes - 3), 4),
-                    passes => bits.put(0b1_1110_0000 | (passes - 6), 9),
-                }
+                bits.put_passes(self.passes.into());
                 // Eleven bits, less those that the number of passes adds ("Lblock" starts at 3).
                 let more = 11 - 3 - self.passes.ilog2();
                 bits.put((1 << (more + 1)) - 2, more + 1);
