@@ -17,6 +17,13 @@ pub mod executor {
     pub use crate::executor::*;
     #[cfg(feature = "gpu")]
     pub use crate::gpu::executor::GpuExecutor;
+    #[cfg(feature = "gpu")]
+    pub use crate::gpu::pages::{Filled, PageBounds, PageSource, PageStatistics, PageTexels, PageUpload};
+    #[cfg(feature = "gpu")]
+    pub use crate::gpu::{
+        buffers::Workspace,
+        ring::{MappedBuffer, UploadRing, Wake},
+    };
 }
 
 /// What a decode does, decided before anything is decoded; and which packets a window needs.

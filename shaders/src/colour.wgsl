@@ -1,6 +1,6 @@
 // Colour conversion, a part of packing: colour channels as numbers from 0 to 1 become sRGB.
 //
-// Uses parameters.colour and the tables that the packing shader binds. Curves hold f32, the lattice two words a
+// Uses jobs[job].colour and the tables that the packing shader binds. Curves hold f32, the lattice two words a
 // point: red low and green high, then blue, 16 bits each.
 
 struct ColourParameters {
@@ -17,7 +17,7 @@ struct ColourParameters {
 }
 
 fn takes(step: u32) -> bool {
-    return (parameters.colour.steps & step) != 0u;
+    return (jobs[job].colour.steps & step) != 0u;
 }
 
 // The value at x, limited to 0..=1, between entries linearly.
@@ -31,8 +31,8 @@ fn curve(first: u32, length: u32, x: f32) -> f32 {
 
 // The colour at a place between the points of the lattice, linearly in each dimension.
 fn lattice_colour(place: vec4<f32>) -> vec3<f32> {
-    let side = parameters.colour.lattice_side;
-    let dimensions = parameters.colour.lattice_dimensions;
+    let side = jobs[job].colour.lattice_side;
+    let dimensions = jobs[job].colour.lattice_dimensions;
     var corners = 0u;
     var fractions = vec4<f32>();
     var strides = vec4<u32>();
@@ -57,7 +57,7 @@ fn lattice_colour(place: vec4<f32>) -> vec3<f32> {
                 weight *= 1.0 - fractions[d];
             }
         }
-        let at = parameters.colour.lattice + 2u * point;
+        let at = jobs[job].colour.lattice + 2u * point;
         let value = vec3(tables[at] & 0xffffu, tables[at] >> 16u, tables[at + 1u] & 0xffffu);
         colour += weight * vec3<f32>(value);
     }
@@ -73,17 +73,17 @@ fn convert(channels: vec3<f32>, opacity: f32, black: f32) -> vec3<f32> {
     if (takes(AFFINE)) {
         let value = vec4(colour, 1.0);
         colour = vec3(
-            dot(parameters.colour.affine[0], value),
-            dot(parameters.colour.affine[1], value),
-            dot(parameters.colour.affine[2], value),
+            dot(jobs[job].colour.affine[0], value),
+            dot(jobs[job].colour.affine[1], value),
+            dot(jobs[job].colour.affine[2], value),
         );
     }
     if (takes(BLACK)) {
         colour *= 1.0 - black;
     }
     if (takes(CURVES)) {
-        let first = parameters.colour.curves;
-        let length = parameters.colour.curve_length;
+        let first = jobs[job].colour.curves;
+        let length = jobs[job].colour.curve_length;
         colour = vec3(
             curve(first, length, colour.x),
             curve(first + length, length, colour.y),
@@ -92,12 +92,12 @@ fn convert(channels: vec3<f32>, opacity: f32, black: f32) -> vec3<f32> {
     }
     if (takes(MATRIX)) {
         let value = vec4(colour, 1.0);
-        let first = parameters.colour.encoding;
-        let length = parameters.colour.encoding_length;
+        let first = jobs[job].colour.encoding;
+        let length = jobs[job].colour.encoding_length;
         colour = vec3(
-            curve(first, length, dot(parameters.colour.matrix[0], value)),
-            curve(first, length, dot(parameters.colour.matrix[1], value)),
-            curve(first, length, dot(parameters.colour.matrix[2], value)),
+            curve(first, length, dot(jobs[job].colour.matrix[0], value)),
+            curve(first, length, dot(jobs[job].colour.matrix[1], value)),
+            curve(first, length, dot(jobs[job].colour.matrix[2], value)),
         );
     }
     if (takes(LATTICE)) {

@@ -32,6 +32,14 @@ pub trait Job: Pod {
     fn workgroups(&self) -> u64;
 }
 
+impl Job for PackParameters {
+    /// An invocation makes a texel or, with [`PackParameters::R16`], two.
+    fn workgroups(&self) -> u64 {
+        let units_wide = if self.format == PackParameters::R16 { self.width.div_ceil(2) } else { self.width };
+        (u64::from(units_wide) * u64::from(self.height)).div_ceil(WORKGROUP_SIZE.into())
+    }
+}
+
 fn sample_workgroups(width: u32, height: u32) -> u64 {
     (u64::from(width) * u64::from(height)).div_ceil(WORKGROUP_SAMPLES.into())
 }
@@ -56,17 +64,6 @@ impl Job for IdwtJob {
         };
         tiles(self.out_x0, self.out_x1) * tiles(self.out_y0, self.out_y1)
     }
-}
-
-/// Workgroups that pack a cell.
-#[must_use]
-pub fn pack_workgroups(parameters: &PackParameters) -> u64 {
-    let units_wide = if parameters.format == PackParameters::R16 {
-        parameters.width.div_ceil(2)
-    } else {
-        parameters.width
-    };
-    (u64::from(units_wide) * u64::from(parameters.height)).div_ceil(WORKGROUP_SIZE.into())
 }
 
 /// Width and height of a dispatch of at least `workgroups`, neither above `most`; `None` if there is none.

@@ -100,8 +100,12 @@ pub struct PackParameters {
     pub format: u32,
     /// [`Self::LINEAR`] or [`Self::REPEATED`].
     pub up_sampling: u32,
+    /// Word of the first texel. The CPU twin counts from there.
+    pub out: u32,
+    /// First workgroup of the dispatch that works on this; the CPU twin does not need it.
+    pub start: u32,
     /// Zero.
-    pub padding: u32,
+    pub padding: [u32; 3],
     /// How the colour channels become sRGB.
     pub colour: ColourParameters,
     /// Red or grey, green, blue, opacity ([`Self::OPACITY_CHANNEL`]), and black ink ([`Self::BLACK_CHANNEL`]), which only the

@@ -3,9 +3,10 @@
 // Joined with annex_g.wgsl, which finishes samples that the component transform was not run on, and colour.wgsl,
 // which converts colours.
 //
-// Bindings: 0 parameters: PackParameters. 1 tables: array<u32>, the palette columns and the tables of the colour
-// conversion (never empty). 2 arena: array<u32>. 3 texels: array<u32>, parameters.row words for each of parameters.height rows.
-// Dispatch shape: (x, y, 1) with x * y >= ceil(units / 256), where a unit is a texel or, with R16, two.
+// Bindings: 0 dispatch: Dispatch. 1 jobs: array<PackParameters>. 2 tables: array<u32>, the palette columns and the tables of
+// the colour conversion (never empty). 3 arena: array<u32>. 4 texels: array<u32>, row words for each of height rows of a job.
+// More than four storage buffers are not to be had everywhere, so jobs say themselves where they start.
+// Dispatch shape: ceil(units / WORKGROUP_SIZE) workgroups for each job, where a unit is a texel or, with R16, two.
 
 struct PackChannel {
     plane: u32,
@@ -43,16 +44,43 @@ struct PackParameters {
     row: u32,
     format: u32,
     up_sampling: u32,
-    padding: u32,
+    out: u32,
+    start: u32,
+    padding: array<u32, 3>,
     colour: ColourParameters,
     channels: array<PackChannel, 5>,
     finishes: array<PackFinish, 5>,
 }
 
-@group(0) @binding(0) var<uniform> parameters: PackParameters;
-@group(0) @binding(1) var<storage, read> tables: array<u32>;
-@group(0) @binding(2) var<storage, read> arena: array<u32>;
-@group(0) @binding(3) var<storage, read_write> texels: array<u32>;
+struct Dispatch {
+    job_count: u32,
+    workgroup_count: u32,
+    padding: vec2<u32>,
+}
+
+@group(0) @binding(0) var<uniform> dispatch: Dispatch;
+@group(0) @binding(1) var<storage, read> jobs: array<PackParameters>;
+@group(0) @binding(2) var<storage, read> tables: array<u32>;
+@group(0) @binding(3) var<storage, read> arena: array<u32>;
+@group(0) @binding(4) var<storage, read_write> texels: array<u32>;
+
+// The workgroup's.
+var<private> job: u32;
+
+// The last job that starts at or before the workgroup: jobs without workgroups are never found.
+fn find_job(workgroup: u32) -> u32 {
+    var found = 0u;
+    var end = dispatch.job_count;
+    while (end - found > 1u) {
+        let middle = found + (end - found) / 2u;
+        if (jobs[middle].start <= workgroup) {
+            found = middle;
+        } else {
+            end = middle;
+        }
+    }
+    return found;
+}
 
 // Whether channels may lie on other grids than the output's, and colours may be converted: a pipeline for pictures that
 // need neither is spared the code.
@@ -65,53 +93,53 @@ var<private> held: vec3<i32>;
 
 // Undoes the component transform of channel c at a word counted from the first of its planes.
 fn finished(c: u32, at: u32) -> i32 {
-    let flags = parameters.finishes[c].flags;
-    let slot = parameters.finishes[c].slot;
-    let first = parameters.finishes[c].planes.x + at;
+    let flags = jobs[job].finishes[c].flags;
+    let slot = jobs[job].finishes[c].slot;
+    let first = jobs[job].finishes[c].planes.x + at;
     if (first != held_at) {
         var word = vec3(arena[first], 0u, 0u);
         if ((flags & TRANSFORM_MASK) != 0u) {
-            word.y = arena[parameters.finishes[c].planes.y + at];
-            word.z = arena[parameters.finishes[c].planes.z + at];
+            word.y = arena[jobs[job].finishes[c].planes.y + at];
+            word.z = arena[jobs[job].finishes[c].planes.z + at];
         }
         held = transformed(flags, word);
         held_at = first;
     }
-    return shifted(held[slot], parameters.finishes[c].shift, parameters.finishes[c].low, parameters.finishes[c].high);
+    return shifted(held[slot], jobs[job].finishes[c].shift, jobs[job].finishes[c].low, jobs[job].finishes[c].high);
 }
 
 // Whether the output's grid is not channel c's.
 fn interpolates(c: u32) -> bool {
     return INTERPOLATES
-        && (parameters.channels[c].x_numerator != parameters.channels[c].x_denominator
-            || parameters.channels[c].y_numerator != parameters.channels[c].y_denominator
-            || parameters.channels[c].x_offset != 0.0
-            || parameters.channels[c].y_offset != 0.0);
+        && (jobs[job].channels[c].x_numerator != jobs[job].channels[c].x_denominator
+            || jobs[job].channels[c].y_numerator != jobs[job].channels[c].y_denominator
+            || jobs[job].channels[c].x_offset != 0.0
+            || jobs[job].channels[c].y_offset != 0.0);
 }
 
 // Channel c's value at a column and row of its plane, through the palette if there is one: 0..=high.
 fn value_at(c: u32, column: u32, row: u32) -> u32 {
-    let at = row * parameters.channels[c].row + column;
+    let at = row * jobs[job].channels[c].row + column;
     var sample: i32;
-    if (parameters.finishes[c].flags == 0u) {
-        sample = bitcast<i32>(arena[parameters.channels[c].plane + at]);
+    if (jobs[job].finishes[c].flags == 0u) {
+        sample = bitcast<i32>(arena[jobs[job].channels[c].plane + at]);
     } else {
         sample = finished(c, at);
     }
     // Samples are clamped to their depth, so the wrapped difference is the value.
-    var value = bitcast<u32>(sample - parameters.channels[c].low);
-    if (parameters.channels[c].table != NO_TABLE) {
-        value = tables[parameters.channels[c].table + min(value, parameters.channels[c].table_length - 1u)];
+    var value = bitcast<u32>(sample - jobs[job].channels[c].low);
+    if (jobs[job].channels[c].table != NO_TABLE) {
+        value = tables[jobs[job].channels[c].table + min(value, jobs[job].channels[c].table_length - 1u)];
     }
-    return min(value, parameters.channels[c].high);
+    return min(value, jobs[job].channels[c].high);
 }
 
 // The channel's value at the output sample (x, y) where both have one grid.
 fn look_up(c: u32, x: u32, y: u32) -> u32 {
-    let x0 = parameters.channels[c].x0;
-    let y0 = parameters.channels[c].y0;
-    let column = min(max(x, x0) - x0, parameters.channels[c].width - 1u);
-    let row = min(max(y, y0) - y0, parameters.channels[c].height - 1u);
+    let x0 = jobs[job].channels[c].x0;
+    let y0 = jobs[job].channels[c].y0;
+    let column = min(max(x, x0) - x0, jobs[job].channels[c].width - 1u);
+    let row = min(max(y, y0) - y0, jobs[job].channels[c].height - 1u);
     return value_at(c, column, row);
 }
 
@@ -130,7 +158,7 @@ fn between(at: u32, numerator: u32, denominator: u32, offset: f32, first: u32, l
     let whole = quotient * numerator + product / denominator;
     let part = f32(product % denominator) / f32(denominator) + offset;
     let step = floor(part);
-    let weight = select(part - step, 0.0, parameters.up_sampling == REPEATED);
+    let weight = select(part - step, 0.0, jobs[job].up_sampling == REPEATED);
     let left = bitcast<i32>(whole - first) + i32(step);
     let last = i32(length) - 1;
     return Between(u32(clamp(left, 0, last)), u32(clamp(left + 1, 0, last)), weight);
@@ -138,17 +166,17 @@ fn between(at: u32, numerator: u32, denominator: u32, offset: f32, first: u32, l
 
 // Channel c of the output sample between the samples around it, from 0 to 1.
 fn interpolated(c: u32, x: u32, y: u32) -> f32 {
-    let column = between(x, parameters.channels[c].x_numerator, parameters.channels[c].x_denominator,
-        parameters.channels[c].x_offset, parameters.channels[c].x0, parameters.channels[c].width);
-    let row = between(y, parameters.channels[c].y_numerator, parameters.channels[c].y_denominator,
-        parameters.channels[c].y_offset, parameters.channels[c].y0, parameters.channels[c].height);
+    let column = between(x, jobs[job].channels[c].x_numerator, jobs[job].channels[c].x_denominator,
+        jobs[job].channels[c].x_offset, jobs[job].channels[c].x0, jobs[job].channels[c].width);
+    let row = between(y, jobs[job].channels[c].y_numerator, jobs[job].channels[c].y_denominator,
+        jobs[job].channels[c].y_offset, jobs[job].channels[c].y0, jobs[job].channels[c].height);
     let upper_left = f32(value_at(c, column.left, row.left));
     let upper_right = f32(value_at(c, column.right, row.left));
     let lower_left = f32(value_at(c, column.left, row.right));
     let lower_right = f32(value_at(c, column.right, row.right));
     let at_left = upper_left + (lower_left - upper_left) * row.weight;
     let at_right = upper_right + (lower_right - upper_right) * row.weight;
-    return (at_left + (at_right - at_left) * column.weight) * (1.0 / f32(parameters.channels[c].high));
+    return (at_left + (at_right - at_left) * column.weight) * (1.0 / f32(jobs[job].channels[c].high));
 }
 
 // round(value * top / high), for value <= high and top < 65536: exact.
@@ -180,7 +208,7 @@ fn channel(c: u32, x: u32, y: u32, top: u32) -> u32 {
     if (interpolates(c)) {
         return u32(round(interpolated(c, x, y) * f32(top)));
     }
-    return scale(look_up(c, x, y), parameters.channels[c].high, top);
+    return scale(look_up(c, x, y), jobs[job].channels[c].high, top);
 }
 
 // Channel c of the output sample as a number from 0 to 1.
@@ -188,12 +216,12 @@ fn number(c: u32, x: u32, y: u32) -> f32 {
     if (interpolates(c)) {
         return interpolated(c, x, y);
     }
-    return f32(look_up(c, x, y)) * (1.0 / f32(parameters.channels[c].high));
+    return f32(look_up(c, x, y)) * (1.0 / f32(jobs[job].channels[c].high));
 }
 
 // Whether channel c is there.
 fn has(c: u32) -> bool {
-    return parameters.channels[c].plane != OPAQUE;
+    return jobs[job].channels[c].plane != OPAQUE;
 }
 
 // Red, green, blue, opacity of the output sample (x, y): 0..=top.
@@ -202,7 +230,7 @@ fn texel(x: u32, y: u32, top: u32) -> vec4<u32> {
     if (has(OPACITY_CHANNEL)) {
         opacity = channel(OPACITY_CHANNEL, x, y, top);
     }
-    if (CONVERTS && parameters.colour.steps != 0u) {
+    if (CONVERTS && jobs[job].colour.steps != 0u) {
         var colour = vec3(number(0u, x, y));
         for (var c = 1u; c < 3u; c++) {
             if (has(c)) {
@@ -228,7 +256,7 @@ fn texel(x: u32, y: u32, top: u32) -> vec4<u32> {
 
 // The first channel of what texel() gives.
 fn first(x: u32, y: u32, top: u32) -> u32 {
-    if (CONVERTS && parameters.colour.steps != 0u) {
+    if (CONVERTS && jobs[job].colour.steps != 0u) {
         return texel(x, y, top).x;
     }
     return channel(0u, x, y, top);
@@ -240,26 +268,31 @@ fn main(
     @builtin(num_workgroups) count: vec3<u32>,
     @builtin(local_invocation_index) invocation: u32,
 ) {
-    let unit = (id.y * count.x + id.x) * 256u + invocation;
-    var units_wide = parameters.width;
-    if (parameters.format == R16) {
-        units_wide = (parameters.width + 1u) / 2u;
+    let workgroup = id.y * count.x + id.x;
+    if (workgroup >= dispatch.workgroup_count) {
+        return;
+    }
+    job = find_job(workgroup);
+    let unit = (workgroup - jobs[job].start) * WORKGROUP_SIZE + invocation;
+    var units_wide = jobs[job].width;
+    if (jobs[job].format == R16) {
+        units_wide = (jobs[job].width + 1u) / 2u;
     }
     let row = unit / units_wide;
     let column = unit - row * units_wide;
-    if (row >= parameters.height) {
+    if (row >= jobs[job].height) {
         return;
     }
-    let x = parameters.x0 + column;
-    let y = parameters.y0 + row;
-    let out = row * parameters.row;
-    if (parameters.format == RGBA8) {
+    let x = jobs[job].x0 + column;
+    let y = jobs[job].y0 + row;
+    let out = jobs[job].out + row * jobs[job].row;
+    if (jobs[job].format == RGBA8) {
         let value = texel(x, y, 255u);
         texels[out + column] = value.x | (value.y << 8u) | (value.z << 16u) | (value.w << 24u);
-    } else if (parameters.format == R16) {
-        let left = parameters.x0 + 2u * column;
+    } else if (jobs[job].format == R16) {
+        let left = jobs[job].x0 + 2u * column;
         var word = first(left, y, 65535u);
-        if (2u * column + 1u < parameters.width) {
+        if (2u * column + 1u < jobs[job].width) {
             word |= first(left + 1u, y, 65535u) << 16u;
         }
         texels[out + column] = word;

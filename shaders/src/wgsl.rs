@@ -39,7 +39,7 @@ pub const COMPONENT_TRANSFORM: &str = join!(
     include_str!("annex_g.wgsl"),
     include_str!("component_transform.wgsl"),
 );
-/// [`pack`](crate::pack): one [`PackParameters`].
+/// [`pack`](crate::pack): jobs of [`PackParameters`].
 pub const PACK: &str = join!(
     dispatch::WGSL,
     ComponentTransformJob::WGSL,

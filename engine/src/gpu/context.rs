@@ -122,6 +122,12 @@ impl Context {
         &self.adapter_info
     }
 
+    /// Bytes that the place of a binding in a buffer is a multiple of.
+    pub(super) fn binding_alignment(&self) -> u64 {
+        let limits = self.device.limits();
+        limits.min_uniform_buffer_offset_alignment.max(limits.min_storage_buffer_offset_alignment).into()
+    }
+
     /// Polls for those who do not want to wait for the device themselves.
     #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "browsers poll"))]
     pub(super) fn poller(&self) -> &Poller {

@@ -50,6 +50,10 @@ impl GpuExecutor {
         &self.context
     }
 
+    pub(super) const fn pipelines(&self) -> &Pipelines {
+        &self.pipelines
+    }
+
     /// The adapter's name, as its driver gives it.
     #[must_use]
     pub fn adapter_name(&self) -> &str {
@@ -98,8 +102,8 @@ impl GpuExecutor {
         let result = self.context.guarded("recording cells", || {
             let mut next = 0;
             while next < plan.cells.len() {
-                let batch = Batch::new(&self.context, &self.pipelines, plan, coefficients, next, &sink)?;
-                statistics += batch.record(&self.pool, encoder, &sink, None)?;
+                let batch = Batch::new(&self.context, plan, coefficients, next, &sink)?;
+                statistics += batch.record(&self.pipelines, &self.pool, encoder, &sink, None)?;
                 next += batch.len();
             }
             Ok(())
@@ -204,7 +208,7 @@ impl GpuExecutor {
         sink: &dyn Sink,
         statistics: &mut Statistics,
     ) -> Result<(Submitted, usize), DeviceError> {
-        let batch = Batch::new(&self.context, &self.pipelines, plan, coefficients, first, sink)?;
+        let batch = Batch::new(&self.context, plan, coefficients, first, sink)?;
         self.context.guarded("running cells", || {
             let bytes = batch.readback;
             let readback = match bytes {
@@ -214,7 +218,8 @@ impl GpuExecutor {
             let label = Some("wavetile cells");
             let mut encoder =
                 self.context.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label });
-            *statistics += batch.record(&self.pool, &mut encoder, sink, readback.as_ref())?;
+            *statistics +=
+                batch.record(&self.pipelines, &self.pool, &mut encoder, sink, readback.as_ref())?;
             self.context.queue().submit([encoder.finish()]);
             statistics.submissions += 1;
             let submitted = match readback {

@@ -6,16 +6,56 @@ use wavetile_shaders::idwt::IdwtJob;
 use wavetile_shaders::pack::PackParameters;
 use wavetile_shaders::wgsl;
 
-/// One pipeline for each shader.
+/// A shader, as far as it is compiled for what its jobs have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kernel {
+    Dequantise,
+    Idwt53,
+    Idwt97,
+    IdwtBoth,
+    ComponentTransform,
+    Pack,
+    PackPlain,
+}
+
+impl Kernel {
+    /// For the jobs of one level.
+    pub(super) fn idwt(jobs: impl IntoIterator<Item = IdwtJob>) -> Self {
+        let (mut reversible, mut irreversible) = (false, false);
+        for job in jobs {
+            let kind = if job.is_irreversible() { &mut irreversible } else { &mut reversible };
+            *kind = true;
+        }
+        match (reversible, irreversible) {
+            (_, false) => Self::Idwt53,
+            (false, true) => Self::Idwt97,
+            (true, true) => Self::IdwtBoth,
+        }
+    }
+
+    /// For what packs cells.
+    pub(super) fn pack(jobs: &[PackParameters]) -> Self {
+        if jobs.iter().all(PackParameters::is_plain) { Self::PackPlain } else { Self::Pack }
+    }
+}
+
+/// A pipeline and what it binds.
+#[derive(Debug)]
+pub(super) struct Pipeline {
+    pub(super) pipeline: wgpu::ComputePipeline,
+    pub(super) layout: wgpu::BindGroupLayout,
+}
+
+/// One pipeline for each kernel.
 #[derive(Debug)]
 pub(super) struct Pipelines {
-    pub(super) dequantise: wgpu::ComputePipeline,
-    idwt_53: wgpu::ComputePipeline,
-    idwt_97: wgpu::ComputePipeline,
-    idwt_both: wgpu::ComputePipeline,
-    pub(super) component_transform: wgpu::ComputePipeline,
-    pack: wgpu::ComputePipeline,
-    pack_plain: wgpu::ComputePipeline,
+    dequantise: Pipeline,
+    idwt_53: Pipeline,
+    idwt_97: Pipeline,
+    idwt_both: Pipeline,
+    component_transform: Pipeline,
+    pack: Pipeline,
+    pack_plain: Pipeline,
 }
 
 impl Pipelines {
@@ -34,30 +74,25 @@ impl Pipelines {
         })
     }
 
-    /// The pipeline for the jobs of one level.
-    pub(super) fn idwt(&self, jobs: &[IdwtJob]) -> &wgpu::ComputePipeline {
-        let irreversible = jobs.iter().filter(|job| job.is_irreversible()).count();
-        if irreversible == 0 {
-            &self.idwt_53
-        } else if irreversible == jobs.len() {
-            &self.idwt_97
-        } else {
-            &self.idwt_both
+    pub(super) const fn of(&self, kernel: Kernel) -> &Pipeline {
+        match kernel {
+            Kernel::Dequantise => &self.dequantise,
+            Kernel::Idwt53 => &self.idwt_53,
+            Kernel::Idwt97 => &self.idwt_97,
+            Kernel::IdwtBoth => &self.idwt_both,
+            Kernel::ComponentTransform => &self.component_transform,
+            Kernel::Pack => &self.pack,
+            Kernel::PackPlain => &self.pack_plain,
         }
-    }
-
-    /// The pipeline for a cell.
-    pub(super) fn pack(&self, parameters: &PackParameters) -> &wgpu::ComputePipeline {
-        if parameters.is_plain() { &self.pack_plain } else { &self.pack }
     }
 }
 
-fn build(device: &wgpu::Device, label: &str, text: &str, constants: &[(&str, f64)]) -> wgpu::ComputePipeline {
+fn build(device: &wgpu::Device, label: &str, text: &str, constants: &[(&str, f64)]) -> Pipeline {
     let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
         label: Some(label),
         source: wgpu::ShaderSource::Wgsl(text.into()),
     });
-    device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+    let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label: Some(label),
         layout: None,
         module: &module,
@@ -68,5 +103,7 @@ fn build(device: &wgpu::Device, label: &str, text: &str, constants: &[(&str, f64
             constants,
         },
         cache: None,
-    })
+    });
+    let layout = pipeline.get_bind_group_layout(0);
+    Pipeline { pipeline, layout }
 }

@@ -69,24 +69,9 @@ impl Sink for TextureSink<'_> {
         let bytes_per_row = u32::try_from(row_bytes)
             .map_err(|_| DeviceError::Refused { reason: format!("a cell has {} columns", size.width) })?;
         let origin = self.target.origin;
-        encoder.copy_buffer_to_texture(
-            wgpu::TexelCopyBufferInfo {
-                buffer: &buffers.texels,
-                layout: wgpu::TexelCopyBufferLayout {
-                    offset: 0,
-                    bytes_per_row: Some(bytes_per_row),
-                    rows_per_image: None,
-                },
-            },
-            wgpu::TexelCopyTextureInfo {
-                texture: self.target.texture,
-                mip_level: self.target.mip_level,
-                // Inside the texture: the target was checked for the whole window.
-                origin: wgpu::Origin3d { x: origin.x + x, y: origin.y + y, z: origin.z },
-                aspect: wgpu::TextureAspect::All,
-            },
-            wgpu::Extent3d { width: size.width, height: size.height, depth_or_array_layers: 1 },
-        );
+        // Inside the texture: the target was checked for the whole window.
+        let target = self.target.at(origin.x + x, origin.y + y);
+        target.copy(encoder, &buffers.texels, 0, bytes_per_row, size);
         Ok(())
     }
 

@@ -105,6 +105,29 @@ impl<'a> TextureTarget<'a> {
     }
 }
 
+impl TextureTarget<'_> {
+    /// Copies packed texels here, for which [`Self::check`] was passed.
+    pub(super) fn copy(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        texels: &wgpu::Buffer,
+        offset: u64,
+        row_bytes: u32,
+        size: Size,
+    ) {
+        let layout =
+            wgpu::TexelCopyBufferLayout { offset, bytes_per_row: Some(row_bytes), rows_per_image: None };
+        let to = wgpu::TexelCopyTextureInfo {
+            texture: self.texture,
+            mip_level: self.mip_level,
+            origin: self.origin,
+            aspect: wgpu::TextureAspect::All,
+        };
+        let extent = wgpu::Extent3d { width: size.width, height: size.height, depth_or_array_layers: 1 };
+        encoder.copy_buffer_to_texture(wgpu::TexelCopyBufferInfo { buffer: texels, layout }, to, extent);
+    }
+}
+
 /// # Errors
 /// [`DeviceError::Refused`] if the device has no textures so large.
 pub(super) fn create(
