@@ -2,9 +2,13 @@
 
 mod page;
 mod pyramid;
+mod residency;
+mod selection;
 mod source;
+mod view;
 
 pub use page::{PageId, PageKey, PageLayout, PictureId, Priority};
 pub use pyramid::Pyramid;
 pub(crate) use pyramid::Repeat;
 pub use source::{Arrivals, TileSource, Wake, Wish};
+pub use view::{PlanarView, SurfaceView, View};

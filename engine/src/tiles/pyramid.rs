@@ -153,6 +153,15 @@ impl Pyramid {
         let (top, bottom) = span(y0, y1, whole.y0, height, level.y0, level.y1);
         Rect::new(left, top, right, bottom)
     }
+
+    /// Of the texels that filtering reads, those whose pages are drawn from: a place between two texels is drawn from the page of
+    /// the first, whose border has the second.
+    #[must_use]
+    pub(crate) fn drawn(&self, reduce: u32, read: Rect) -> Rect {
+        let level = self.level(reduce);
+        let less = |from: u32, to: u32, end: u32| if to < end && to > from + 1 { to - 1 } else { to };
+        Rect { x1: less(read.x0, read.x1, level.x1), y1: less(read.y0, read.y1, level.y1), ..read }
+    }
 }
 
 fn clamp(coordinate: u64) -> u32 {
