@@ -127,6 +127,12 @@ impl Decoder {
         self
     }
 
+    /// The threads that it runs on.
+    #[must_use]
+    pub fn runner(&self) -> &Arc<dyn ParallelRunner> {
+        &self.runner
+    }
+
     /// Why [`Backend::Auto`] did not take the GPU.
     #[must_use]
     pub fn notice(&self) -> Option<&str> {

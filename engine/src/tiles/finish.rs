@@ -47,9 +47,6 @@ pub(crate) struct Batch {
 pub(crate) enum Made {
     /// For each page its texels, row by row without gaps.
     Texels(Vec<Vec<u8>>),
-    /// What a device needs to make their texels.
-    #[cfg(feature = "gpu")]
-    Upload(super::gpu::PageBatch),
 }
 
 /// Does what can be done for pages before a frame: on the workshop's thread.

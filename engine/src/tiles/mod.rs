@@ -1,14 +1,30 @@
 //! Tiles that stay: a picture of any size as a virtual texture, of which the pages that are looked at are kept.
 
+mod finish;
+mod frame;
+mod host_atlas;
+mod mailbox;
+mod making;
+mod options;
 mod page;
+mod picture;
 mod pyramid;
+mod report;
 mod residency;
 mod selection;
 mod source;
+mod supply;
+mod tiles;
 mod view;
+mod workshop;
 
+pub use host_atlas::HostAtlas;
+pub use options::{FrameBudget, TilesOptions};
 pub use page::{PageId, PageKey, PageLayout, PictureId, Priority};
+pub use picture::PictureOptions;
 pub use pyramid::Pyramid;
 pub(crate) use pyramid::Repeat;
+pub use report::{FrameReport, TileTotals};
 pub use source::{Arrivals, TileSource, Wake, Wish};
+pub use tiles::Tiles;
 pub use view::{PlanarView, SurfaceView, View};

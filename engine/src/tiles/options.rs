@@ -88,3 +88,26 @@ impl fmt::Debug for TilesOptions {
             .finish_non_exhaustive()
     }
 }
+
+/// What an atlas may do in a frame. What is left is done in later ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FrameBudget {
+    /// Pages, or parts of pages, that are written. Pages that were made together are written together, so it may be a few more.
+    pub pages: usize,
+}
+
+impl FrameBudget {
+    /// So many pages.
+    #[must_use]
+    pub const fn pages(pages: usize) -> Self {
+        Self { pages }
+    }
+}
+
+impl Default for FrameBudget {
+    /// 16 pages.
+    fn default() -> Self {
+        Self { pages: 16 }
+    }
+}

@@ -4,12 +4,11 @@
 use super::finish::{Batch, FinishedPage, Finisher, SlotRect};
 use super::mailbox::{Instructions, Mailbox, Orders, Standing};
 use super::making::{PageParts, PageRequest, PreparedPage};
-use super::page::{PageId, PageKey, PictureId, Priority};
+use super::page::{PageKey, PictureId, Priority};
 use super::picture::TilePicture;
 use super::source::Arrivals;
 use crate::data_bin::DataBinId;
 use crate::error::{Error, Result};
-use crate::geometry::Rect;
 use crate::plan::Coverage;
 use crate::runner::ParallelRunner;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -208,9 +207,10 @@ impl Bench {
                 continue;
             }
             // Whatever it is may mend what could not be made.
-            let failed = self.records.iter_mut().filter(|(key, record)| {
-                key.picture == id && record.outcome == Outcome::Failed
-            });
+            let failed = self
+                .records
+                .iter_mut()
+                .filter(|(key, record)| key.picture == id && record.outcome == Outcome::Failed);
             failed.for_each(|(_, record)| record.stale = true);
             match source.arrivals(before) {
                 Arrivals::Nothing => {}
@@ -294,8 +294,7 @@ impl Bench {
                     jobs.push(job);
                     break;
                 }
-                let waiting =
-                    self.records.get(&key).is_some_and(|record| record.outcome == Outcome::Waiting);
+                let waiting = self.records.get(&key).is_some_and(|record| record.outcome == Outcome::Waiting);
                 match picture.pyramid.parent(key.page).filter(|_| waiting) {
                     Some(parent) => key.page = parent,
                     None => break,
@@ -308,9 +307,8 @@ impl Bench {
     /// What is to be done for a page, if anything.
     fn job(&mut self, mailbox: &Mailbox, picture: &Arc<TilePicture>, key: PageKey) -> Option<Job> {
         let whole = picture.page(key.page)?;
-        let job = |request, place, whole| {
-            Some(Job { key, picture: Arc::clone(picture), request, place, whole })
-        };
+        let job =
+            |request, place, whole| Some(Job { key, picture: Arc::clone(picture), request, place, whole });
         let Some(record) = self.records.get_mut(&key) else { return job(whole.0, whole.1, true) };
         if !std::mem::take(&mut record.stale) {
             return None;
@@ -353,7 +351,8 @@ impl Bench {
         }
         let coarsest = key.page.reduce == picture.pyramid.coarsest();
         let empty = has_nothing_of_its_own(&page.coverage, coarsest);
-        let outcome = if whole && picture.source.is_some() && empty { Outcome::Waiting } else { Outcome::Made };
+        let outcome =
+            if whole && picture.source.is_some() && empty { Outcome::Waiting } else { Outcome::Made };
         let complete = parts.is_complete();
         self.keep(key, Record { edition, outcome, parts, stale: false });
         let finished = FinishedPage { key, edition, place, whole, complete };
@@ -394,52 +393,4 @@ fn has_nothing_of_its_own(coverage: &Coverage, coarsest: bool) -> bool {
     let present = finest.map_or(0, |resolution| resolution.present);
     let needed = finest.map_or(0, |resolution| resolution.needed);
     needed > 0 && present == 0 && (!coarsest || coverage.holes > 0)
-}
-
-impl TilePicture {
-    /// What is asked for all of a page with its border, and where that goes: the whole slot. `None`: there is no such page.
-    fn page(&self, page: PageId) -> Option<(PageRequest, SlotRect)> {
-        let pyramid = &self.pyramid;
-        if pyramid.texels(page).is_empty() {
-            return None;
-        }
-        let (texels, repeat) = pyramid.slot(page);
-        let region = pyramid.region(page.reduce, texels);
-        let request = self.request.clone().reduce(page.reduce).region(region);
-        let side = pyramid.layout().slot_side();
-        Some((PageRequest { request, repeat }, SlotRect { x: 0, y: 0, width: side, height: side }))
-    }
-
-    /// The same for some texels of a page, its border included; what of the edge is repeated goes with them.
-    fn part(&self, page: PageId, texels: Rect) -> Option<(PageRequest, SlotRect)> {
-        let (slot, mut repeat) = self.pyramid.slot(page);
-        let texels = texels.intersect(slot);
-        if texels.is_empty() {
-            return None;
-        }
-        let side = self.pyramid.layout().slot_side();
-        let (mut x, mut y) = (texels.x0 - slot.x0 + repeat.left, texels.y0 - slot.y0 + repeat.top);
-        if texels.x0 == slot.x0 {
-            x = 0;
-        } else {
-            repeat.left = 0;
-        }
-        if texels.y0 == slot.y0 {
-            y = 0;
-        } else {
-            repeat.top = 0;
-        }
-        if texels.x1 != slot.x1 {
-            repeat.right = 0;
-        }
-        if texels.y1 != slot.y1 {
-            repeat.bottom = 0;
-        }
-        let width = texels.width() + repeat.left + repeat.right;
-        let height = texels.height() + repeat.top + repeat.bottom;
-        debug_assert!(x + width <= side && y + height <= side);
-        let region = self.pyramid.region(page.reduce, texels);
-        let request = self.request.clone().reduce(page.reduce).region(region);
-        Some((PageRequest { request, repeat }, SlotRect { x, y, width, height }))
-    }
 }

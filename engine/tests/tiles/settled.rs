@@ -1,0 +1,39 @@
+//! What a view that stands still ends with.
+
+use crate::rig::{Rig, mandelbrot, page, window};
+use wavetile_engine::tiles::{PictureOptions, TilesOptions};
+use wavetile_engine::{DecodeRequest, Size};
+
+#[test]
+fn settled_pages_are_what_a_decode_gives_borders_included() {
+    let image = mandelbrot();
+    let mut rig = Rig::new(TilesOptions::new(), 64 << 20);
+    let picture = rig.tiles.add(&image, PictureOptions::default(), None).unwrap();
+    let report = rig.settle(&[window(picture, 1000.0, 2000.0, 1.0, Size::new(700, 500))]);
+    assert_eq!((report.missing, report.holes, report.coarser), (0, 0, 0));
+    assert_eq!((report.visible, report.resident, report.complete), (12, 12, 12));
+    for y in 7..=9 {
+        for x in 3..=6 {
+            rig.check_page(&image, &DecodeRequest::new(), page(picture, 0, x, y));
+        }
+    }
+}
+
+#[test]
+fn too_small_an_atlas_is_a_coarser_picture_and_never_a_hole() {
+    let image = mandelbrot();
+    let slot = 264 * 264 * 4;
+    for slots in [1, 2, 4, 9, 30] {
+        let mut rig = Rig::new(TilesOptions::new().block_bytes(1 << 20), slots * slot + (slots << 8));
+        let picture = rig.tiles.add(&image, PictureOptions::default(), None).unwrap();
+        for step in 0..20 {
+            let view = window(picture, 300.0 * f64::from(step), 2000.0, 1.0, Size::new(1280, 800));
+            let report = rig.frame(&[view]);
+            assert!(report.used as u64 <= slots);
+            assert!(rig.atlas.bytes() <= slots * slot + (slots << 8));
+            if step > 1 {
+                assert_eq!(report.holes, 0, "{slots} {report:?}");
+            }
+        }
+    }
+}
