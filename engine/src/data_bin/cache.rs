@@ -1,10 +1,11 @@
 //! Data-bins as they arrive: in any order, overlapping, repeated (T.808 Annex A).
 
-use std::collections::{BTreeMap, HashMap};
-use std::ops::Range;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
 
-use super::{BinBytes, BinView, ByteRanges, DataBinId, DataBins};
+use super::bin::{BIN_COST, Bin, FRAGMENT_COST};
+use super::changes::ChangeLog;
+use super::{BinBytes, BinView, ByteRanges, Changes, DataBinId, DataBins};
 use crate::Result;
 
 /// The data-bins received so far.
@@ -33,7 +34,11 @@ use crate::Result;
 pub struct DataBinCache {
     bins: HashMap<(u32, DataBinId), Bin>,
     bytes_held: u64,
+    memory: u64,
     generation: u64,
+    changes: ChangeLog,
+    /// What bins that are written or read are stamped with.
+    time: u64,
 }
 
 /// What an update brought.
@@ -67,14 +72,20 @@ impl DataBinCache {
         bytes: &[u8],
         last: bool,
     ) -> Insert {
-        let bin = self.bins.entry(key(codestream, id)).or_default();
+        let key = key(codestream, id);
+        let known = self.bins.contains_key(&key);
+        let bin = self.bins.entry(key).or_default();
+        bin.touch(self.time);
         let before = bin.outline();
         let mut insert = bin.insert(offset, bytes, last);
         let after = bin.outline();
         insert.completed = after.complete && !before.complete;
         self.bytes_held = self.bytes_held.saturating_sub(before.held).saturating_add(after.held);
+        let freed = if known { before.memory } else { 0 };
+        self.memory = self.memory.saturating_sub(freed).saturating_add(after.memory);
         if before != after || insert.new_bytes > 0 {
             self.generation += 1;
+            self.changes.note(self.generation, key.0, key.1);
         }
         insert
     }
@@ -82,7 +93,7 @@ impl DataBinCache {
     /// Length of a bin in bytes, once its last byte was announced.
     #[must_use]
     pub fn len(&self, codestream: u32, id: DataBinId) -> Option<u64> {
-        self.bins.get(&key(codestream, id))?.len
+        self.bins.get(&key(codestream, id))?.len()
     }
 
     /// Whether nothing has been received.
@@ -100,20 +111,13 @@ impl DataBinCache {
     /// How many bytes of a bin are held without a gap from its start.
     #[must_use]
     pub fn contiguous_len(&self, codestream: u32, id: DataBinId) -> u64 {
-        self.bins.get(&key(codestream, id)).map_or(0, |bin| bin.prefix.len() as u64)
+        self.bins.get(&key(codestream, id)).map_or(0, |bin| bin.prefix().len() as u64)
     }
 
     /// Which bytes of a bin are held.
     #[must_use]
     pub fn ranges(&self, codestream: u32, id: DataBinId) -> ByteRanges {
-        let mut ranges = ByteRanges::new();
-        if let Some(bin) = self.bins.get(&key(codestream, id)) {
-            ranges.insert(0..bin.prefix.len() as u64);
-            for (&start, bytes) in &bin.fragments {
-                ranges.insert(start..start + bytes.len() as u64);
-            }
-        }
-        ranges
+        self.bins.get(&key(codestream, id)).map_or_else(ByteRanges::new, Bin::ranges)
     }
 
     /// The bins of which anything is known, as (codestream, id), in no order. Metadata-bins are under
@@ -128,35 +132,100 @@ impl DataBinCache {
         self.bytes_held
     }
 
+    /// Bytes of memory that all bins take, bookkeeping included: a bin costs a few hundred bytes however short it is. What is
+    /// allocated for a bin that still grows may be an eighth more.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        self.memory
+    }
+
+    /// Most that an update with `bytes` bytes adds to [`memory`](Self::memory), unless it fills several gaps at once.
+    #[must_use]
+    pub const fn most_added(bytes: usize) -> u64 {
+        BIN_COST + FRAGMENT_COST + bytes as u64
+    }
+
     /// Grows whenever an update brought something new, or something was dropped.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation
     }
 
+    /// What has changed after [`generation`](Self::generation) was `since`. The last changes are known bin by bin, whatever
+    /// was received: the memory for that is bounded.
+    #[must_use]
+    pub fn changes_since(&self, since: u64) -> Changes {
+        if since >= self.generation { Changes::Bins(Vec::new()) } else { self.changes.since(since) }
+    }
+
+    /// Begins another time: bins that are written or read from now on count as used later than all others.
+    pub fn advance_time(&mut self) {
+        self.time += 1;
+    }
+
+    /// When a bin was last written or read, in calls of [`advance_time`](Self::advance_time); `None` if nothing is known of it.
+    #[must_use]
+    pub fn last_used(&self, codestream: u32, id: DataBinId) -> Option<u64> {
+        self.bins.get(&key(codestream, id)).map(Bin::used)
+    }
+
+    /// Forgets whole bins, those that were used longest ago first, until [`memory`](Self::memory) is at most `budget` or no
+    /// other may be: `kept` says which those are. Returns what was forgotten, in that order, and how many bytes were held of it.
+    pub fn evict(
+        &mut self,
+        budget: u64,
+        kept: impl Fn(u32, DataBinId) -> bool,
+    ) -> (Vec<(u32, DataBinId)>, u64) {
+        let mut evicted = Vec::new();
+        if self.memory <= budget {
+            return (evicted, 0);
+        }
+        let mut found: Vec<_> = self
+            .bins
+            .iter()
+            .filter(|((codestream, id), _)| !kept(*codestream, *id))
+            .map(|(&key, bin)| (bin.used(), key))
+            .collect();
+        // Of those used at one time, the higher numbers are of finer resolutions.
+        found.sort_unstable_by_key(|&(used, (codestream, id))| (used, std::cmp::Reverse((id, codestream))));
+        let mut bytes = 0;
+        for (_, (codestream, id)) in found {
+            if self.memory <= budget {
+                break;
+            }
+            bytes += self.remove(codestream, id);
+            evicted.push((codestream, id));
+        }
+        (evicted, bytes)
+    }
+
     /// Forgets one bin; returns the number of bytes that were held of it.
     pub fn remove(&mut self, codestream: u32, id: DataBinId) -> u64 {
         let Some(bin) = self.bins.remove(&key(codestream, id)) else { return 0 };
-        let held = bin.outline().held;
-        self.bytes_held = self.bytes_held.saturating_sub(held);
+        let outline = bin.outline();
+        self.bytes_held = self.bytes_held.saturating_sub(outline.held);
+        self.memory = self.memory.saturating_sub(outline.memory);
         self.generation += 1;
-        held
+        let (codestream, id) = key(codestream, id);
+        self.changes.note(self.generation, codestream, id);
+        outline.held
     }
 
     /// Forgets everything but the generation.
     pub fn clear(&mut self) {
         self.bins.clear();
-        self.bytes_held = 0;
+        (self.bytes_held, self.memory) = (0, 0);
         self.generation += 1;
+        self.changes.forget(self.generation);
     }
 }
 
 impl DataBins for DataBinCache {
     fn bin(&self, codestream: u32, id: DataBinId) -> Result<Option<BinView<'_>>> {
-        Ok(self
-            .bins
-            .get(&key(codestream, id))
-            .map(|bin| BinView { bytes: BinBytes::Borrowed(&bin.prefix), complete: bin.is_complete() }))
+        Ok(self.bins.get(&key(codestream, id)).map(|bin| {
+            bin.touch(self.time);
+            BinView { bytes: BinBytes::Borrowed(bin.prefix()), complete: bin.is_complete() }
+        }))
     }
 }
 
@@ -165,126 +234,16 @@ impl DataBins for DataBinCache {
 impl DataBins for RwLock<DataBinCache> {
     fn bin(&self, codestream: u32, id: DataBinId) -> Result<Option<BinView<'_>>> {
         let cache = self.read().unwrap_or_else(PoisonError::into_inner);
-        Ok(cache.bins.get(&key(codestream, id)).map(Bin::shared))
+        Ok(cache.bins.get(&key(codestream, id)).map(|bin| {
+            bin.touch(cache.time);
+            bin.shared()
+        }))
     }
 }
 
 /// Metadata belongs to the file, not to a codestream.
 fn key(codestream: u32, id: DataBinId) -> (u32, DataBinId) {
     (if matches!(id, DataBinId::Metadata(_)) { 0 } else { codestream }, id)
-}
-
-#[derive(Clone, Debug, Default)]
-struct Bin {
-    /// The contiguous beginning.
-    prefix: Arc<Vec<u8>>,
-    /// What came out of order, by offset: disjoint, not empty, and after a gap behind `prefix`.
-    fragments: BTreeMap<u64, Arc<Vec<u8>>>,
-    /// Sum of the fragments' lengths.
-    fragment_bytes: u64,
-    len: Option<u64>,
-}
-
-/// What an insertion may change, apart from the bytes themselves.
-#[derive(PartialEq, Eq)]
-struct Outline {
-    held: u64,
-    len: Option<u64>,
-    complete: bool,
-}
-
-impl Bin {
-    fn shared(&self) -> BinView<'static> {
-        BinView { bytes: BinBytes::Shared(self.prefix.clone()), complete: self.is_complete() }
-    }
-
-    fn is_complete(&self) -> bool {
-        self.len == Some(self.prefix.len() as u64)
-    }
-
-    fn outline(&self) -> Outline {
-        Outline {
-            held: self.prefix.len() as u64 + self.fragment_bytes,
-            len: self.len,
-            complete: self.is_complete(),
-        }
-    }
-
-    fn insert(&mut self, offset: u64, bytes: &[u8], last: bool) -> Insert {
-        let mut insert = Insert::default();
-        let size = bytes.len() as u64;
-        let Some(end) = offset.checked_add(size) else {
-            insert.excess_bytes = size;
-            return insert;
-        };
-        if last && self.len.is_none() {
-            self.set_len(end);
-        }
-        let limit = self.len.unwrap_or(u64::MAX);
-        insert.excess_bytes = end.saturating_sub(limit.max(offset));
-        let bytes = &bytes[..(size - insert.excess_bytes) as usize];
-        for gap in self.gaps(offset..offset + bytes.len() as u64) {
-            let part = &bytes[(gap.start - offset) as usize..(gap.end - offset) as usize];
-            insert.new_bytes += part.len() as u64;
-            if gap.start == self.prefix.len() as u64 {
-                Arc::make_mut(&mut self.prefix).extend_from_slice(part);
-            } else {
-                self.fragment_bytes += part.len() as u64;
-                self.fragments.insert(gap.start, Arc::new(part.to_vec()));
-            }
-        }
-        insert.duplicate_bytes = bytes.len() as u64 - insert.new_bytes;
-        self.join();
-        insert
-    }
-
-    /// Learns the length. What may have been read already stays, what lies beyond is dropped.
-    fn set_len(&mut self, end: u64) {
-        let end = end.max(self.prefix.len() as u64);
-        self.len = Some(end);
-        self.fragments.split_off(&end);
-        if let Some((&start, bytes)) = self.fragments.iter_mut().next_back() {
-            let most = usize::try_from(end - start).unwrap_or(usize::MAX);
-            if bytes.len() > most {
-                Arc::make_mut(bytes).truncate(most);
-            }
-        }
-        self.fragment_bytes = self.fragments.values().map(|bytes| bytes.len() as u64).sum();
-    }
-
-    /// The parts of `range` that are not held, ascending.
-    fn gaps(&self, range: Range<u64>) -> Vec<Range<u64>> {
-        let mut gaps = Vec::new();
-        let mut at = range.start.max(self.prefix.len() as u64);
-        let before = self.fragments.range(..=at).next_back();
-        if let Some((&start, bytes)) = before {
-            at = at.max(start + bytes.len() as u64);
-        }
-        if at < range.end {
-            for (&start, bytes) in self.fragments.range(at..range.end) {
-                if at < start {
-                    gaps.push(at..start);
-                }
-                at = start + bytes.len() as u64;
-            }
-        }
-        if at < range.end {
-            gaps.push(at..range.end);
-        }
-        gaps
-    }
-
-    /// Moves the fragments that the prefix has reached into it.
-    fn join(&mut self) {
-        while let Some(entry) = self.fragments.first_entry() {
-            if *entry.key() != self.prefix.len() as u64 {
-                break;
-            }
-            let bytes = entry.remove();
-            self.fragment_bytes -= bytes.len() as u64;
-            Arc::make_mut(&mut self.prefix).extend_from_slice(&bytes);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -325,6 +284,8 @@ mod tests {
                 prop_assert_eq!(&view.bytes[..], &content[..prefix as usize]);
                 prop_assert_eq!(view.complete, told && prefix == len);
                 prop_assert_eq!(cache.bytes_held(), total);
+                let fragments = cache.bins.values().map(Bin::fragments).sum::<u64>();
+                prop_assert_eq!(cache.memory(), BIN_COST + total + FRAGMENT_COST * fragments);
                 prop_assert_eq!(cache.ranges(1, ID).total(), total);
                 prop_assert_eq!(cache.ranges(1, ID).contiguous(), prefix);
                 prop_assert_eq!(cache.len(1, ID), told.then_some(len));
@@ -368,11 +329,9 @@ mod tests {
         // What nobody looks at grows where it is.
         drop((one, two, of_snapshot));
         drop(snapshot);
-        let before = cache.read().unwrap().bins[&(0, ID)].prefix.clone();
-        let capacity = before.capacity();
-        drop(before);
+        let capacity = cache.read().unwrap().bins[&(0, ID)].capacity();
         insert(9, &vec![b'x'; capacity - 9]);
-        assert_eq!(cache.read().unwrap().bins[&(0, ID)].prefix.capacity(), capacity);
+        assert_eq!(cache.read().unwrap().bins[&(0, ID)].capacity(), capacity);
     }
 
     #[test]
@@ -426,5 +385,47 @@ mod tests {
         cache.clear();
         assert!(cache.is_empty());
         assert_eq!(cache.bytes_held(), 0);
+    }
+
+    #[test]
+    fn memory_is_counted_and_kept_within_a_budget_by_dropping_what_was_used_longest_ago() {
+        let mut cache = DataBinCache::new();
+        assert_eq!(cache.memory(), 0);
+        let id = DataBinId::Precinct;
+        for number in 0..10 {
+            let before = cache.memory();
+            cache.insert(0, id(number), 0, &[7; 100], number != 3);
+            assert_eq!(cache.memory() - before, BIN_COST + 100);
+            assert!(cache.memory() - before <= DataBinCache::most_added(100));
+            cache.advance_time();
+        }
+        // A short one costs as well, and so do pieces behind gaps.
+        let before = cache.memory();
+        cache.insert(0, id(10), 0, b"", true);
+        cache.insert(0, id(3), 200, b"x", true);
+        assert_eq!(cache.memory() - before, BIN_COST + FRAGMENT_COST + 1);
+        // To read a bin is to use it.
+        assert_eq!(cache.last_used(0, id(0)), Some(0));
+        assert!(cache.bin(0, id(0)).unwrap().is_some());
+        assert_eq!((cache.last_used(0, id(0)), cache.last_used(0, id(99))), (Some(10), None));
+        let generation = cache.generation();
+        let budget = cache.memory() - 2 * (BIN_COST + 100);
+        let (evicted, bytes) = cache.evict(budget, |_, bin| bin == id(1));
+        assert_eq!((evicted, bytes), (vec![(0, id(2)), (0, id(4))], 200));
+        assert_eq!(cache.memory(), budget);
+        let Changes::Bins(mut changed) = cache.changes_since(generation) else { panic!("all is known") };
+        changed.sort_unstable();
+        assert_eq!(changed, [(0, id(2)), (0, id(4))]);
+        assert_eq!(cache.evict(budget, |_, _| false), (vec![], 0));
+        // Of those used at one time the finest go first; what is kept stays whatever the budget.
+        let (evicted, _) = cache.evict(0, |_, bin| bin == id(1));
+        assert_eq!(
+            evicted.iter().map(|&(_, bin)| bin).collect::<Vec<_>>(),
+            [5, 6, 7, 8, 9, 10, 3, 0].map(id)
+        );
+        assert_eq!((cache.memory(), cache.bytes_held()), (BIN_COST + 100, 100));
+        cache.clear();
+        assert_eq!(cache.memory(), 0);
+        assert_eq!(cache.changes_since(generation), Changes::Everything);
     }
 }

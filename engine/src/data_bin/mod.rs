@@ -1,13 +1,16 @@
 //! Data-bins: the pieces a picture is cut into for delivery (T.808 Annex A). Local files are read
 //! through the same cut, so that the decoder knows one kind of input only.
 
+mod bin;
 mod bytes;
 mod cache;
+mod changes;
 mod id;
 mod ranges;
 
 pub use bytes::BinBytes;
 pub use cache::{DataBinCache, Insert};
+pub use changes::Changes;
 pub use id::{DataBinId, PrecinctId};
 pub use ranges::ByteRanges;
 

@@ -13,7 +13,8 @@ use crate::limits::Limits;
 
 /// Pieces of a file. Reading what is not there fails with [`io::ErrorKind::WouldBlock`], and is noted.
 ///
-/// Memory is bounded by the bytes received, whatever length the file is said to have.
+/// Memory is bounded by the bytes received, whatever length the file is said to have; and by a bound of the caller's
+/// ([`set_bound`](Self::set_bound)): pieces that were not read for longest are then dropped, to be fetched again.
 #[derive(Debug)]
 pub struct PartialSource {
     len: u64,
@@ -23,12 +24,67 @@ pub struct PartialSource {
 #[derive(Debug, Default)]
 struct State {
     /// What is here, by offset: disjoint.
-    pieces: BTreeMap<u64, Vec<u8>>,
+    pieces: BTreeMap<u64, Piece>,
     held: ByteRanges,
+    /// Bytes that have come, those included that were dropped.
+    received: u64,
+    memory: u64,
+    /// Most bytes of memory.
+    bound: Option<u64>,
+    /// There is no room for more.
+    full: bool,
+    /// What pieces that are written or read are stamped with.
+    time: u64,
     /// What was read in vain.
     missing: ByteRanges,
     /// How often in a row a single range was missing: somebody follows a chain.
     chain: u32,
+}
+
+#[derive(Debug)]
+struct Piece {
+    bytes: Vec<u8>,
+    /// When it was last written or read.
+    used: u64,
+}
+
+impl State {
+    /// Makes room for `bytes` bytes; whether there is some.
+    fn make_room(&mut self, bytes: u64) -> bool {
+        let Some(bound) = self.bound else { return true };
+        let needed = bytes.saturating_add(PIECE_COST);
+        if self.memory.saturating_add(needed) <= bound {
+            return true;
+        }
+        if !self.full {
+            // A quarter at once, as that takes a look at all of them.
+            self.drop_unused((bound - bound / 4).min(bound.saturating_sub(needed)));
+        }
+        let fits = self.memory.saturating_add(needed) <= bound;
+        self.full |= !fits;
+        fits
+    }
+
+    /// Drops pieces of the past, those first that were not used for longest, until the rest takes `budget` bytes.
+    fn drop_unused(&mut self, budget: u64) {
+        let mut unused: Vec<(u64, u64)> = self
+            .pieces
+            .iter()
+            .filter(|(_, piece)| piece.used < self.time)
+            .map(|(&start, piece)| (piece.used, start))
+            .collect();
+        unused.sort_unstable();
+        for (_, start) in unused {
+            if self.memory <= budget {
+                break;
+            }
+            if let Some(piece) = self.pieces.remove(&start) {
+                let length = piece.bytes.len() as u64;
+                self.held.remove(start..start + length);
+                self.memory -= length + PIECE_COST;
+            }
+        }
+    }
 }
 
 impl PartialSource {
@@ -46,11 +102,58 @@ impl PartialSource {
         for gap in state.held.missing(offset.min(end)..end) {
             // They lie in `bytes`.
             let part = &bytes[(gap.start - offset) as usize..(gap.end - offset) as usize];
-            state.pieces.insert(gap.start, part.to_vec());
+            if !state.make_room(part.len() as u64) {
+                break;
+            }
+            let used = state.time;
+            state.pieces.insert(gap.start, Piece { bytes: part.to_vec(), used });
+            state.memory += part.len() as u64 + PIECE_COST;
             state.held.insert(gap.clone());
             new += gap.end - gap.start;
         }
+        state.received += new;
         new
+    }
+
+    /// Bounds the memory of what is here; `None`: as much as comes. What was read or has come since the last
+    /// [`advance_time`](Self::advance_time) stays; what there is no room for then is dropped as it comes
+    /// ([`is_full`](Self::is_full)). A bound that is lowered below that takes all the same.
+    pub fn set_bound(&self, bound: Option<u64>) {
+        let mut state = self.state();
+        state.bound = bound;
+        state.full = false;
+        let Some(bound) = bound else { return };
+        state.drop_unused(bound);
+        if state.memory > bound {
+            let now = std::mem::replace(&mut state.time, u64::MAX);
+            state.drop_unused(bound);
+            state.time = now;
+        }
+    }
+
+    /// Begins another time: what is not read or does not come from now on may be dropped.
+    pub fn advance_time(&self) {
+        let mut state = self.state();
+        state.time += 1;
+        state.full = false;
+    }
+
+    /// Whether something has come lately that there was no room for.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.state().full
+    }
+
+    /// Bytes of memory that the pieces take, bookkeeping included.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        self.state().memory
+    }
+
+    /// Bytes that have come and were new, those included that were dropped later.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.state().received
     }
 
     /// Bytes that are here.
@@ -95,6 +198,8 @@ impl PartialSource {
     }
 }
 
+/// Bytes of memory that a piece takes beside its own.
+const PIECE_COST: u64 = 128;
 /// Least bytes to fetch at a time where there are several ranges.
 const LEAST: u64 = 16 << 10;
 /// Least bytes to fetch at first where there is one; doubled each time.
@@ -124,10 +229,12 @@ impl ByteSource for PartialSource {
             ));
         }
         let first = state.pieces.range(..=offset).next_back().map_or(offset, |(&start, _)| start);
-        for (&start, piece) in state.pieces.range(first..end) {
-            let (from, to) = (offset.max(start), end.min(start + piece.len() as u64));
+        let time = state.time;
+        for (&start, piece) in state.pieces.range_mut(first..end) {
+            let (from, to) = (offset.max(start), end.min(start + piece.bytes.len() as u64));
             if from < to {
-                let part = &piece[(from - start) as usize..(to - start) as usize];
+                piece.used = time;
+                let part = &piece.bytes[(from - start) as usize..(to - start) as usize];
                 buffer[(from - offset) as usize..(to - offset) as usize].copy_from_slice(part);
             }
         }
@@ -256,5 +363,37 @@ mod tests {
                 prop_assert!(range.end <= 200 && !held[range.start as usize] && !held[range.end as usize - 1]);
             }
         }
+    }
+
+    #[test]
+    fn pieces_that_were_not_read_for_longest_make_room_and_none_of_now() {
+        let source = PartialSource::new(100_000);
+        let cost = 1000 + PIECE_COST;
+        source.set_bound(Some(4 * cost));
+        let insert = |at: u64| source.insert(at, &[at as u8; 1000]);
+        let held = || source.state().held.as_slice().iter().map(|range| range.start).collect::<Vec<_>>();
+        for at in [0, 2000, 4000, 6000] {
+            assert_eq!(insert(at), 1000);
+            source.advance_time();
+        }
+        assert_eq!(source.memory(), 4 * cost);
+        source.read_at(0, &mut [0; 10]).unwrap();
+        assert_eq!(insert(8000), 1000);
+        assert_eq!(held(), [0, 4000, 6000, 8000]);
+        assert_eq!((insert(10_000), insert(12_000)), (1000, 1000));
+        assert_eq!(held(), [0, 8000, 10_000, 12_000]);
+        // All of these are of now.
+        assert_eq!((insert(14_000), source.is_full(), source.memory()), (0, true, 4 * cost));
+        assert!(source.read_at(2000, &mut [0; 10]).is_err());
+        source.advance_time();
+        assert_eq!((insert(2000), source.is_full()), (1000, false));
+        assert_eq!(source.received(), 8000);
+        source.set_bound(Some(2 * cost));
+        assert_eq!(source.memory(), 2 * cost);
+        assert!(held().contains(&2000));
+        source.set_bound(Some(0));
+        assert_eq!((source.memory(), source.held()), (0, 0));
+        source.set_bound(None);
+        assert_eq!(insert(0), 1000);
     }
 }

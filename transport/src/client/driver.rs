@@ -55,10 +55,13 @@ impl Driver {
     /// Sends what is to be sent and takes over events. `None` at the end, else when to come again although nothing
     /// happened.
     fn work(&mut self) -> Option<Option<Duration>> {
-        let DriverWork { outgoing, aborted, closed, next_wake, journal } = self.shared.work();
+        let DriverWork { outgoing, aborted, closed, next_wake, journal, recall } = self.shared.work();
         if let Some(saver) = self.saver.as_ref().filter(|_| !journal.is_empty()) {
-            // If it has ended, it has said why.
-            let _ = saver.sender().send(journal);
+            saver.sender().write(journal);
+        }
+        // Behind what has come by now.
+        if let (Some(saver), Some(recall)) = (&self.saver, recall) {
+            saver.sender().read(recall);
         }
         for handle in aborted.iter().filter_map(|id| self.handles.remove(id)) {
             handle.abort();

@@ -22,10 +22,12 @@ mod address;
 mod connect;
 mod driver;
 mod look_up;
+mod memory;
 mod road_keeper;
 mod road_memory;
 pub(crate) mod roads;
 mod session;
+mod session_source;
 mod shared;
 mod store_writer;
 mod streamed_image;
@@ -43,9 +45,11 @@ use crate::store::Store;
 pub use crate::jpip::Metadata;
 pub use address::{Address, DEFAULT_PORT};
 pub use connect::{ConnectOptions, ResponseBody, Road};
+use memory::MemoryShares;
 use road_keeper::RoadKeeper;
 pub use road_memory::RoadMemory;
 pub use session::Session;
+pub use session_source::SessionSource;
 use store_writer::StoredPicture;
 pub use streamed_image::{ImageError, StreamedImage, Update};
 
@@ -101,10 +105,9 @@ impl Default for ClientConfig {
     }
 }
 
-/// How much memory the data-bins of a client's sessions may take, all together.
-///
-/// Nothing is dropped yet when it is exceeded: a client keeps whatever it has received for as long as its session lives. The
-/// bound is here so that programs can say what they want of those that will keep to it.
+/// How much memory the data-bins of a client's sessions may take, all together, bookkeeping included
+/// ([`DataBinCache::memory`](wavetile_engine::DataBinCache::memory)). Each session has an equal share. What a session does with less
+/// than it wants says [`jpip::Client::set_memory`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum MemoryBound {
@@ -173,7 +176,7 @@ pub struct Client {
     road: RoadKind,
     store: Option<Store>,
     limits: Limits,
-    memory: MemoryBound,
+    memory: Arc<MemoryShares>,
     /// What the server is called in the store.
     server: String,
 }
@@ -201,6 +204,7 @@ impl Client {
         };
         options.transports = names.iter().map(|&name| name.to_owned()).collect();
         let keeper = Arc::new(RoadKeeper::new(address, connect, road));
+        let memory = Arc::new(MemoryShares::new(memory));
         Ok(Self { keeper, options, road: kind, store, limits, memory, server })
     }
 
@@ -220,13 +224,21 @@ impl Client {
             server: self.server.clone(),
             target: options.target.clone(),
         });
-        Session::start(options, self.keeper.clone(), self.road, place, self.limits.clone()).await
+        let (keeper, limits, memory) = (self.keeper.clone(), self.limits.clone(), self.memory.next_share());
+        let session = Session::start(options, keeper, self.road, place, limits, memory).await;
+        session.share_memory(&self.memory);
+        session
     }
 
-    /// The bound on memory that it was made with.
+    /// The bound on memory.
     #[must_use]
-    pub const fn memory(&self) -> MemoryBound {
-        self.memory
+    pub fn memory(&self) -> MemoryBound {
+        self.memory.bound()
+    }
+
+    /// Changes the bound on memory, at once.
+    pub fn set_memory(&self, bound: MemoryBound) {
+        self.memory.set_bound(bound);
     }
 
     /// The road taken at first.

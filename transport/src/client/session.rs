@@ -1,6 +1,6 @@
 //! One picture on a server: what is wanted of it, and what has come.
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
@@ -9,7 +9,9 @@ use wavetile_engine::view_window::ViewWindow;
 use wavetile_engine::{DecodeRequest, Image, Limits, Rect};
 
 use super::driver::Driver;
+use super::memory::MemoryShares;
 use super::road_keeper::RoadKeeper;
+use super::session_source::SessionSource;
 use super::shared::{Opening, Shared};
 use super::store_writer::{StoreWriter, StoredPicture};
 use super::streamed_image::{ImageError, StreamedImage};
@@ -26,6 +28,7 @@ pub struct Session {
     start: Instant,
     kept_bytes: u64,
     limits: Limits,
+    memory: OnceLock<Arc<MemoryShares>>,
     task: JoinHandle<()>,
 }
 
@@ -50,24 +53,63 @@ impl Session {
         road: RoadKind,
         place: Option<StoredPicture>,
         limits: Limits,
+        memory: Option<u64>,
     ) -> Self {
         let start = Instant::now();
         let kept = match place.clone() {
-            Some(place) => place.load().await,
+            Some(place) => place.load(memory).await,
             None => None,
         };
         let kept_bytes = kept.as_ref().map_or(0, |kept| kept.bins.bytes_held());
+        let all_held = kept.as_ref().is_none_or(|kept| kept.whole);
         let mut machine = match kept {
             Some(kept) => jpip::Client::with_bins(options, kept.target_id, kept.bins),
             None => jpip::Client::new(options),
         };
         if place.is_some() {
             machine.keep_journal();
+            machine.recall_dropped(all_held);
         }
+        machine.set_memory(memory);
         let bins = machine.bins();
         let shared = Arc::new(Shared::new(machine));
-        let driver = Driver::new(shared.clone(), keeper, place.map(StoreWriter::start));
-        Self { shared, bins, road, start, kept_bytes, limits, task: tokio::spawn(driver.run()) }
+        let saver = place.map(|place| StoreWriter::start(place, shared.clone()));
+        let driver = Driver::new(shared.clone(), keeper, saver);
+        Self {
+            shared,
+            bins,
+            road,
+            start,
+            kept_bytes,
+            limits,
+            memory: OnceLock::new(),
+            task: tokio::spawn(driver.run()),
+        }
+    }
+
+    /// Takes a share of the client's memory.
+    pub(super) fn share_memory(&self, memory: &Arc<MemoryShares>) {
+        if self.memory.set(memory.clone()).is_ok() {
+            memory.add(&self.shared);
+        }
+    }
+
+    /// Fetches what tiles of `image`, which this session gave ([`image`](Self::image)), wish for, while the session lives. Not for
+    /// sessions of [tiles as they are in the file](jpip::StreamKind::Tiles): nobody would see what has come.
+    #[must_use]
+    pub fn tile_source(&self, image: &Image) -> SessionSource {
+        SessionSource::new(self.shared.clone(), self.bins.clone(), image.clone())
+    }
+
+    /// Changes what is wanted to any number of windows, the most urgent first: [`jpip::Client::set_wishes`].
+    pub fn set_wishes(&self, windows: Vec<ViewWindow>) {
+        self.shared.set_wishes(windows);
+    }
+
+    /// Whether there is no room for more of what is wanted: [`jpip::Client::set_memory`].
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.shared.is_full()
     }
 
     /// Changes what is wanted; `None` = headers and metadata only. Returns the number of the window for
@@ -273,6 +315,9 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        if let Some(memory) = self.memory.get() {
+            memory.remove(&self.shared);
+        }
         self.task.abort();
     }
 }

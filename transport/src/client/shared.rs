@@ -5,12 +5,14 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Notify, watch};
+use wavetile_engine::tiles::Wake;
 use wavetile_engine::view_window::ViewWindow;
 use wavetile_engine::{Image, ImageOptions, Limits, Result};
 
-use crate::jpip::{self, Ending, Event, JournalEntry, Outgoing, Progress, View};
+use super::store_writer::StoreSender;
+use crate::jpip::client::Recall;
+use crate::jpip::{self, BinPiece, Ending, Event, JournalEntry, Outgoing, Progress, View};
 
 /// The machine of a session, and those who wait for it.
 pub(super) struct Shared {
@@ -21,6 +23,8 @@ pub(super) struct Shared {
     event: Notify,
     /// The same, for any number of those who wait.
     news: watch::Sender<()>,
+    /// The same, for those who do not wait.
+    wakes: Mutex<Vec<Wake>>,
     start: Instant,
 }
 
@@ -74,6 +78,7 @@ impl Shared {
             wake: Notify::new(),
             event: Notify::new(),
             news: watch::Sender::new(()),
+            wakes: Mutex::default(),
             start: Instant::now(),
         }
     }
@@ -91,6 +96,42 @@ impl Shared {
 
     pub(super) fn set_window(&self, window: Option<ViewWindow>) -> u64 {
         self.change(|state| state.machine.set_window(window))
+    }
+
+    /// Changes what is wanted to a list of windows. A failure of the past is forgotten.
+    pub(super) fn set_wishes(&self, windows: Vec<ViewWindow>) {
+        self.change(|state| {
+            state.machine.set_wishes(windows);
+            if state.failed.is_some() {
+                state.retry();
+            }
+        });
+    }
+
+    /// Bounds the memory of what is held.
+    pub(super) fn set_memory(&self, bound: Option<u64>) {
+        self.change(|state| state.machine.set_memory(bound));
+    }
+
+    /// Whether nothing more will come of what is wanted.
+    pub(super) fn is_idle(&self) -> bool {
+        let state = self.state();
+        state.ended || state.failed.is_some() || state.machine.is_idle()
+    }
+
+    /// Whether there is no room for more of what is wanted.
+    pub(super) fn is_full(&self) -> bool {
+        self.state().machine.is_full()
+    }
+
+    /// How often all that was held has been dropped.
+    pub(super) fn resets(&self) -> u64 {
+        self.state().resets
+    }
+
+    /// Calls `wake` whenever something has happened.
+    pub(super) fn wake_by(&self, wake: Wake) {
+        self.wakes.lock().unwrap_or_else(PoisonError::into_inner).push(wake);
     }
 
     pub(super) fn retry(&self) {
@@ -210,9 +251,17 @@ impl Shared {
         });
     }
 
+    /// Hands what was found of a recall to the machine; whether there is room and need for more.
+    pub(super) fn handle_recalled(&self, id: u64, pieces: &[BinPiece], last: bool) -> bool {
+        self.change(|state| state.machine.handle_recalled(id, pieces, last))
+    }
+
     fn tell(&self) {
         self.event.notify_one();
         self.news.send_replace(());
+        // Called off the lock: they may look for what has come.
+        let wakes = self.wakes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        wakes.iter().for_each(|wake| wake());
     }
 
     pub(super) fn progress(&self) -> Progress {
@@ -243,6 +292,7 @@ impl Shared {
     pub(super) fn work(&self) -> DriverWork {
         let now = self.now();
         let mut state = self.state();
+        let recall = state.machine.poll_recall();
         let mut outgoing = Vec::new();
         while let Some(request) = state.machine.poll_request(now) {
             outgoing.push(request);
@@ -264,6 +314,7 @@ impl Shared {
             closed,
             next_wake: state.machine.next_wake(),
             journal: state.machine.take_journal(),
+            recall,
         };
         drop(state);
         if events {
@@ -334,6 +385,8 @@ pub(super) struct DriverWork {
     pub(super) next_wake: Option<Duration>,
     /// What has come, to be kept.
     pub(super) journal: Vec<JournalEntry>,
+    /// What is to be looked for where that is kept.
+    pub(super) recall: Option<Recall>,
 }
 
 /// A view that was asked for.
@@ -368,11 +421,11 @@ pub(super) enum Opening {
 /// Tells the handle, also when the task is aborted or panics, that no event follows; and keeps what came last.
 pub(super) struct End {
     shared: Arc<Shared>,
-    saver: Option<UnboundedSender<Vec<JournalEntry>>>,
+    saver: Option<StoreSender>,
 }
 
 impl End {
-    pub(super) const fn new(shared: Arc<Shared>, saver: Option<UnboundedSender<Vec<JournalEntry>>>) -> Self {
+    pub(super) const fn new(shared: Arc<Shared>, saver: Option<StoreSender>) -> Self {
         Self { shared, saver }
     }
 }
@@ -385,7 +438,7 @@ impl Drop for End {
             state.machine.take_journal()
         };
         if let Some(saver) = &self.saver {
-            let _ = saver.send(journal);
+            saver.write(journal);
         }
         self.shared.tell();
     }

@@ -2,70 +2,27 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt};
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderValue};
 use wavetile_engine::low_level::plan::{CellSize, Target};
 use wavetile_engine::source::{PartialFile, PartialSource};
 use wavetile_engine::{DecodeRequest, Image, ImageOptions, Limits};
 
 use super::content_range::{ContentRange, Multipart, boundary};
+use super::error::{ByteRangeError, answer};
+use super::exchange::{Body, Counts, connect, in_time, ranges_fields, validator};
+use super::range_source::RangeSource;
 use super::web_address::WebAddress;
-use crate::client::roads::over_tcp;
-use crate::client::{Address, ConnectOptions, FetchSummary};
+use crate::client::{ConnectOptions, FetchSummary};
 use crate::jpip::wire::response;
 use crate::road::{RequestFields, ResponseHead, RoadError};
 use crate::tcp::http1::{Http1Connections, ResponseBody};
 
-/// Why a file could not be had.
-#[derive(Debug, Clone, thiserror::Error)]
-#[non_exhaustive]
-pub enum ByteRangeError {
-    /// No road to the server, or it was lost again and again.
-    #[error(transparent)]
-    Road(#[from] RoadError),
-    /// The server refuses.
-    #[error("the server refuses: status {0}")]
-    Refused(u16),
-    /// The answer is not what was asked for.
-    #[error("the server's answer cannot be used: {0}")]
-    Answer(String),
-    /// The file has become another one since it was opened.
-    #[error("the file has changed on the server: open it anew")]
-    Changed,
-    /// The server gives whole files only, and this one is longer than that is allowed for.
-    #[error(
-        "the server gives no ranges, and the file has {len} bytes: more than the {most} to be fetched whole"
-    )]
-    TooLong {
-        /// Bytes of the file.
-        len: u64,
-        /// Most bytes of a file that is fetched whole.
-        most: u64,
-    },
-    /// It is no picture, or one that cannot be read.
-    #[error(transparent)]
-    Picture(#[from] wavetile_engine::Error),
-}
-
-impl ByteRangeError {
-    /// A short name of the reason that stays the same, for other languages and for logs.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Road(error) => error.code(),
-            Self::Refused(_) => "ranges.refused",
-            Self::Answer(_) => "ranges.answer",
-            Self::Changed => "ranges.changed",
-            Self::TooLong { .. } => "ranges.too-long",
-            Self::Picture(error) => error.code(),
-        }
-    }
-}
-
-/// A file on a web server. What was fetched stays; nothing is fetched twice.
+/// A file on a web server. What was fetched stays, unless its memory is bounded ([`PartialSource::set_bound`]); nothing is fetched
+/// twice.
 pub struct RemoteFile {
     connection: Http1Connections,
     path: String,
@@ -78,28 +35,6 @@ pub struct RemoteFile {
     counts: Counts,
     start: Instant,
     stall: Duration,
-}
-
-/// Bytes of answers, counted as they arrive.
-#[derive(Default)]
-struct Counts {
-    received: AtomicU64,
-    new: AtomicU64,
-    duplicate: AtomicU64,
-}
-
-impl Counts {
-    /// Bytes of a body.
-    fn receive(&self, bytes: &[u8]) {
-        self.received.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-    }
-
-    /// Those of them that are of the file, at `at`.
-    fn keep(&self, source: &PartialSource, at: u64, bytes: &[u8]) {
-        let new = source.insert(at, bytes);
-        self.new.fetch_add(new, Ordering::Relaxed);
-        self.duplicate.fetch_add(bytes.len() as u64 - new, Ordering::Relaxed);
-    }
 }
 
 impl RemoteFile {
@@ -231,6 +166,13 @@ impl RemoteFile {
         &self.file
     }
 
+    /// Fetches what tiles of `image`, which this file gave ([`image`](Self::image)), wish for. Its work is done by a task of the
+    /// runtime this is called in, and ends when it is dropped.
+    #[must_use]
+    pub fn into_tile_source(self, image: Image) -> RangeSource {
+        RangeSource::start(self, image)
+    }
+
     /// What everything took since the file was opened. `requests` and `rounds` count as over JPIP; several ranges in one
     /// request are one.
     #[must_use]
@@ -268,18 +210,34 @@ impl RemoteFile {
         request: &DecodeRequest,
         rendered: bool,
     ) -> Result<(), ByteRangeError> {
+        self.fetch_all(image, std::slice::from_ref(request), rendered, || ()).await
+    }
+
+    /// The same for several requests at once; `came` is called whenever something has come. Ends before all is there where there
+    /// is no room for more ([`PartialSource::is_full`]).
+    pub(super) async fn fetch_all(
+        &mut self,
+        image: &Image,
+        requests: &[DecodeRequest],
+        rendered: bool,
+        came: impl Fn(),
+    ) -> Result<(), ByteRangeError> {
         let target = match rendered && image.rendering().is_ok() {
             true => Target::Rendered,
             false => Target::Components,
         };
         loop {
-            let (image, request) = (image.clone(), request.clone());
+            let (image, requests) = (image.clone(), requests.to_vec());
             // Reads headers of packets, and so may take its time.
-            let plan = move || image.plan(&request, target, CellSize::CPU).map(drop);
+            let plan = move || {
+                let plan = |request: &DecodeRequest| image.plan(request, target, CellSize::CPU).map(drop);
+                requests.iter().try_for_each(plan)
+            };
             tokio::task::spawn_blocking(plan).await.map_err(|error| answer(error.to_string()))??;
             if !self.fetch_missing().await? {
                 return Ok(());
             }
+            came();
         }
     }
 
@@ -287,24 +245,25 @@ impl RemoteFile {
     async fn fetch_missing(&mut self) -> Result<bool, ByteRangeError> {
         let source = self.file.source().clone();
         let mut ranges = source.take_missing();
-        if ranges.is_empty() {
+        if ranges.is_empty() || source.is_full() {
             return Ok(false);
         }
         let mut failures = 0;
         self.summary.rounds += 1;
         while !ranges.is_empty() {
-            let (held, several) = (source.held(), self.several);
+            let (received, several) = (source.received(), self.several);
             let outcome = self.fetch_ranges(&ranges).await;
             let outcome = match outcome {
                 // It is asked in another way from now on.
                 Ok(()) if self.several != several => Ok(()),
-                Ok(()) if source.held() == held => {
+                _ if source.is_full() => return Ok(true),
+                Ok(()) if source.received() == received => {
                     Err(RoadError::Lost("nothing of what was asked for has come".to_owned()).into())
                 }
                 outcome => outcome,
             };
             if let Err(error) = outcome {
-                failures = if source.held() > held { 1 } else { failures + 1 };
+                failures = if source.received() > received { 1 } else { failures + 1 };
                 if failures >= ATTEMPTS || !matches!(error, ByteRangeError::Road(RoadError::Lost(_))) {
                     return Err(error);
                 }
@@ -401,77 +360,6 @@ impl RemoteFile {
     }
 }
 
-/// A body whose silence is bounded.
-struct Body {
-    body: ResponseBody,
-    stall: Duration,
-}
-
-impl Body {
-    async fn chunk(&mut self) -> Result<Option<bytes::Bytes>, RoadError> {
-        in_time(self.stall, self.body.chunk()).await
-    }
-
-    /// Keeps bytes of `range` of the file. Reads on to the end, so that the connection can be used again, but no further than
-    /// `range` if there is more.
-    async fn keep(
-        &mut self,
-        range: Range<u64>,
-        source: &PartialSource,
-        counts: &Counts,
-    ) -> Result<(), RoadError> {
-        let mut at = range.start;
-        while let Some(chunk) = self.chunk().await? {
-            counts.receive(&chunk);
-            let length = (range.end - at).min(chunk.len() as u64);
-            counts.keep(source, at, &chunk[..length as usize]);
-            at += length;
-            if length < chunk.len() as u64 {
-                break;
-            }
-        }
-        Ok(())
-    }
-}
-
-async fn connect(
-    address: &Address,
-    options: &ConnectOptions,
-    fields: RequestFields,
-) -> Result<Http1Connections, RoadError> {
-    let options = ConnectOptions { fields, ..options.clone() };
-    let connecting = over_tcp(address, &options, Http1Connections::connect);
-    let connection = tokio::time::timeout(options.timeout, connecting).await;
-    connection.map_err(|_| RoadError::Unreachable {
-        address: address.authority(),
-        reason: "no answer".to_owned(),
-    })?
-}
-
-async fn in_time<T>(
-    stall: Duration,
-    step: impl Future<Output = Result<T, RoadError>>,
-) -> Result<T, RoadError> {
-    let done = tokio::time::timeout(stall, step).await;
-    done.unwrap_or_else(|_| Err(RoadError::Lost(format!("nothing came for {} s", stall.as_secs_f32()))))
-}
-
-/// What `If-Range` may name: a strong ETag, or else a date (RFC 9110 section 13.1.5).
-fn validator(head: &ResponseHead) -> Option<HeaderValue> {
-    let field = |name| response::header(&head.headers, name);
-    let strong = field("ETag").filter(|tag| !tag.starts_with("W/"));
-    HeaderValue::from_str(strong.or_else(|| field("Last-Modified"))?).ok()
-}
-
-fn ranges_fields(ranges: &[Range<u64>]) -> Result<HeaderMap, ByteRangeError> {
-    let list: Vec<String> = ranges.iter().map(|range| format!("{}-{}", range.start, range.end - 1)).collect();
-    let value = HeaderValue::from_str(&format!("bytes={}", list.join(",")));
-    let mut fields = HeaderMap::new();
-    fields.insert(header::RANGE, value.map_err(|error| answer(error.to_string()))?);
-    fields.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    Ok(fields)
-}
-
 /// Bytes that tell a picture from other files.
 const MAGIC: usize = 12;
 
@@ -479,10 +367,6 @@ const MAGIC: usize = 12;
 fn is_like_a_picture(bytes: &[u8]) -> bool {
     let kind = bytes.get(4..8).unwrap_or_default();
     bytes.starts_with(&[0xFF, 0x4F, 0xFF, 0x51]) || [&b"jP  "[..], b"ftyp", b"jp2h", b"jp2c"].contains(&kind)
-}
-
-fn answer(reason: impl Into<String>) -> ByteRangeError {
-    ByteRangeError::Answer(reason.into())
 }
 
 /// Bytes that are asked for at first.

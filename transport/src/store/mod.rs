@@ -5,27 +5,31 @@
 //!
 //! Files only grow, by records with checksums (`record`): a program that is killed while it writes loses the record it was
 //! writing. Any number of processes can share a folder; they lock a file while they append to it. The store stays within
-//! its limit, but for a sixteenth of it for each process that writes; the files that were not used for longest go first.
+//! its limit, but for a sixteenth of it for each further process that writes; the files that were not used for longest go first.
 
+mod contents;
 mod record;
 mod writer;
 
 use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 use wavetile_engine::data_bin::DataBinCache;
 
+pub use contents::Contents;
 use record::{Identity, Reader, Record};
 pub use writer::Writer;
 
-/// A folder with cached data-bins.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A folder with cached data-bins. Clones share their limit.
+#[derive(Debug, Clone)]
 pub struct Store {
     folder: PathBuf,
-    limit: u64,
+    limit: Arc<AtomicU64>,
 }
 
 /// What is kept of a picture.
@@ -33,8 +37,10 @@ pub struct Store {
 pub struct Kept {
     /// Which state of the picture it is.
     pub target_id: String,
-    /// The data-bins, as far as they were received.
+    /// The data-bins, as far as they were received, and there is room for them.
     pub bins: DataBinCache,
+    /// There was room for all of them.
+    pub whole: bool,
 }
 
 impl Store {
@@ -49,13 +55,25 @@ impl Store {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&folder)?;
-        Ok(Self { folder, limit })
+        Ok(Self { folder, limit: Arc::new(AtomicU64::new(limit)) })
     }
 
     /// Most bytes that it may hold.
     #[must_use]
-    pub const fn limit(&self) -> u64 {
-        self.limit
+    pub fn limit(&self) -> u64 {
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// Changes how many bytes it may hold, for all clones, and removes what is too much at once: whole files, those that were not
+    /// used for longest first. Waits for the disk. A file that is being written goes, too, where it alone is too long.
+    pub fn set_limit(&self, limit: u64) {
+        self.limit.store(limit, Ordering::Relaxed);
+        self.trim(None, self.calm());
+    }
+
+    /// Up to here nothing needs to be removed.
+    fn calm(&self) -> u64 {
+        self.limit() - self.limit() / TRIM_SHARE
     }
 
     /// What is kept of the picture `target` of `server`: of the state that was used last, if of several.
@@ -63,6 +81,15 @@ impl Store {
     /// # Errors
     /// The folder or a file cannot be read. A damaged file is no error: what is sound of it counts.
     pub fn load(&self, server: &str, target: &str) -> io::Result<Option<Kept>> {
+        self.load_within(server, target, None)
+    }
+
+    /// As [`load`](Self::load), as many of the data-bins as find room in `memory` bytes ([`DataBinCache::memory`]): what was
+    /// received first.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_within(&self, server: &str, target: &str, memory: Option<u64>) -> io::Result<Option<Kept>> {
         let prefix = digest(&[server, target]);
         let mut files = self.files()?;
         files.retain(|file| file.name().starts_with(&prefix));
@@ -74,7 +101,7 @@ impl Store {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
             };
-            if let Some(kept) = read(&file, server, target)? {
+            if let Some(kept) = read(&file, server, target, memory)? {
                 // Only to be kept for longer.
                 let _ = file.set_modified(SystemTime::now());
                 return Ok(Some(kept));
@@ -93,8 +120,18 @@ impl Store {
             target: target.to_owned(),
             target_id: target_id.to_owned(),
         };
+        Writer::open(self.clone(), identity, self.path(server, target, target_id))
+    }
+
+    /// What is kept of the state `target_id` of the picture `target` of `server`, to be read bin by bin.
+    #[must_use]
+    pub fn contents(&self, server: &str, target: &str, target_id: &str) -> Contents {
+        Contents::new(self.path(server, target, target_id))
+    }
+
+    fn path(&self, server: &str, target: &str, target_id: &str) -> PathBuf {
         let name = format!("{}-{}.{ENDING}", digest(&[server, target]), digest(&[target_id]));
-        Writer::open(self.clone(), identity, self.folder.join(name))
+        self.folder.join(name)
     }
 
     /// Bytes of all files.
@@ -105,14 +142,14 @@ impl Store {
         Ok(self.files()?.iter().map(|file| file.bytes).sum())
     }
 
-    /// Removes what was not used for longest until the rest keeps the limit; `but` stays. What cannot be removed now will be
+    /// Removes what was not used for longest until the rest has `most` bytes; `but` stays. What cannot be removed now will be
     /// next time.
-    fn trim(&self, but: &Path) {
+    fn trim(&self, but: Option<&Path>, most: u64) {
         let Ok(mut files) = self.files() else { return };
         let mut bytes: u64 = files.iter().map(|file| file.bytes).sum();
         files.sort_by_key(|file| file.used);
-        for file in files.iter().filter(|file| file.path != but) {
-            if bytes <= self.limit {
+        for file in files.iter().filter(|file| Some(&*file.path) != but) {
+            if bytes <= most {
                 break;
             }
             if fs::remove_file(&file.path).is_ok() {
@@ -150,7 +187,7 @@ impl KeptFile {
 }
 
 /// What `file` holds, if it is of that picture.
-fn read(file: &File, server: &str, target: &str) -> io::Result<Option<Kept>> {
+fn read(file: &File, server: &str, target: &str, memory: Option<u64>) -> io::Result<Option<Kept>> {
     let Some(mut reader) = Reader::start(BufReader::new(file))? else { return Ok(None) };
     let target_id = match reader.next()? {
         Some(Record::Identity(identity)) if identity.server == server && identity.target == target => {
@@ -158,13 +195,17 @@ fn read(file: &File, server: &str, target: &str) -> io::Result<Option<Kept>> {
         }
         _ => return Ok(None),
     };
-    let mut bins = DataBinCache::new();
+    let (mut bins, mut whole) = (DataBinCache::new(), true);
     while let Some(record) = reader.next()? {
-        if let Record::Piece(piece) = record {
-            bins.insert(piece.codestream, piece.id, piece.offset, &piece.bytes, piece.last);
+        let Record::Piece(piece) = record else { continue };
+        let most = DataBinCache::most_added(piece.bytes.len());
+        if memory.is_some_and(|memory| bins.memory().saturating_add(most) > memory) {
+            whole = false;
+            break;
         }
+        bins.insert(piece.codestream, piece.id, piece.offset, &piece.bytes, piece.last);
     }
-    Ok(Some(Kept { target_id, bins }))
+    Ok(Some(Kept { target_id, bins, whole }))
 }
 
 /// The first half of a SHA-256 of texts, each with its length, in hexadecimal.
@@ -178,6 +219,8 @@ fn digest(texts: &[&str]) -> String {
 }
 
 const ENDING: &str = "bins";
+/// This part of the limit is kept free, and the store looked through whenever one of its writers has written as much.
+const TRIM_SHARE: u64 = 16;
 
 #[cfg(test)]
 mod tests;

@@ -4,8 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
-use super::Store;
 use super::record::{Identity, Reader, Record, SIGNATURE, write_piece};
+use super::{Store, TRIM_SHARE};
 use crate::jpip::BinPiece;
 
 /// Keeps what is received of one state of one picture.
@@ -24,7 +24,7 @@ pub struct Writer {
 impl Writer {
     pub(super) fn open(store: Store, identity: Identity, path: PathBuf) -> io::Result<Self> {
         let file = open(&path)?;
-        store.trim(&path);
+        store.trim(Some(&path), store.calm());
         Ok(Self { store, identity, path, file, sound: 0, since_trim: 0 })
     }
 
@@ -37,6 +37,11 @@ impl Writer {
         for piece in pieces {
             write_piece(piece, &mut records);
         }
+        let length = records.len() as u64;
+        if self.since_trim.saturating_add(length) >= self.store.limit() / TRIM_SHARE {
+            self.store.trim(Some(&self.path), self.store.calm().saturating_sub(length));
+            self.since_trim = 0;
+        }
         // Another process may have removed it, to keep the limit.
         if std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len()) != self.file.metadata()?.len() {
             (self.file, self.sound) = (open(&self.path)?, 0);
@@ -44,15 +49,11 @@ impl Writer {
         self.file.lock()?;
         let written = self.append_locked(&records);
         self.file.unlock()?;
-        if written? {
-            self.since_trim += records.len() as u64;
-            if self.since_trim >= self.store.limit() / TRIM_SHARE {
-                self.store.trim(&self.path);
-                self.since_trim = 0;
-            }
-            return Ok(true);
+        let written = written?;
+        if written {
+            self.since_trim += length;
         }
-        Ok(false)
+        Ok(written)
     }
 
     /// Changes when the file counts as used.
@@ -63,7 +64,7 @@ impl Writer {
 
     fn append_locked(&mut self, records: &[u8]) -> io::Result<bool> {
         self.find_end()?;
-        if self.sound.saturating_add(records.len() as u64) > self.store.limit() {
+        if self.sound.saturating_add(records.len() as u64) > self.store.calm() {
             return Ok(false);
         }
         self.file.seek(SeekFrom::Start(self.sound))?;
@@ -115,6 +116,3 @@ impl Writer {
 fn open(path: &std::path::Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
 }
-
-/// The store is looked through whenever one of its writers has written this part of its limit.
-const TRIM_SHARE: u64 = 16;

@@ -7,6 +7,7 @@ use crate::jpip::wire::request::StreamType;
 use crate::jpip::wire::response::media_type;
 use crate::options::setters;
 use std::time::Duration;
+use wavetile_engine::Size;
 
 /// Habits of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +15,9 @@ use std::time::Duration;
 pub struct ClientOptions {
     /// Name of the picture on the server.
     pub target: String,
+    /// A frame into which all of the picture is fitted, and comes so with the first answer: something is to be seen before
+    /// anything is known of the picture. `None`: headers alone.
+    pub overview: Option<Size>,
     /// Codestreams of the file that are wanted at first; see [`Client::set_codestreams`](super::Client::set_codestreams).
     pub codestreams: Vec<NumberRange>,
     /// What the picture is to come as.
@@ -41,6 +45,7 @@ pub struct ClientOptions {
 
 setters!(ClientOptions {
     target: String,
+    overview: Option<Size>,
     codestreams: Vec<NumberRange>,
     stream: StreamKind,
     metadata: Option<MetadataRequest>,
@@ -60,6 +65,7 @@ impl ClientOptions {
     pub fn new(target: impl Into<String>) -> Self {
         Self {
             target: target.into(),
+            overview: None,
             codestreams: vec![NumberRange::one(0)],
             stream: StreamKind::Precincts,
             metadata: None,
@@ -142,12 +148,18 @@ pub enum Event {
     },
     /// Bytes have arrived.
     Progress(Progress),
-    /// Everything that the server sends for a window has arrived.
+    /// Everything that the server sends for a window, or a list of them, has arrived.
     WindowComplete {
-        /// What [`Client::set_window`](super::Client::set_window) returned.
+        /// What [`Client::set_window`](super::Client::set_window) or [`Client::set_wishes`](super::Client::set_wishes) returned.
         window: u64,
         /// Reason of the end-of-response; `None` if the server sends none.
         reason: Option<u8>,
+    },
+    /// There is no room for more of what is wanted ([`Client::set_memory`](super::Client::set_memory)): nothing is asked for until
+    /// something else is wanted, or the bound changes.
+    Full {
+        /// What [`Client::set_window`](super::Client::set_window) or [`Client::set_wishes`](super::Client::set_wishes) returned.
+        window: u64,
     },
     /// The boxes that were asked for have arrived, as far as there are any.
     MetadataComplete,
@@ -176,6 +188,12 @@ pub struct Progress {
     pub duplicate: u64,
     /// Payload bytes that contradict what is held of a bin's length, dropped.
     pub excess: u64,
+    /// Payload bytes that there was no room for, dropped.
+    pub dropped: u64,
+    /// Bytes of bins that were dropped to make room for others.
+    pub evicted: u64,
+    /// Bytes that were dropped once and came back from where they are kept ([`Client::recall_dropped`](super::Client::recall_dropped)).
+    pub recalled: u64,
 }
 
 /// Why a client gave up.

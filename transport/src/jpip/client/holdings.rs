@@ -2,6 +2,7 @@
 
 use crate::jpip::wire::cache_model::{BinSelector, CacheModel, Extent, Statement};
 use crate::jpip::wire::fields::NumberRange;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId};
 
@@ -74,6 +75,67 @@ pub(super) fn statements(cache: &DataBinCache, first_only: bool, room: usize) ->
     fitting.into_iter().map(|(_, statement)| statement).collect()
 }
 
+/// Statements that nothing is held of `lost`, and then what of it is held after all. Bins between two of them that are not held
+/// either are said along: that is as true, and shorter.
+pub(super) fn lost(
+    cache: &DataBinCache,
+    lost: &BTreeSet<(u32, DataBinId)>,
+    first_only: bool,
+) -> Vec<Statement> {
+    let mut held: Vec<(u32, DataBinId)> = cache.ids().collect();
+    held.sort_unstable();
+    let mut runs: Vec<(u32, DataBinId, DataBinId)> = Vec::new();
+    for &(codestream, id) in lost {
+        match runs.last_mut() {
+            Some((of, first, last)) if *of == codestream && number(*first).0 == number(id).0 => {
+                let next = held.partition_point(|&known| known <= (codestream, *last));
+                match held.get(next) {
+                    Some(&known) if known < (codestream, id) => runs.push((codestream, id, id)),
+                    _ => *last = id,
+                }
+            }
+            _ => runs.push((codestream, id, id)),
+        }
+    }
+    let brackets = |codestream: u32| (!first_only).then(|| vec![NumberRange::one(codestream.into())]);
+    let mut statements = Vec::new();
+    for (codestream, first, last) in runs {
+        let count = number(last).1 - number(first).1 + 1;
+        let codestreams = brackets(codestream);
+        statements.push(Statement { codestreams, ..Statement::lacks(select(first, count)) });
+    }
+    let about =
+        |codestream: u32, bins| Statement { codestreams: brackets(codestream), ..Statement::has(bins) };
+    let mut whole: Vec<(u32, DataBinId, u64)> = Vec::new();
+    for &(codestream, id) in lost.iter().filter(|(codestream, id)| cache.is_complete(*codestream, *id)) {
+        match whole.last_mut() {
+            Some((of, first, count)) if *of == codestream && follows(*first, *count, id) => *count += 1,
+            _ => whole.push((codestream, id, 1)),
+        }
+    }
+    statements.extend(whole.into_iter().map(|(of, first, count)| about(of, select(first, count))));
+    for &(codestream, id) in lost.iter().filter(|(codestream, id)| !cache.is_complete(*codestream, *id)) {
+        let ranges = cache.ranges(codestream, id);
+        let extents = ranges.as_slice().iter().map(|range| match range.start {
+            0 => Extent::Bytes(range.end),
+            start => Extent::Between(start, range.end),
+        });
+        statements.extend(extents.map(|extent| Statement { extent, ..about(codestream, select(id, 1)) }));
+    }
+    statements
+}
+
+/// Class and number of a bin.
+fn number(id: DataBinId) -> (u8, u64) {
+    match id {
+        DataBinId::MainHeader => (0, 0),
+        DataBinId::TileHeader(tile) => (1, tile.into()),
+        DataBinId::Precinct(id) => (2, id),
+        DataBinId::Tile(tile) => (3, tile.into()),
+        DataBinId::Metadata(id) => (4, id),
+    }
+}
+
 /// Whether `id` is the `count`th after `first`.
 fn follows(first: DataBinId, count: u64, id: DataBinId) -> bool {
     match (first, id) {
@@ -140,5 +202,24 @@ mod tests {
             assert!(text.len() <= room, "{text} in {room}");
         }
         assert_eq!(text(5), "P7-9");
+    }
+
+    #[test]
+    fn what_is_lost_is_told_in_runs_and_then_what_is_held_of_it() {
+        // Held: main header, M0, P7-9, P20, P10 in part, P11 behind a gap.
+        let text = |ids: &[u64], first_only| {
+            let ids = ids.iter().map(|&id| (0, DataBinId::Precinct(id))).collect();
+            let [told, _, beyond] = CacheModel { statements: lost(&cache(), &ids, first_only) }
+                .split()
+                .map(|part| part.to_string());
+            format!("{told}|{beyond}")
+        };
+        assert_eq!(text(&[], true), "|");
+        assert_eq!(text(&[1, 3, 6], true), "-P1-6|");
+        assert_eq!(text(&[1, 6, 12, 14, 21], true), "-P1-6,-P12-14,-P21|");
+        assert_eq!(text(&[1, 6], false), "[0]-P1-6|");
+        // One that has come again meanwhile, one of which a part is here, and one of which the end is.
+        assert_eq!(text(&[6, 8], true), "-P6,-P8,P8|");
+        assert_eq!(text(&[10, 11], true), "-P10-11,P10:4|P11:3-14");
     }
 }

@@ -11,6 +11,17 @@ pub enum JournalEntry {
     Piece(BinPiece),
 }
 
+impl JournalEntry {
+    /// Bytes of data that wait in it.
+    #[cfg(feature = "net")]
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Target(_) => 0,
+            Self::Piece(piece) => piece.bytes.len() + size_of::<Self>(),
+        }
+    }
+}
+
 /// Bytes of a data-bin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BinPiece {

@@ -1,20 +1,18 @@
 //! The JPIP client: says what to request, takes in what is answered. No socket and no clock of its own.
 
-use super::boxes::{Boxes, Naming};
-use super::events::{ClientError, ClientOptions, Ending, Event, Outgoing, Progress, StreamKind};
-use super::holdings;
-use super::journal::{BinPiece, JournalEntry};
-use super::requests::{ChannelOfClient, Failure, Outcome, Sent, refusal};
-use crate::jpip::wire::cache_model::CacheModel;
+use super::boxes::Boxes;
+use super::events::{ClientOptions, Event, Outgoing, Progress, StreamKind};
+use super::journal::JournalEntry;
+use super::needed;
+use super::recall::Recalling;
+use super::requests::{ChannelOfClient, Sent};
+use super::room::Room;
+use super::wishes::Wishes;
 use crate::jpip::wire::fields::NumberRange;
-use crate::jpip::wire::message::eor;
-use crate::jpip::wire::message_reader::MessageEvent;
 use crate::jpip::wire::metareq::MetadataRequest;
-use crate::jpip::wire::request::{CloseChannels, Request, SERVICE_PATH};
-use crate::jpip::wire::response::{self, NewChannel};
-use crate::jpip::wire::view_window_fields::StreamRange;
+use crate::jpip::wire::view_window_fields::MOST_WINDOWS;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 use wavetile_engine::DecodeRequest;
 use wavetile_engine::data_bin::DataBinCache;
@@ -23,37 +21,44 @@ use wavetile_engine::view_window::ViewWindow;
 /// The client of one picture.
 #[derive(Debug)]
 pub struct Client {
-    options: ClientOptions,
-    bins: Arc<RwLock<DataBinCache>>,
-    window: Option<ViewWindow>,
-    /// Codestreams that the window is of.
-    codestreams: Vec<NumberRange>,
-    /// Number of the window.
-    number: u64,
-    want: Want,
-    target_id: Option<String>,
-    channel: Option<ChannelOfClient>,
+    pub(super) options: ClientOptions,
+    pub(super) bins: Arc<RwLock<DataBinCache>>,
+    /// The windows that are wanted.
+    pub(super) wishes: Wishes,
+    /// They are a list of any length, which changes often.
+    pub(super) listed: bool,
+    pub(super) room: Room,
+    pub(super) recalling: Recalling,
+    /// Codestreams that the windows are of.
+    pub(super) codestreams: Vec<NumberRange>,
+    /// Number of the windows.
+    pub(super) number: u64,
+    pub(super) want: Want,
+    pub(super) target_id: Option<String>,
+    pub(super) channel: Option<ChannelOfClient>,
     /// Offer no session any more: the server refused one.
-    refused_session: bool,
-    boxes: Boxes,
+    pub(super) refused_session: bool,
+    pub(super) boxes: Boxes,
     /// What was received, for those who keep it.
-    journal: Option<Vec<JournalEntry>>,
-    /// What the window shows.
-    view: DecodeRequest,
-    next_id: u64,
-    requests: BTreeMap<u64, Sent>,
-    events: VecDeque<Event>,
-    progress: Progress,
-    failures: u32,
-    not_before: Duration,
-    now: Duration,
-    closing: Option<String>,
+    pub(super) journal: Option<Vec<JournalEntry>>,
+    /// What the window shows that was asked for by a verb.
+    pub(super) view: DecodeRequest,
+    pub(super) next_id: u64,
+    pub(super) requests: BTreeMap<u64, Sent>,
+    pub(super) events: VecDeque<Event>,
+    pub(super) progress: Progress,
+    pub(super) failures: u32,
+    pub(super) not_before: Duration,
+    pub(super) now: Duration,
+    pub(super) closing: Option<String>,
+    /// Nothing will be asked for any more.
+    pub(super) closed: bool,
 }
 
 /// What is to be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Want {
-    /// The window: it was not asked for, or there is more of it.
+pub(super) enum Want {
+    /// The windows: some were not asked for, or there is more of them.
     Window,
     /// Nothing until the answer to this request ends.
     Answer(u64),
@@ -70,9 +75,12 @@ impl Client {
             codestreams: options.codestreams.clone(),
             journal: None,
             boxes: Boxes::new(options.metadata.clone()),
+            wishes: Wishes::new(options.overview.map(ViewWindow::whole)),
             options,
             bins: Arc::default(),
-            window: None,
+            listed: false,
+            room: Room::default(),
+            recalling: Recalling::default(),
             number: 0,
             want: Want::Window,
             target_id: None,
@@ -87,6 +95,7 @@ impl Client {
             not_before: Duration::ZERO,
             now: Duration::ZERO,
             closing: None,
+            closed: false,
         }
     }
 
@@ -123,12 +132,110 @@ impl Client {
     /// Changes what is wanted; `None` = headers and metadata only. Returns the number of the window for
     /// [`Event::WindowComplete`]. The same window again changes nothing.
     pub fn set_window(&mut self, window: Option<ViewWindow>) -> u64 {
-        if window != self.window {
-            self.window = window;
-            self.number += 1;
+        let windows: Vec<ViewWindow> = window.into_iter().collect();
+        if !self.wishes.are(&windows) {
+            self.listed = false;
+            self.wishes.set(windows, false);
+            self.wish_anew();
             self.want = Want::Window;
         }
         self.number
+    }
+
+    /// Changes what is wanted to any number of windows, the most urgent first; none = headers and metadata only. Returns their
+    /// number for [`Event::WindowComplete`], which tells when all of them are there. The same windows again change nothing.
+    ///
+    /// Each is sent when those before it are there, without a round trip in between where the server knows how
+    /// (docs/jpip-then.md). What is under way for windows that are wanted still goes on; in a session, another is given up within
+    /// a round trip, and no byte is asked for twice. Windows that are known to have come are not asked for.
+    pub fn set_wishes(&mut self, windows: Vec<ViewWindow>) -> u64 {
+        if self.wishes.are(&windows) {
+            return self.number;
+        }
+        self.listed = true;
+        let under_way = match self.want {
+            Want::Answer(id) => Some(id),
+            _ => None,
+        };
+        // To ask for nothing is to stop what is under way.
+        let may_have = self.options.push.is_none() && !(windows.is_empty() && under_way.is_some());
+        self.wishes.set(windows, may_have);
+        self.wish_anew();
+        let open = self.wishes.open(self.at_once());
+        let same = under_way.and_then(|id| self.requests.get_mut(&id)).filter(|sent| sent.windows == open);
+        if let Some(sent) = same {
+            sent.window = self.number;
+        } else if open.is_empty() && under_way.is_none() {
+            self.want = Want::Settling(None);
+            self.settle();
+        } else {
+            self.want = Want::Window;
+        }
+        self.number
+    }
+
+    /// Most windows of one request: a server that keeps no account of what it sent would send some of it twice.
+    pub(super) fn at_once(&self) -> usize {
+        if self.options.sessions && !self.refused_session { MOST_AT_ONCE } else { 1 }
+    }
+
+    fn wish_anew(&mut self) {
+        self.number += 1;
+        self.room.look_again();
+        self.recalling.again();
+        self.bins.write().unwrap_or_else(PoisonError::into_inner).advance_time();
+    }
+
+    /// Bounds the memory of the data-bins that are held, bookkeeping included ([`DataBinCache::memory`]); `None`: as much as
+    /// comes. Bins that no window needs which is under way, or came before it in the list, are dropped, those that were used
+    /// longest ago first, and the server is told. Where all are needed, nothing more is asked for ([`Event::Full`]): of
+    /// what is wanted, the first windows are there, and of the last the coarser resolutions.
+    ///
+    /// A bound can be changed at any time. One that has not room for the headers leaves nothing to be seen.
+    pub fn set_memory(&mut self, bound: Option<u64>) {
+        if self.room.set_bound(bound) {
+            self.make_room();
+        }
+    }
+
+    /// Whether there is no room for more of what is wanted: nothing is asked for.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.room.is_full()
+    }
+
+    /// Whether everything that is wanted has come, or nothing more of it will.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.closed || self.want == Want::Nothing || (self.want == Want::Window && self.room.is_full())
+    }
+
+    /// The data-bins, to be read.
+    pub(super) fn held(&self) -> RwLockReadGuard<'_, DataBinCache> {
+        self.bins.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Drops what is not needed, if there is hardly room.
+    pub(super) fn make_room(&mut self) {
+        let Self { bins, room, wishes, codestreams, .. } = self;
+        let mut bins = bins.write().unwrap_or_else(PoisonError::into_inner);
+        let taken = room.make(&mut bins, 0, |bins| needed::held(bins, codestreams, wishes.kept()));
+        drop(bins);
+        if taken.evicted > 0 {
+            self.progress.evicted += taken.evicted;
+            self.wishes.note_dropped();
+            self.recalling.begin();
+        }
+        if taken.cut {
+            self.wishes.reopen();
+            if self.want == Want::Nothing {
+                // It stands until there is room again.
+                self.want = Want::Window;
+            }
+        }
+        if taken.filled {
+            self.events.push_back(Event::Full { window: self.number });
+        }
     }
 
     /// Changes which codestreams of a file (JPX) the window is of; at first those of
@@ -138,7 +245,8 @@ impl Client {
     pub fn set_codestreams(&mut self, codestreams: Vec<NumberRange>) -> u64 {
         if codestreams != self.codestreams {
             self.codestreams = codestreams;
-            self.number += 1;
+            self.wishes.reopen();
+            self.wish_anew();
             self.want = Want::Window;
         }
         self.number
@@ -186,12 +294,13 @@ impl Client {
     pub fn retry(&mut self) {
         self.failures = 0;
         self.not_before = Duration::ZERO;
+        self.room.look_again();
         self.want = Want::Window;
     }
 
     /// Closes the session: the next request does that, and no other follows.
     pub fn close(&mut self) {
-        self.want = Want::Nothing;
+        (self.want, self.closed) = (Want::Nothing, true);
         match self.channel.take() {
             Some(channel) => self.closing = Some(channel.name),
             None => self.events.push_back(Event::Closed),
@@ -205,7 +314,11 @@ impl Client {
         if let Some(channel) = self.closing.take() {
             return Some(self.send_close(channel));
         }
-        if self.want != Want::Window || now < self.not_before {
+        if self.want != Want::Window || self.closed || now < self.not_before {
+            return None;
+        }
+        self.make_room();
+        if self.room.is_full() || self.recalling.holds_up() {
             return None;
         }
         if self.requests.values().any(|sent| sent.goes_alone() && !sent.accepted && sent.failure.is_none()) {
@@ -233,345 +346,7 @@ impl Client {
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
-
-    /// Status and header fields of an answer.
-    pub fn handle_head(&mut self, id: u64, status: u16, headers: &[(String, String)]) {
-        let Some(sent) = self.requests.get_mut(&id) else { return };
-        if sent.closes {
-            return;
-        }
-        if matches!(status, 400 | 501) && sent.names_boxes {
-            sent.failure = Some(Failure::AskAgain);
-            self.boxes.give_up(&self.bins);
-            return;
-        }
-        if status != 200 {
-            sent.failure = Some(refusal(sent, status, headers));
-            if status == 404 && sent.channel.is_some() {
-                self.drop_channel(id);
-            } else if status == 503 && self.requests.get(&id).is_some_and(|sent| sent.opens_channel) {
-                self.refused_session = true;
-            } else if matches!(status, 414 | 431) {
-                self.options.model_length = 0;
-            }
-            return;
-        }
-        if let Some(kind) = response::header(headers, "Content-Type")
-            && !kind
-                .split(';')
-                .next()
-                .is_some_and(|kind| kind.trim().eq_ignore_ascii_case(self.options.stream.media_type()))
-        {
-            sent.failure = Some(Failure::Final(ClientError::NotJpp(kind.to_owned())));
-            return;
-        }
-        sent.accepted = true;
-        let (opens, corrects, of) = (sent.opens_channel, sent.corrects, sent.channel.clone());
-        self.take_target_id(id, response::header(headers, "JPIP-tid"));
-        if let Some(channel) = self.channel.as_mut().filter(|channel| Some(&channel.name) == of.as_ref()) {
-            channel.corrected = channel.corrected.max(corrects.unwrap_or(0));
-        }
-        if opens {
-            let new = response::header(headers, "JPIP-cnew").and_then(NewChannel::parse);
-            self.refused_session = new.is_none();
-            self.channel = new.map(|new| ChannelOfClient {
-                name: new.channel,
-                path: new.path.unwrap_or_else(|| SERVICE_PATH.to_owned()),
-                next_request: 1,
-                broken: 0,
-                corrected: 0,
-            });
-            if let Some(sent) = self.requests.get_mut(&id) {
-                sent.channel = self.channel.as_ref().map(|channel| channel.name.clone());
-            }
-            let session = self.channel.is_some();
-            self.events.push_back(Event::Opened { target_id: self.target_id.clone(), session });
-        } else if of.is_none() && self.progress.received == 0 {
-            self.events.push_back(Event::Opened { target_id: self.target_id.clone(), session: false });
-        }
-    }
-
-    /// Bytes of an answer's body, split anywhere.
-    pub fn handle_body(&mut self, id: u64, bytes: &[u8]) {
-        let Some(sent) = self.requests.get_mut(&id).filter(|sent| sent.accepted) else { return };
-        self.progress.received += bytes.len() as u64;
-        let before = self.progress;
-        let named = self.target_id.is_some();
-        let mut answered = None;
-        let mut bins = self.bins.write().unwrap_or_else(PoisonError::into_inner);
-        let result = sent.reader.push(bytes, |event| match event {
-            MessageEvent::Data { codestream, id, offset, bytes, last, .. } => {
-                let before = bins.generation();
-                let insert = bins.insert(codestream, id, offset, bytes, last);
-                if let Some(journal) = self.journal.as_mut().filter(|_| named && bins.generation() > before) {
-                    let piece = BinPiece { codestream, id, offset, bytes: bytes.to_vec(), last };
-                    journal.push(JournalEntry::Piece(piece));
-                }
-                self.progress.new += insert.new_bytes;
-                self.progress.duplicate += insert.duplicate_bytes;
-                self.progress.excess += insert.excess_bytes;
-            }
-            MessageEvent::EndOfResponse { reason: reason @ (eor::IMAGE_DONE | eor::WINDOW_DONE), .. }
-                if sent.stands && sent.answered.is_none() =>
-            {
-                sent.answered = Some(reason);
-                answered = Some(reason);
-            }
-            MessageEvent::EndOfResponse { reason, .. } => sent.end = Some(reason),
-        });
-        drop(bins);
-        sent.new_bytes += self.progress.new - before.new;
-        sent.old_bytes += self.progress.duplicate - before.duplicate;
-        if self.progress.new > before.new {
-            self.failures = 0;
-        }
-        self.events.push_back(Event::Progress(self.progress));
-        if let Err(error) = result {
-            sent.failure = Some(Failure::Later(error.into(), None));
-            sent.accepted = false;
-            self.events.push_back(Event::Abort { id });
-        }
-        let names_metadata = sent.names_metadata;
-        if answered.is_some() && names_metadata && self.boxes.have_come() {
-            self.events.push_back(Event::MetadataComplete);
-        }
-        if answered.is_some() && self.want == Want::Answer(id) {
-            self.want = Want::Settling(answered);
-            self.settle();
-        }
-    }
-
-    /// The end of an answer. Call it once for each request, unless [`Event::Abort`] named it: then it
-    /// may be left out for answers that were of no use.
-    pub fn handle_end(&mut self, id: u64, ending: Ending) {
-        let Some(sent) = self.requests.remove(&id) else { return };
-        if sent.closes {
-            self.events.push_back(Event::Closed);
-            return;
-        }
-        if sent.failure.is_none() && sent.end == Some(eor::SESSION_LIMIT) {
-            self.channel = None;
-        }
-        let outcome = sent.outcome(ending);
-        self.note_lost_bytes(&sent, &outcome);
-        if sent.names_metadata && matches!(outcome, Outcome::Done(_)) && self.boxes.have_come() {
-            self.events.push_back(Event::MetadataComplete);
-        }
-        if sent.answered.is_some() {
-            self.end_of_standing(&sent, &outcome);
-        }
-        if self.want == Want::Answer(id) {
-            self.go_on(&sent, outcome);
-        }
-        self.settle();
-    }
-
-    /// A response whose window was done has ended. If nothing has taken its place, another shall stand: it was broken
-    /// off, has stood for long, or the picture has changed.
-    fn end_of_standing(&mut self, sent: &Sent, outcome: &Outcome) {
-        let ended = sent.end == Some(eor::SESSION_LIMIT);
-        if self.want != Want::Nothing || sent.window != self.number || (self.channel.is_none() && !ended) {
-            return;
-        }
-        match (sent.end, outcome) {
-            (Some(eor::OTHER | eor::RESPONSE_LIMIT | eor::SESSION_LIMIT), _) => self.want = Want::Window,
-            (None, Outcome::Failed(Failure::Later(error, pause))) => {
-                self.want = Want::Window;
-                self.count_failure(error.clone(), *pause);
-            }
-            // The server does not push, or says why it does not go on.
-            _ => (),
-        }
-    }
-
-    fn go_on(&mut self, sent: &Sent, outcome: Outcome) {
-        match outcome {
-            Outcome::Done(reason) => self.want = Want::Settling(reason),
-            Outcome::More => {
-                self.want = Want::Window;
-                if sent.new_bytes == 0 {
-                    self.stalled(sent);
-                }
-            }
-            Outcome::Failed(Failure::AskAgain) => {
-                self.want = Want::Window;
-                self.count_failure(ClientError::Stalled, Some(Duration::ZERO));
-            }
-            Outcome::Failed(Failure::Later(error, pause)) => {
-                self.want = Want::Window;
-                self.count_failure(error, pause);
-            }
-            Outcome::Failed(Failure::Final(error)) => self.give_up(error),
-        }
-    }
-
-    /// There is more, but nothing new came. If that is because what did not fit into `model` came again, a
-    /// longer response will reach beyond it.
-    fn stalled(&mut self, sent: &Sent) {
-        let length = self.options.length.unwrap_or(1 << 20);
-        if sent.old_bytes > 0 && length < LONGEST_LENGTH {
-            self.options.length = Some(length.max(1) * 2);
-        } else {
-            self.count_failure(ClientError::Stalled, None);
-        }
-    }
-
-    /// Declares the window complete once no bytes can be missing any more.
-    fn settle(&mut self) {
-        let Want::Settling(reason) = self.want else { return };
-        if self.requests.values().any(|sent| sent.answered.is_none()) {
-            return;
-        }
-        if self.owes_correction() || self.boxes.are_owed(&self.bins) {
-            self.want = Want::Window;
-        } else {
-            self.want = Want::Nothing;
-            self.events.push_back(Event::WindowComplete { window: self.number, reason });
-        }
-    }
-
-    fn owes_correction(&self) -> bool {
-        self.channel.as_ref().is_some_and(ChannelOfClient::owes_correction)
-    }
-
-    /// Within a session, the server takes what it sent for received.
-    fn note_lost_bytes(&mut self, sent: &Sent, outcome: &Outcome) {
-        let lost = sent.end.is_none() && !matches!(outcome, Outcome::Done(_));
-        if let Some(channel) =
-            self.channel.as_mut().filter(|channel| Some(&channel.name) == sent.channel.as_ref())
-            && lost
-        {
-            channel.broken += 1;
-        }
-    }
-
-    fn send_window(&mut self) -> Outgoing {
-        let metadata = self.boxes.request(&self.bins);
-        let names_boxes = metadata == Some(Naming::Needed);
-        let opens_channel = self.options.sessions && !self.refused_session && self.channel.is_none();
-        // What older answers still bring would be sent again, if the server were told now that it is missing.
-        let correction = self.requests.is_empty() && self.owes_correction();
-        let first_only = self.codestreams == [NumberRange::one(0)];
-        let mut statements = match correction {
-            true => holdings::nothing(first_only, self.options.stream == StreamKind::Tiles),
-            false => Vec::new(),
-        };
-        if correction || self.channel.is_none() {
-            let bins = self.bins.read().unwrap_or_else(PoisonError::into_inner);
-            statements.extend(holdings::statements(&bins, first_only, self.options.model_length));
-        }
-        let mut request = Request {
-            types: vec![self.options.stream.name().to_owned()],
-            streams: self.codestreams.iter().map(|&range| StreamRange { range, step: 1 }).collect(),
-            length: self.options.length,
-            window: self.window.clone(),
-            model: CacheModel { statements },
-            metadata: metadata.map(Naming::into_request),
-            ..Request::default()
-        };
-        let mut path = SERVICE_PATH.to_owned();
-        let mut corrects = None;
-        match &mut self.channel {
-            Some(channel) => {
-                request.channel = Some(channel.name.clone());
-                request.request_id = Some(channel.next_request);
-                channel.next_request += 1;
-                path.clone_from(&channel.path);
-                corrects = correction.then_some(channel.broken);
-            }
-            None => request.target = Some(self.options.target.clone()),
-        }
-        if opens_channel {
-            request.new_channel = Some(self.options.transports.clone());
-            request.request_id = Some(0);
-        }
-        let in_session = request.channel.is_some() || opens_channel;
-        // What is owed goes first: it waits until no other answer is under way, and one that stands always is.
-        let may_stand = in_session && (correction || !self.owes_correction());
-        request.push = self.options.push.filter(|_| may_stand && request.window.is_some());
-        let has_model = !request.model.is_empty();
-        if has_model || request.channel.is_none() {
-            // A cache model is meant for one state of the picture only.
-            request.target_id = Some(self.target_id.clone().unwrap_or_else(|| "0".to_owned()));
-        }
-        let names_metadata = request.metadata.is_some() && !names_boxes;
-        let id = self.add(Sent {
-            channel: request.channel.clone(),
-            opens_channel,
-            corrects,
-            has_model,
-            stands: request.push.is_some(),
-            names_boxes,
-            names_metadata,
-            ..Sent::new(self.number)
-        });
-        self.want = Want::Answer(id);
-        Outgoing { id, path_and_query: request.to_path_and_query(&path), length: request.length }
-    }
-
-    fn send_close(&mut self, channel: String) -> Outgoing {
-        let request = Request {
-            // Not as a request of the channel that it closes: one server dies of that.
-            close: Some(CloseChannels::Listed(vec![channel])),
-            length: Some(0),
-            ..Request::default()
-        };
-        let id = self.add(Sent { closes: true, ..Sent::new(self.number) });
-        Outgoing { id, path_and_query: request.to_path_and_query(SERVICE_PATH), length: request.length }
-    }
-
-    fn add(&mut self, sent: Sent) -> u64 {
-        let id = self.next_id;
-        self.next_id += 1;
-        self.requests.insert(id, sent);
-        id
-    }
-
-    /// The server does not know the channel of request `id` any more.
-    fn drop_channel(&mut self, id: u64) {
-        let of = self.requests.get(&id).and_then(|sent| sent.channel.clone());
-        if self.channel.as_ref().map(|channel| &channel.name) == of.as_ref() {
-            self.channel = None;
-        }
-    }
-
-    /// If the picture is another one than before, what was held of it goes, and so do older answers.
-    fn take_target_id(&mut self, id: u64, found: Option<&str>) {
-        let Some(found) = found else { return };
-        if self.target_id.as_deref().is_some_and(|known| known != found) {
-            let old: Vec<u64> = self.requests.keys().copied().filter(|&other| other != id).collect();
-            for id in old {
-                self.requests.remove(&id);
-                self.events.push_back(Event::Abort { id });
-                if self.want == Want::Answer(id) {
-                    self.want = Want::Window;
-                }
-            }
-            self.bins.write().unwrap_or_else(PoisonError::into_inner).clear();
-            self.boxes = self.boxes.anew();
-            self.events.push_back(Event::Reset);
-        }
-        if self.target_id.as_deref() != Some(found) {
-            self.target_id = Some(found.to_owned());
-            self.journal.iter_mut().for_each(|journal| journal.push(JournalEntry::Target(found.to_owned())));
-        }
-    }
-
-    fn count_failure(&mut self, error: ClientError, pause: Option<Duration>) {
-        self.failures += 1;
-        if self.failures >= self.options.attempts.max(1) {
-            self.give_up(error);
-            return;
-        }
-        let doubled = self.options.pause.saturating_mul(1 << (self.failures - 1).min(8));
-        self.not_before = self.now.saturating_add(pause.unwrap_or(doubled));
-    }
-
-    fn give_up(&mut self, error: ClientError) {
-        self.want = Want::Nothing;
-        self.events.push_back(Event::Failed(error));
-    }
 }
 
-/// Up to here the length of responses is doubled when they bring nothing new.
-const LONGEST_LENGTH: u64 = 1 << 40;
+/// So many windows are asked for at once.
+pub(super) const MOST_AT_ONCE: usize = 1 + MOST_WINDOWS;

@@ -4,7 +4,10 @@ use super::events::{ClientError, Ending};
 use crate::jpip::wire::message::eor;
 use crate::jpip::wire::message_reader::MessageReader;
 use crate::jpip::wire::response;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
+use wavetile_engine::data_bin::DataBinId;
+use wavetile_engine::view_window::ViewWindow;
 
 #[derive(Clone, Debug)]
 pub(super) struct ChannelOfClient {
@@ -42,8 +45,14 @@ pub(super) struct Sent {
     pub(super) stands: bool,
     /// How the window ended of a response that stands.
     pub(super) answered: Option<u8>,
-    /// Number of the window that it is of.
+    /// Number of the windows that it is of.
     pub(super) window: u64,
+    /// Those that it asks for and that have not come yet; `None`: headers.
+    pub(super) windows: VecDeque<Option<ViewWindow>>,
+    /// How many there were.
+    pub(super) asked: usize,
+    /// Bins that it says are lost, until the server has taken note.
+    pub(super) lost: BTreeSet<(u32, DataBinId)>,
     /// The request only closes the session.
     pub(super) closes: bool,
     /// It names the boxes that it wants.
@@ -69,6 +78,9 @@ impl Sent {
             stands: false,
             answered: None,
             window,
+            windows: VecDeque::new(),
+            asked: 0,
+            lost: BTreeSet::new(),
             closes: false,
             names_boxes: false,
             names_metadata: false,
@@ -108,10 +120,15 @@ impl Sent {
         }
     }
 
+    /// Whether a window is done, and the next has not begun.
+    pub(super) const fn is_between_windows(&self) -> bool {
+        matches!(self.end, Some(eor::IMAGE_DONE | eor::WINDOW_DONE))
+    }
+
     /// Whether what follows must wait for the head of the answer: it names the channel, or the server has to learn
     /// what was lost before it chooses anything else, in whatever order requests reach it.
-    pub(super) const fn goes_alone(&self) -> bool {
-        self.opens_channel || self.corrects.is_some()
+    pub(super) fn goes_alone(&self) -> bool {
+        self.opens_channel || self.corrects.is_some() || !self.lost.is_empty()
     }
 }
 

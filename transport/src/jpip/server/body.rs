@@ -112,10 +112,11 @@ impl Body {
         chunk
     }
 
-    /// Lets the response end with the window: it is to be gathered before it is sent.
+    /// Lets the response end with its first window: it is to be gathered before it is sent.
     pub fn do_not_stand(&mut self) {
         if let Content::Messages { stream, .. } = &mut self.content {
             stream.standing = None;
+            stream.then.windows.clear();
         }
     }
 

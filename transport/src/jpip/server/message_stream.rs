@@ -1,13 +1,15 @@
 //! A JPP-stream or JPT-stream under way (T.808 Annex A): which message comes next, and when it ends.
 
 use super::part::{Found, Part, UnsentPiece, Wanted};
-use super::push::{StandingResponse, TARGET_CHANGED, Watch};
+use super::push::{Codestreams, StandingResponse, TARGET_CHANGED, Watch};
 use super::session::RequestTurn;
 use crate::jpip::wire::message::{MessageHeader, MessageWriter, eor};
+use std::collections::VecDeque;
 use std::iter::Peekable;
 use std::time::Duration;
 use wavetile_engine::Result;
 use wavetile_engine::data_bin::DataBinId;
+use wavetile_engine::view_window::ViewWindow;
 
 /// Longer messages than this are cut inside packets, whatever the client asks for: each is held in memory.
 const MOST_ALIGNED: u64 = 1 << 20;
@@ -35,10 +37,19 @@ pub(super) struct MessageStream {
     pub(super) extended: bool,
     pub(super) writer: MessageWriter,
     pub(super) piece: Option<UnsentPiece>,
-    /// The response goes on after the window.
+    /// Windows that follow the first.
+    pub(super) then: Then,
+    /// The response goes on after the windows.
     pub(super) standing: Option<StandingResponse>,
     /// Codestreams follow one another no faster than this.
     pub(super) pace: Option<Pace>,
+}
+
+/// Windows that follow the first of a response, which ends with an end-of-response for each (docs/jpip-then.md).
+pub(super) struct Then {
+    pub(super) windows: VecDeque<ViewWindow>,
+    /// Numbers of the codestreams of each of them.
+    pub(super) codestreams: Codestreams,
 }
 
 /// How fast codestreams may follow one another (`drate`, T.808 C.7).
@@ -123,8 +134,14 @@ impl MessageStream {
         if self.is_stopping() {
             return false;
         }
-        let Some(standing) = &mut self.standing else { return false };
         let done = matches!(reason, eor::IMAGE_DONE | eor::WINDOW_DONE);
+        if done && let Some(window) = self.then.windows.pop_front() {
+            self.writer.write_end(out, reason, &[]);
+            self.rest = (self.then.codestreams)().peekable();
+            self.turn_to(window);
+            return true;
+        }
+        let Some(standing) = &mut self.standing else { return false };
         if standing.answered {
             standing.budget = self.budget;
             if standing.watching || !(done || matches!(reason, eor::BYTE_LIMIT | eor::RESPONSE_LIMIT)) {
@@ -148,14 +165,20 @@ impl MessageStream {
         match standing.windows.pop_front() {
             Some(window) => {
                 self.rest = (standing.codestreams)().peekable();
-                self.wanted.window = Some(window);
-                // Headers and metadata have been sent with the window: this is at once at its end.
-                self.part = self.wanted.metadata();
-                self.whole = false;
+                self.turn_to(window);
             }
             None => standing.watching = true,
         }
         true
+    }
+
+    /// Goes on with another window of the codestreams of `rest`.
+    fn turn_to(&mut self, window: ViewWindow) {
+        self.piece = None;
+        self.wanted.window = Some(window);
+        // Metadata has been sent with the first window: this is at once at its end.
+        self.part = self.wanted.metadata();
+        self.whole = false;
     }
 
     /// What a standing response does when it has sent everything.

@@ -25,6 +25,8 @@ pub struct Request {
     pub request_id: Option<u64>,
     /// What the client wants to see (T.808 C.4); `None` = headers and metadata only.
     pub window: Option<ViewWindow>,
+    /// Windows that are to follow it in the same response, one after the other ("then", docs/jpip-then.md).
+    pub then: Vec<ViewWindow>,
     /// Codestreams ("stream", T.808 C.4); empty = codestream 0.
     pub streams: Vec<StreamRange>,
     /// Codestreams by what they are for ("context", T.808 C.4); those of `streams` besides.
@@ -163,6 +165,9 @@ impl Request {
         if let Some(budget) = self.push {
             put("push", &budget.to_string());
         }
+        if !self.then.is_empty() {
+            put("then", &view_window_fields::windows_value(&self.then));
+        }
         if self.align {
             put("align", "yes");
         }
@@ -289,6 +294,7 @@ impl Request {
             "mset" => self.model_set = Some(ranges("mset", &decoded("mset")?)?),
             "subtarget" => self.sub_target = Some(NumberRange::parse("subtarget", &decoded("subtarget")?)?),
             "upload" => self.upload = true,
+            "then" => self.then = view_window_fields::windows(&decoded("then")?)?,
             "push" => self.push = Some(number("push", &decoded("push")?)?),
             "need" | "tpneed" => {
                 let need = match name {
@@ -355,6 +361,7 @@ mod tests {
             close: Some(CloseChannels::Listed(vec!["a".into(), "b".into()])),
             request_id: Some(u64::MAX),
             window: Some(ViewWindow { layers: Some(3), ..ViewWindow::whole(Size::new(640, 480)) }),
+            then: vec![ViewWindow { layers: Some(3), ..ViewWindow::whole(Size::new(1, 2)) }],
             streams: vec![StreamRange { range: NumberRange { from: 1, to: Some(9) }, step: 2 }],
             contexts: Context::parse_all("jpxl<1-3:2>,mj2t<0>").unwrap(),
             length: Some(0),

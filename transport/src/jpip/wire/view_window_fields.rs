@@ -68,6 +68,63 @@ pub(super) fn to_query(window: &ViewWindow) -> String {
     query
 }
 
+/// Windows as one value: between slashes `fsiz`, `roff` and `rsiz`, then `layers` behind an L and `comps` behind a C where
+/// they count; windows end with semicolons (docs/jpip-then.md).
+pub(super) fn windows_value(windows: &[ViewWindow]) -> String {
+    let one = |window: &ViewWindow| {
+        let rounding = match window.rounding {
+            Rounding::Down => "",
+            Rounding::Up => ",round-up",
+            Rounding::Closest => ",closest",
+        };
+        let (frame, (x, y), region) = (window.frame_size, window.offset, window.region);
+        let mut value = format!("{},{}{rounding}/{x},{y}/", frame.width, frame.height);
+        value += &format!("{},{}", region.width, region.height);
+        if let Some(layers) = window.layers {
+            value += &format!("/L{layers}");
+        }
+        match window.components.as_deref() {
+            None => (),
+            Some([]) => value += &format!("/C{MOST_COMPONENTS}"),
+            Some(components) => value += &format!("/C{}", list(components)),
+        }
+        value
+    };
+    windows.iter().map(one).collect::<Vec<_>>().join(";")
+}
+
+/// Reads what [`windows_value`] writes. Those beyond [`MOST_WINDOWS`] are left out.
+pub(super) fn windows(value: &str) -> Result<Vec<ViewWindow>, FieldError> {
+    let one = |text: &str| {
+        let error = |reason| FieldError::new("then", text, reason);
+        let mut parts = text.split('/');
+        let (Some(frame_text), Some(offset), Some(region)) = (parts.next(), parts.next(), parts.next())
+        else {
+            return Err(error("three sizes are needed"));
+        };
+        let (frame_size, rounding) = frame(frame_text)?;
+        let (width, height) = pair("then", region)?;
+        let mut window = ViewWindow {
+            rounding,
+            offset: pair("then", offset)?,
+            region: Size::new(width, height),
+            ..ViewWindow::whole(frame_size)
+        };
+        for part in parts {
+            match (part.strip_prefix('L'), part.strip_prefix('C')) {
+                (Some(layers), _) => window.layers = u16::try_from(number::<u64>("then", layers)?).ok(),
+                (_, Some(list)) => window.components = Some(components(list)?),
+                _ => return Err(error("unknown part of a window")),
+            }
+        }
+        Ok(window)
+    };
+    value.split(';').filter(|text| !text.is_empty()).take(MOST_WINDOWS).map(one).collect()
+}
+
+/// Most windows that one request has after the first.
+pub(in crate::jpip) const MOST_WINDOWS: usize = 32;
+
 /// Numbers with commas between them, runs as ranges.
 pub(super) fn list(numbers: &[u32]) -> String {
     let mut runs: Vec<(u32, u32)> = Vec::new();
@@ -222,5 +279,35 @@ mod tests {
         assert_eq!(held, [0, 2, 5, 8, 10, 11, 12]);
         assert!(streams("1:0").is_err());
         assert_eq!(found[1].to_string(), "2-8:3");
+    }
+
+    #[test]
+    fn windows_after_the_first_come_back_as_they_were_written() {
+        let whole = ViewWindow::whole(Size::new(640, 480));
+        let asked = [
+            whole.clone(),
+            ViewWindow { rounding: Rounding::Closest, layers: Some(3), ..whole.clone() },
+            ViewWindow {
+                rounding: Rounding::Up,
+                offset: (7, 9),
+                region: Size::new(1, 2),
+                components: Some(vec![0, 1, 2, 5]),
+                ..whole.clone()
+            },
+        ];
+        let value = windows_value(&asked);
+        assert_eq!(
+            value,
+            "640,480/0,0/640,480;640,480,closest/0,0/640,480/L3;640,480,round-up/7,9/1,2/C0-2,5"
+        );
+        assert_eq!(windows(&value).unwrap(), asked);
+        // Of no component at all.
+        let none = [ViewWindow { components: Some(vec![]), ..whole.clone() }];
+        assert_eq!(windows(&windows_value(&none)).unwrap(), none);
+        assert_eq!(windows("").unwrap(), []);
+        assert_eq!(windows(&windows_value(&vec![whole; 99])).unwrap().len(), MOST_WINDOWS);
+        for wrong in ["1,1", "1,1/0,0", "1,1/0/1,1", "1,1/0,0/1,1/x", "1,1/0,0/1,1/Lx", "a,1/0,0/1,1"] {
+            assert!(windows(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use crate::jpip::server::body::Body;
 use crate::jpip::server::catalogue::OfferedPicture;
 use crate::jpip::server::client_model::ClientModel;
 use crate::jpip::server::expansion::Allowance;
-use crate::jpip::server::message_stream::{MessageStream, Pace};
+use crate::jpip::server::message_stream::{MessageStream, Pace, Then};
 use crate::jpip::server::part::{Source, Wanted};
 use crate::jpip::server::push::StandingResponse;
 use crate::jpip::server::schedule::Class;
@@ -16,6 +16,7 @@ use crate::jpip::wire::message::{MessageWriter, eor};
 use crate::jpip::wire::request::{Request, StreamType};
 use crate::jpip::wire::response::ResponseHead;
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -63,6 +64,13 @@ impl Server {
             }
         };
         let standing = self.standing(request, kind, offered).filter(|_| turn.is_some());
+        // Without a session nobody would know what of them was sent with those before.
+        let may_follow = turn.is_some() && request.window.is_some() && request.need.is_none();
+        let asked = request.clone();
+        let then = Then {
+            windows: if may_follow { request.then.clone().into() } else { VecDeque::new() },
+            codestreams: Box::new(move || Box::new(asked.codestreams(count))),
+        };
         let mut wanted = Wanted {
             file: offered.picture.clone(),
             window: request.window.clone(),
@@ -102,6 +110,7 @@ impl Server {
             extended: kind == StreamType::Precincts { extended: true },
             writer: MessageWriter::new(),
             piece: None,
+            then,
             standing,
             pace,
         })
