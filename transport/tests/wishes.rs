@@ -14,7 +14,7 @@ use wavetile_engine::data_bin::{Changes, DataBinCache, DataBinId, DataBins};
 use wavetile_engine::view_window::{Rounding, ViewWindow};
 use wavetile_testing::random::Random;
 use wavetile_transport::jpip::{
-    Client, ClientOptions, Event, MessageHeader, MessageWriter, ServerOptions, eor,
+    BinPiece, Client, ClientOptions, Event, JournalEntry, MessageHeader, MessageWriter, ServerOptions, eor,
 };
 
 const SIZE: Size = Size::new(1000, 800);
@@ -265,6 +265,79 @@ fn what_was_dropped_comes_again_when_it_is_wanted_again() {
         assert!(!link.events.iter().any(|event| matches!(event, Event::Full { .. })));
         // What was sent again is what was dropped: nothing of it was held.
         assert_eq!(progress.duplicate, 0, "{mode}");
+    }
+}
+
+/// What a client receives, kept beside it.
+#[derive(Default)]
+struct Disk {
+    bins: DataBinCache,
+    /// Bytes that were read again.
+    read: u64,
+    /// It is broken: what was written is gone.
+    broken: bool,
+}
+
+impl Disk {
+    /// Writes and reads what the client wants; whether there was anything to read.
+    fn serve(&mut self, client: &mut Client) -> bool {
+        for entry in client.take_journal() {
+            match entry {
+                JournalEntry::Piece(BinPiece { codestream, id, offset, bytes, last }) => {
+                    self.bins.insert(codestream, id, offset, &bytes, last);
+                }
+                JournalEntry::Target(_) => {}
+            }
+        }
+        let Some(recall) = client.poll_recall() else { return false };
+        let mut room = true;
+        for &(codestream, id) in recall.bins.iter().filter(|_| !self.broken) {
+            let Some(found) = self.bins.bin(codestream, id).unwrap().filter(|_| room) else { continue };
+            self.read += found.bytes.len() as u64;
+            let (bytes, last) = (found.bytes.to_vec(), found.complete);
+            room = client.handle_recalled(
+                recall.id,
+                &[BinPiece { codestream, id, offset: 0, bytes, last }],
+                false,
+            );
+        }
+        client.handle_recalled(recall.id, &[], true);
+        true
+    }
+}
+
+#[test]
+fn what_was_dropped_and_kept_elsewhere_is_not_sent_again() {
+    let views = [part(0, 0, 0, 250, 200), part(0, 600, 500, 250, 200), part(0, 600, 0, 250, 200)];
+    let bound = 400_000;
+    for (mode, options) in [("session", Link::session()), ("stateless", Link::stateless())] {
+        let mut link = Link::new(picture(), options, LinkOptions::default());
+        let mut disk = Disk::default();
+        link.client.keep_journal();
+        link.client.recall_dropped(true);
+        link.client.set_memory(Some(bound));
+        let bins = link.client.bins();
+        let mut first_round = 0;
+        for round in 0..4 {
+            disk.broken = round == 3;
+            for view in &views {
+                let number = link.client.set_wishes(vec![overview(), view.clone()]);
+                while disk.serve(&mut link.client) || link.step() {
+                    assert!(bins.read().unwrap().memory() <= bound);
+                }
+                assert_eq!(link.completions().last().unwrap().0, number, "{mode}, round {round}");
+                assert_held(&bins.read().unwrap(), &bins_of(view), mode);
+            }
+            let progress = link.client.progress();
+            match round {
+                0 => first_round = progress.new,
+                3 => assert!(progress.new > first_round, "{mode}: it was sent again"),
+                _ => assert_eq!(progress.new, first_round, "{mode}, round {round}"),
+            }
+            assert_eq!(progress.duplicate, 0, "{mode}, round {round}");
+        }
+        let recalled = link.client.progress().recalled;
+        assert!(recalled > 0 && recalled <= disk.read, "{mode}: {recalled} of {}", disk.read);
     }
 }
 

@@ -83,6 +83,12 @@ impl RangeSource {
         });
     }
 
+    /// Bytes of memory that what is held takes, bookkeeping included.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        self.source.memory()
+    }
+
     /// Whether there is no room for more of what is wanted.
     #[must_use]
     pub fn is_full(&self) -> bool {

@@ -4,6 +4,8 @@
 pub mod link;
 pub mod stack;
 pub mod synthetic;
+#[cfg(feature = "http1")]
+pub mod web;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;

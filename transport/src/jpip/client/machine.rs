@@ -29,6 +29,8 @@ pub struct Client {
     pub(super) listed: bool,
     pub(super) room: Room,
     pub(super) recalling: Recalling,
+    /// The windows whose bins were looked for last.
+    pub(super) recalled: Vec<ViewWindow>,
     /// Codestreams that the windows are of.
     pub(super) codestreams: Vec<NumberRange>,
     /// Number of the windows.
@@ -81,6 +83,7 @@ impl Client {
             listed: false,
             room: Room::default(),
             recalling: Recalling::default(),
+            recalled: Vec::new(),
             number: 0,
             want: Want::Window,
             target_id: None,
@@ -317,7 +320,10 @@ impl Client {
         if self.want != Want::Window || self.closed || now < self.not_before {
             return None;
         }
-        self.make_room();
+        self.look_at_recalled();
+        if !self.recalling.is_done() {
+            self.make_room();
+        }
         if self.room.is_full() || self.recalling.holds_up() {
             return None;
         }

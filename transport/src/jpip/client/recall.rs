@@ -1,9 +1,10 @@
 //! Bins that were dropped from memory and kept elsewhere: which of them are wanted again.
 
+use super::events::Event;
 use super::journal::BinPiece;
-use super::machine::{Client, Want};
+use super::machine::{Client, MOST_AT_ONCE, Want};
 use super::needed;
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::sync::PoisonError;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId};
 
@@ -12,7 +13,7 @@ use wavetile_engine::data_bin::{DataBinCache, DataBinId};
 pub struct Recall {
     /// Names it in what follows.
     pub id: u64,
-    /// The bins, by codestream, each once.
+    /// The bins, by codestream, each once; the most urgent first.
     pub bins: Vec<(u32, DataBinId)>,
 }
 
@@ -47,6 +48,11 @@ impl Recalling {
         }
     }
 
+    /// For what is wanted now all has been looked for, and room made before.
+    pub(super) const fn is_done(&self) -> bool {
+        matches!(self, Self::Done)
+    }
+
     pub(super) const fn holds_up(&self) -> bool {
         matches!(self, Self::Due | Self::UnderWay(_))
     }
@@ -62,15 +68,20 @@ impl Client {
     /// What to look for, if anything. Until that was [answered](Self::handle_recalled), or something else is wanted, nothing is asked
     /// for. Call it before [`poll_request`](Self::poll_request).
     pub fn poll_recall(&mut self) -> Option<Recall> {
-        if !matches!(self.recalling, Recalling::Due) || self.want != Want::Window || self.room.is_full() {
+        self.look_at_recalled();
+        if !matches!(self.recalling, Recalling::Due) || self.want != Want::Window {
             return None;
         }
-        let windows: Vec<_> = self.wishes.open(self.at_once()).into_iter().flatten().collect();
-        let mut wanted = BTreeSet::new();
+        self.make_room();
+        if self.room.is_full() {
+            return None;
+        }
+        self.recalled = self.wishes.open(MOST_AT_ONCE).into_iter().flatten().collect();
+        let (mut wanted, mut known) = (Vec::new(), HashSet::new());
         let bins = self.held();
-        needed::visit(&bins, &self.codestreams, windows.iter(), |codestream, id| {
-            if !bins.is_complete(codestream, id) {
-                wanted.insert((codestream, id));
+        needed::visit(&bins, &self.codestreams, self.recalled.iter(), |codestream, id| {
+            if !bins.is_complete(codestream, id) && known.insert((codestream, id)) {
+                wanted.push((codestream, id));
             }
             wanted.len() < MOST_RECALLED
         });
@@ -81,13 +92,24 @@ impl Client {
         }
         self.next_id += 1;
         self.recalling = Recalling::UnderWay(self.next_id);
-        Some(Recall { id: self.next_id, bins: wanted.into_iter().collect() })
+        Some(Recall { id: self.next_id, bins: wanted })
+    }
+
+    /// Whether all that is to be asked for next has been looked for.
+    pub(super) fn look_at_recalled(&mut self) {
+        if self.recalling.is_done() && self.want == Want::Window {
+            let open = self.wishes.open(self.at_once());
+            if open.iter().flatten().any(|window| !self.recalled.contains(window)) {
+                self.recalling = Recalling::Due;
+            }
+        }
     }
 
     /// Takes in what was found of a recall; `last`: there is no more. Returns whether there is room for more.
     pub fn handle_recalled(&mut self, id: u64, pieces: &[BinPiece], last: bool) -> bool {
         let Self { bins, room, wishes, codestreams, .. } = self;
         let mut bins = bins.write().unwrap_or_else(PoisonError::into_inner);
+        let mut filled = false;
         for piece in pieces {
             let (codestream, id) = (piece.codestream, piece.id);
             if !room.fits(&bins, piece.bytes.len()) {
@@ -112,7 +134,10 @@ impl Client {
         if last && matches!(self.recalling, Recalling::UnderWay(under_way) if under_way == id) {
             self.recalling = Recalling::Done;
         }
-        self.events.push_back(super::events::Event::Progress(self.progress));
+        if filled {
+            self.events.push_back(Event::Full { window: self.number });
+        }
+        self.events.push_back(Event::Progress(self.progress));
         !full && matches!(self.recalling, Recalling::UnderWay(under_way) if under_way == id)
     }
 }

@@ -87,7 +87,13 @@ impl Wishes {
 
     /// Bins were dropped, none of them of windows that are [kept](Self::kept): others may lack something.
     pub(super) fn note_dropped(&mut self) {
-        self.whole.clear();
+        let kept: Vec<ViewWindow> = self.kept().cloned().collect();
+        self.whole.retain(|whole| kept.iter().any(|kept| holds(kept, whole)));
+        let come = self.wishes[..self.first_open].iter().filter_map(|wish| wish.window.clone());
+        let missing: Vec<ViewWindow> = come.filter(|come| !self.whole.contains(come)).collect();
+        self.whole.extend(missing);
+        let surplus = self.whole.len().saturating_sub(MOST_WHOLE);
+        self.whole.drain(..surplus);
         self.wishes.iter_mut().skip(self.first_open + 1).for_each(|wish| wish.has_come = false);
     }
 
@@ -176,6 +182,12 @@ mod tests {
         wishes.set(parts.clone(), true);
         wishes.note_dropped();
         assert_eq!(open(&wishes), [46, 2, 16]);
+        // What is kept was not dropped.
+        wishes.note_come(Some(&parts[0]));
+        wishes.note_dropped();
+        wishes.set(vec![window(2, 3), window(47, 1)], true);
+        assert_eq!(open(&wishes), [2]);
+        wishes.set(parts.clone(), false);
         wishes.note_come(Some(&window(0, 100)));
         assert!(wishes.have_come());
         wishes.reopen();

@@ -90,6 +90,14 @@ impl ClientModel {
         }
     }
 
+    /// Forgets about half of its runs, the shortest; what lies behind gaps is forgotten as well.
+    pub(super) fn forget_some(&mut self) {
+        for map in [&mut self.tile_headers, &mut self.precincts, &mut self.metadata, &mut self.tiles] {
+            map.forget_shortest();
+        }
+        self.islands = Islands::default();
+    }
+
     /// Bytes of memory that the model takes.
     #[must_use]
     pub(super) fn memory(&self) -> usize {

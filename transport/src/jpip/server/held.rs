@@ -116,6 +116,16 @@ impl HeldMap {
         self.runs.splice(start..end, joined);
     }
 
+    /// Forgets about half of the runs, the shortest: what is least to be sent again.
+    pub(super) fn forget_shortest(&mut self) {
+        let length = |run: &Run| run.last - run.first;
+        let mut longest: Vec<(u64, u64)> = self.runs.iter().map(|run| (length(run), run.first)).collect();
+        longest.sort_unstable();
+        let least = longest.get(longest.len().div_ceil(2));
+        self.runs.retain(|run| least.is_some_and(|&least| (length(run), run.first) >= least));
+        self.runs.shrink_to_fit();
+    }
+
     /// Bytes of memory that the runs take.
     #[must_use]
     pub(super) fn memory(&self) -> usize {
@@ -155,6 +165,25 @@ mod tests {
         assert_eq!(Held::Layers(2).at_least(Held::Bytes(5)), Held::Bytes(5));
         assert_eq!(Held::All.at_least(Held::Bytes(5)), Held::All);
         assert_eq!(Held::All.at_most(Held::Bytes(5)), Held::Bytes(5));
+    }
+
+    #[test]
+    fn the_longer_half_is_kept() {
+        let mut map = HeldMap::default();
+        for (number, length) in [5, 1, 9, 1, 1, 7, 1, 3].into_iter().enumerate() {
+            let first = 100 * number as u64;
+            map.update(first, first + length - 1, |_| Held::All);
+        }
+        let lengths = |map: &HeldMap| map.runs.iter().map(|run| run.last - run.first + 1).collect::<Vec<_>>();
+        map.forget_shortest();
+        assert_eq!(lengths(&map), [5, 9, 7, 3]);
+        map.forget_shortest();
+        map.forget_shortest();
+        map.forget_shortest();
+        assert!(map.runs.is_empty());
+        (0..9).for_each(|id| map.update(2 * id, 2 * id, |_| Held::All));
+        map.forget_shortest();
+        assert_eq!(map.runs.len(), 4);
     }
 
     fn state() -> impl Strategy<Value = Held> {

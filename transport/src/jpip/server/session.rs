@@ -150,8 +150,8 @@ impl SessionState {
         });
     }
 
-    /// Changes the model of one codestream. If the models get too large, all of them are forgotten: the
-    /// client is then sent again what it has, which costs bandwidth and nothing else.
+    /// Changes the model of one codestream. If the models get too large, a part of them is forgotten: the
+    /// client may then be sent again what it has, which costs bandwidth and nothing else.
     pub(super) fn change(&self, name: &Name, change: impl FnOnce(&mut ClientModel)) {
         let mut models = self.lock();
         let index = models.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
@@ -160,8 +160,11 @@ impl SessionState {
         });
         change(&mut models[index].1);
         if memory(&models) > self.most_memory {
-            tracing::debug!("a session's cache model is forgotten");
-            *models = Vec::new();
+            tracing::debug!("a part of a session's cache model is forgotten");
+            models.iter_mut().for_each(|(_, model)| model.forget_some());
+            if memory(&models) > self.most_memory - self.most_memory / 4 {
+                *models = Vec::new();
+            }
         }
     }
 
