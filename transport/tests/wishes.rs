@@ -5,16 +5,19 @@ mod common;
 
 use common::link::{Link, LinkOptions};
 use common::synthetic::Synthetic;
-use common::{NAME, server_with};
+use common::{NAME, ask, channel, pull, server_with};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::time::Duration;
-use wavetile_engine::Size;
 use wavetile_engine::data_bin::{Changes, DataBinCache, DataBinId, DataBins};
+use wavetile_engine::tiles::{Priority, Wish};
 use wavetile_engine::view_window::{Rounding, ViewWindow};
+use wavetile_engine::{DecodeRequest, Limits, Rect, Size};
 use wavetile_testing::random::Random;
+use wavetile_transport::jpip::client::windows;
 use wavetile_transport::jpip::{
-    BinPiece, Client, ClientOptions, Event, JournalEntry, MessageHeader, MessageWriter, ServerOptions, eor,
+    BinPiece, Client, ClientOptions, Event, JournalEntry, MessageEvent, MessageHeader, MessageReader,
+    MessageWriter, ServerOptions, eor,
 };
 
 const SIZE: Size = Size::new(1000, 800);
@@ -104,6 +107,100 @@ fn a_list_takes_as_long_as_one_window_of_its_bytes() {
     };
     assert!(took(list) < 0.01);
     assert!(took(vec![part(0, 0, 0, 1000, 100)]) < 0.01);
+}
+
+/// Reasons of the ends-of-response of an answer, and the payload bytes before each.
+fn ends(bytes: &[u8]) -> Vec<(u8, u64)> {
+    let (mut ends, mut sent) = (Vec::new(), 0);
+    let mut reader = MessageReader::new();
+    let read = reader.push(bytes, |event| match event {
+        MessageEvent::Data { bytes, .. } => sent += bytes.len() as u64,
+        MessageEvent::EndOfResponse { reason, .. } => ends.push((reason, std::mem::take(&mut sent))),
+    });
+    read.unwrap();
+    assert_eq!(sent, 0, "an answer ends with an end-of-response");
+    ends
+}
+
+#[test]
+fn a_server_sends_the_windows_that_follow_in_sessions_alone() {
+    let first = "fsiz=125,100,closest&roff=0,0&rsiz=125,100";
+    let then =
+        "then=1000,800,closest/0,0/100,100;1000,800,closest/0,0/100,100;1000,800,closest/900,700/100,100";
+    let ask_for = |fields: &str| {
+        let mut server = server_with(picture(), ServerOptions::default());
+        pull(ask(&mut server, &format!("{first}&{fields}")))
+    };
+    let whole = ends(&ask_for(&format!("cnew=http&{then}")));
+    let reasons: Vec<u8> = whole.iter().map(|end| end.0).collect();
+    assert_eq!(reasons, [eor::WINDOW_DONE; 4]);
+    // What was sent is not sent again.
+    assert!(whole[0].1 > 0 && whole[1].1 > 0 && whole[2].1 == 0 && whole[3].1 > 0, "{whole:?}");
+    let alone = ends(&ask_for("cnew=http"));
+    assert_eq!(alone, [whole[0]]);
+    // Without a session, or where a list of bins is asked for, the field counts for nothing.
+    assert_eq!(ends(&ask_for(then)), alone);
+    assert_eq!(ends(&ask_for(&format!("cnew=http&need=Hm&{then}"))).len(), 1);
+    // The limit is one for all of them.
+    let cut = ends(&ask_for(&format!("cnew=http&len={}&{then}", whole[0].1 + whole[1].1 / 2)));
+    assert_eq!((cut.len(), cut[0], cut[1].0), (2, whole[0], eor::BYTE_LIMIT));
+    assert!(cut[1].1 > 0 && cut[1].1 < whole[1].1);
+    // Where a response is gathered before it is sent, it ends with the first.
+    let mut server = server_with(picture(), ServerOptions::default());
+    let mut reply = ask(&mut server, &format!("{first}&cnew=http&{then}"));
+    reply.body.do_not_stand();
+    assert_eq!(ends(&pull(reply)), alone);
+    // Another request of the channel ends them all.
+    let mut reply = ask(&mut server, &format!("{first}&cnew=http&{then}"));
+    let channel = channel(&reply);
+    let mut bytes = reply.body.poll_chunk(300).unwrap();
+    drop(ask(&mut server, &format!("cid={channel}&{first}")));
+    bytes.extend(pull(reply));
+    assert_eq!(ends(&bytes).iter().map(|end| end.0).collect::<Vec<_>>(), [eor::WINDOW_CHANGE]);
+}
+
+#[test]
+fn a_picture_is_seen_after_one_round_trip_and_a_view_after_two() {
+    let link_options = LinkOptions {
+        latency: Duration::from_millis(20),
+        bytes_per_second: 2_500_000,
+        ..LinkOptions::default()
+    };
+    let options = Link::session().overview(Some(Size::new(125, 100)));
+    let mut link = Link::new(picture(), options, link_options);
+    let round_trip = 2 * link.options.latency;
+    let took = |link: &Link| {
+        Duration::from_secs_f64(link.bytes_pulled as f64 / link.options.bytes_per_second as f64)
+    };
+    let image = loop {
+        assert!(link.step());
+        if let Some(image) = link.client.image(&Limits::default()).unwrap() {
+            break image;
+        }
+    };
+    let bins = link.client.bins();
+    let first = bins_of(&overview());
+    while !first.iter().all(|&id| bins.read().unwrap().is_complete(0, id)) {
+        assert!(link.step());
+    }
+    // All that was sent was for this, to within what the line holds.
+    assert!(link.now < round_trip + took(&link) + Duration::from_millis(2), "{:?}", link.now);
+    assert_eq!(link.requests.len(), 1);
+    let wish = |reduce: u32, region: Rect| Wish {
+        request: DecodeRequest::new().reduce(reduce).region(region),
+        priority: Priority::Visible,
+    };
+    let wishes = [wish(3, image.area()), wish(0, Rect::new(300, 200, 700, 500))];
+    let began = (link.now, link.bytes_pulled);
+    link.client.set_wishes(windows(&image, &wishes));
+    link.run();
+    assert!(link.client.is_idle() && link.requests.len() == 2);
+    let bytes = (link.bytes_pulled - began.1) as f64 / link.options.bytes_per_second as f64;
+    let ideal = round_trip + Duration::from_secs_f64(bytes);
+    let ratio = (link.now - began.0).as_secs_f64() / ideal.as_secs_f64();
+    println!("a view of 400 x 300: {ratio:.4} of a round trip and its bytes");
+    assert!(ratio < 1.05, "{ratio}");
+    assert_held(&bins.read().unwrap(), &bins_of(&part(0, 300, 200, 400, 300)), "view");
 }
 
 #[test]

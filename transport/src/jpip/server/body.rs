@@ -84,10 +84,13 @@ impl Body {
         let stream = self.content.stream();
         let standing = stream.and_then(|stream| stream.standing.as_ref());
         let watching = standing.is_some_and(|standing| standing.watching);
-        if let Some(place) =
-            self.place.as_mut().filter(|_| standing.is_some_and(|standing| standing.answered))
-        {
-            place.set_class(Class::Push);
+        if let Some(place) = &mut self.place {
+            if standing.is_some_and(|standing| standing.answered) {
+                place.set_class(Class::Push);
+            } else if stream.is_some_and(|stream| stream.then.begun) {
+                // A small window must not take others along.
+                place.set_class(Class::LargeWindow);
+            }
         }
         let turn = stream.and_then(|stream| stream.turn.as_ref());
         let paced = stream.is_some_and(|stream| stream.pace.is_some());

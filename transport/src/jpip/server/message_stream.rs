@@ -48,6 +48,8 @@ pub(super) struct MessageStream {
 /// Windows that follow the first of a response, which ends with an end-of-response for each (docs/jpip-then.md).
 pub(super) struct Then {
     pub(super) windows: VecDeque<ViewWindow>,
+    /// The first is done.
+    pub(super) begun: bool,
     /// Numbers of the codestreams of each of them.
     pub(super) codestreams: Codestreams,
 }
@@ -137,6 +139,7 @@ impl MessageStream {
         let done = matches!(reason, eor::IMAGE_DONE | eor::WINDOW_DONE);
         if done && let Some(window) = self.then.windows.pop_front() {
             self.writer.write_end(out, reason, &[]);
+            self.then.begun = true;
             self.rest = (self.then.codestreams)().peekable();
             self.turn_to(window);
             return true;

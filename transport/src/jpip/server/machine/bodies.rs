@@ -69,6 +69,7 @@ impl Server {
         let asked = request.clone();
         let then = Then {
             windows: if may_follow { request.then.clone().into() } else { VecDeque::new() },
+            begun: false,
             codestreams: Box::new(move || Box::new(asked.codestreams(count))),
         };
         let mut wanted = Wanted {
