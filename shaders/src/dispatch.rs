@@ -5,6 +5,7 @@ use crate::dequantise::DequantiseJob;
 use crate::idwt::IdwtJob;
 use crate::pack::PackParameters;
 use crate::shared::shared;
+use crate::texels;
 use bytemuck::{Pod, Zeroable};
 
 /// Parameters of a dispatch that runs jobs.
@@ -33,9 +34,10 @@ pub trait Job: Pod {
 }
 
 impl Job for PackParameters {
-    /// An invocation makes a texel or, with [`PackParameters::R16`], two.
+    /// An invocation makes a texel or, of smaller ones, those of a word. None where there is no texel to repeat either.
     fn workgroups(&self) -> u64 {
-        let units_wide = if self.format == PackParameters::R16 { self.width.div_ceil(2) } else { self.width };
+        let Some(_) = self.cell_size() else { return 0 };
+        let units_wide = self.width.div_ceil(texels::together(self.format));
         (u64::from(units_wide) * u64::from(self.height)).div_ceil(WORKGROUP_SIZE.into())
     }
 }

@@ -30,10 +30,12 @@ pub mod idwt;
 mod idwt_53;
 mod idwt_97;
 pub mod pack;
+mod pack_scale;
 pub mod page_table;
 pub mod sample_virtual;
 pub mod shading;
 mod shared;
+pub mod texels;
 pub mod virtual_frame;
 pub mod wgsl;
 

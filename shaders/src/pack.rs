@@ -1,8 +1,10 @@
 //! Packing: component samples to texels (palette, up-sampling, colour conversion, depth).
 
 use crate::colour::{self, ColourParameters, Colours};
-use crate::component_transform::{self, CHUNK, ComponentTransformJob, Finish, round_small};
+use crate::component_transform::{self, CHUNK, ComponentTransformJob, Finish};
+use crate::pack_scale::{Scale, from_numbers, to_numbers, to_quotients};
 use crate::shared::shared;
+use crate::texels;
 use bytemuck::{Pod, Zeroable};
 
 /// Where one channel of the output comes from.
@@ -90,13 +92,13 @@ pub struct PackParameters {
     pub x0: u32,
     /// First output row of the cell.
     pub y0: u32,
-    /// Output columns.
+    /// Output columns, those included that repeat an edge.
     pub width: u32,
-    /// Output rows.
+    /// Output rows, those included that repeat an edge.
     pub height: u32,
     /// Words in an output row (the GPU executor pads rows to 256 bytes).
     pub row: u32,
-    /// [`Self::RGBA8`], [`Self::R16`] or [`Self::RGBA16`].
+    /// [`Self::RGBA8`] or another.
     pub format: u32,
     /// [`Self::LINEAR`] or [`Self::REPEATED`].
     pub up_sampling: u32,
@@ -104,6 +106,14 @@ pub struct PackParameters {
     pub out: u32,
     /// First workgroup of the dispatch that works on this; the CPU twin does not need it.
     pub start: u32,
+    /// Columns of the output before column `x0`, which repeat it.
+    pub left: u32,
+    /// Rows of the output above row `y0`, which repeat it.
+    pub top: u32,
+    /// Columns at the output's right end, which repeat the one before them.
+    pub right: u32,
+    /// Rows at the output's lower end, which repeat the one above them.
+    pub bottom: u32,
     /// Zero.
     pub padding: [u32; 3],
     /// How the colour channels become sRGB.
@@ -123,6 +133,20 @@ impl PackParameters {
         pub const R16: u32 = 1;
         /// Two words a texel: red low, green high; blue low, alpha high; scaled to 0..=65535.
         pub const RGBA16: u32 = 2;
+        /// A byte a texel (four texels a word, the leftmost one low): channel 0, scaled to 0..=255.
+        pub const R8: u32 = 3;
+        /// Half a word a texel: channel 0 low, and high channel 1, or the opacity if that is not there; scaled to 0..=255.
+        pub const RG8: u32 = 4;
+        /// One word a texel: channel 0 low, and high channel 1, or the opacity if that is not there; scaled to 0..=65535.
+        pub const RG16: u32 = 5;
+        /// As [`Self::R16`], the nearest 16-bit float: 1 is the largest sample.
+        pub const R16F: u32 = 6;
+        /// As [`Self::RGBA16`], the nearest 16-bit floats: 1 is the largest sample.
+        pub const RGBA16F: u32 = 7;
+        /// One word a texel: channel 0 as a 32-bit float, 1 is the largest sample.
+        pub const R32F: u32 = 8;
+        /// Formats are below this.
+        pub const FORMATS: u32 = 9;
         /// Values between samples lie on the line through them.
         pub const LINEAR: u32 = 0;
         /// Values between samples are those of the sample to the left and above.
@@ -133,6 +157,33 @@ impl PackParameters {
         pub const BLACK_CHANNEL: usize = 4;
     }
 
+    /// Columns and rows of the output that repeat no edge; `None` if there are none, and so nothing to repeat either.
+    #[must_use]
+    pub fn cell_size(&self) -> Option<(u32, u32)> {
+        let columns = self.width.checked_sub(self.left)?.checked_sub(self.right)?;
+        let rows = self.height.checked_sub(self.top)?.checked_sub(self.bottom)?;
+        (columns > 0 && rows > 0).then_some((columns, rows))
+    }
+
+    /// With so many columns and rows more on each side, which repeat the edge there; `None` beyond 32 bits.
+    #[must_use]
+    pub fn repeating(&self, left: u32, top: u32, right: u32, bottom: u32) -> Option<Self> {
+        Some(Self {
+            width: self.width.checked_add(left)?.checked_add(right)?,
+            height: self.height.checked_add(top)?.checked_add(bottom)?,
+            left: self.left.checked_add(left)?,
+            top: self.top.checked_add(top)?,
+            right: self.right.checked_add(right)?,
+            bottom: self.bottom.checked_add(bottom)?,
+            ..*self
+        })
+    }
+
+    /// The channel of `channels` that is the second of two.
+    fn second(&self) -> usize {
+        if self.channels[1].plane == PackChannel::OPAQUE { Self::OPACITY_CHANNEL } else { 1 }
+    }
+
     /// All channels lie on the output's grid, and no colour is converted.
     #[must_use]
     pub fn is_plain(&self) -> bool {
@@ -141,26 +192,59 @@ impl PackParameters {
     }
 }
 
-/// Texels of a row are worked on in chunks of an even length: two 16-bit texels share a word.
-const _: () = assert!(CHUNK.is_multiple_of(2));
+/// Texels of a row are worked on in chunks of whole words: four 8-bit texels share one.
+const _: () = assert!(CHUNK.is_multiple_of(4));
 
-/// Packs the cell into `texels`: `row` words for each of `height` rows.
+/// Packs the cell into `texels`: `row` words for each of `height` rows. Floats are quotients of 32-bit floats, then rounded to
+/// nearest, halves to even: a GPU's, whose division is less exact, may differ in the last bit.
 ///
 /// # Panics
 /// If a channel's plane is not inside `arena`, or `texels` is too short.
 pub fn run(parameters: &PackParameters, tables: &[u32], arena: &[u32], texels: &mut [u32]) {
+    let PackParameters { left, top, right, .. } = *parameters;
+    let Some((width, height)) = parameters.cell_size() else { return };
+    if (width, height) == (parameters.width, parameters.height) {
+        return run_cell(parameters, tables, arena, texels);
+    }
+    let bytes = texels::bytes(parameters.format) as usize;
+    let cell_bytes = width as usize * bytes;
+    let row = cell_bytes.div_ceil(4);
+    let mut cell = vec![0; row * height as usize];
+    let inner = PackParameters { width, height, row: row as u32, ..*parameters };
+    run_cell(&inner, tables, arena, &mut cell);
+    let mut bytes_of_row = Vec::new();
+    for out in 0..parameters.height as usize {
+        let from = out.saturating_sub(top as usize).min(height as usize - 1);
+        let words = &cell[from * row..][..row];
+        let inner: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).take(cell_bytes).collect();
+        bytes_of_row.clear();
+        (0..left).for_each(|_| bytes_of_row.extend_from_slice(&inner[..bytes]));
+        bytes_of_row.extend_from_slice(&inner);
+        (0..right).for_each(|_| bytes_of_row.extend_from_slice(&inner[cell_bytes - bytes..]));
+        bytes_of_row.resize(bytes_of_row.len().next_multiple_of(4), 0);
+        let out = &mut texels[out * parameters.row as usize..][..bytes_of_row.len() / 4];
+        for (out, bytes) in out.iter_mut().zip(bytes_of_row.chunks_exact(4)) {
+            *out = bytes.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte));
+        }
+    }
+}
+
+/// The same without repeating edges.
+fn run_cell(parameters: &PackParameters, tables: &[u32], arena: &[u32], texels: &mut [u32]) {
     let format = parameters.format;
-    let top = if format == PackParameters::RGBA8 { 255 } else { 65_535 };
+    let (top, float) = (texels::top(format), texels::is_float(format));
     let converts = parameters.colour.steps != 0;
-    let used = if format == PackParameters::R16 && !converts { 1 } else { 4 };
+    let used = if texels::has_one_channel(format) && !converts { 1 } else { 4 };
     let repeats = parameters.up_sampling == PackParameters::REPEATED;
     let scales = parameters.channels.map(|channel| Scale::new(channel.high, top));
+    let second = parameters.second();
     let mut values = [[top; CHUNK]; 4];
     let mut numbers = [[0.0; CHUNK]; 5];
+    numbers[PackParameters::OPACITY_CHANNEL] = [1.0; CHUNK];
     let width = parameters.width as usize;
     for row in 0..parameters.height {
         let y = parameters.y0 + row;
-        let out = (row * parameters.row) as usize;
+        let out = row as usize * parameters.row as usize;
         for column in (0..width).step_by(CHUNK) {
             let length = CHUNK.min(width - column);
             let x = parameters.x0 + column as u32;
@@ -177,13 +261,15 @@ pub fn run(parameters: &PackParameters, tables: &[u32], arena: &[u32], texels: &
                 let is_colour = c != PackParameters::OPACITY_CHANNEL;
                 if channel.interpolates() {
                     channel.interpolate(finish, arena, tables, (x, y), repeats, numbers);
-                    if !converts || !is_colour {
+                    if !float && (!converts || !is_colour) {
                         from_numbers(top, numbers, values);
                     }
                 } else {
                     channel.look_up(finish, arena, tables, x, y, values);
                     if converts && is_colour {
                         to_numbers(channel.high, values, numbers);
+                    } else if float {
+                        to_quotients(channel.high, values, numbers);
                     } else {
                         scales[c].apply(values);
                     }
@@ -203,37 +289,27 @@ pub fn run(parameters: &PackParameters, tables: &[u32], arena: &[u32], texels: &
                     }
                 }
                 let opacity = PackParameters::OPACITY_CHANNEL;
-                to_numbers(top, &values[opacity][..length], &mut numbers[opacity][..length]);
+                if !float {
+                    to_numbers(top, &values[opacity][..length], &mut numbers[opacity][..length]);
+                }
                 let [red, green, blue, opacity, black] =
                     numbers.each_mut().map(|numbers| &mut numbers[..length]);
                 let colours = Colours { channels: [red, green, blue], opacity, black };
                 colour::run(&parameters.colour, tables, colours);
-                for (values, numbers) in values.iter_mut().zip(&numbers[..3]) {
-                    from_numbers(top, &numbers[..length], &mut values[..length]);
+                if !float {
+                    for (values, numbers) in values.iter_mut().zip(&numbers[..3]) {
+                        from_numbers(top, &numbers[..length], &mut values[..length]);
+                    }
                 }
             }
-            let [red, green, blue, alpha] = &values;
-            match format {
-                PackParameters::RGBA8 => {
-                    let colours = red.iter().zip(green).zip(blue.iter().zip(alpha));
-                    for (out, ((r, g), (b, a))) in texels[out + column..][..length].iter_mut().zip(colours) {
-                        *out = r | g << 8 | b << 16 | a << 24;
-                    }
-                }
-                PackParameters::R16 => {
-                    let texels = &mut texels[out + column / 2..][..length.div_ceil(2)];
-                    for (out, pair) in texels.iter_mut().zip(red[..length].chunks(2)) {
-                        *out = pair[0] | pair.get(1).map_or(0, |right| right << 16);
-                    }
-                }
-                _ => {
-                    let texels = &mut texels[out + 2 * column..][..2 * length];
-                    let colours = red.iter().zip(green).zip(blue.iter().zip(alpha));
-                    for (out, ((r, g), (b, a))) in texels.chunks_exact_mut(2).zip(colours) {
-                        out[0] = r | g << 16;
-                        out[1] = b | a << 16;
-                    }
-                }
+            let bytes = texels::bytes(format) as usize;
+            let words = &mut texels[out + column * bytes / 4..][..(length * bytes).div_ceil(4)];
+            if float {
+                let [red, green, blue, opacity, _] = numbers.each_ref().map(|numbers| &numbers[..length]);
+                texels::write_floats(format, [red, green, blue, opacity], words);
+            } else {
+                let values = values.each_ref().map(|values| &values[..length]);
+                texels::write(format, values, second, words);
             }
         }
     }
@@ -422,56 +498,5 @@ impl Position {
         let left = self.whole as i64 + step - i64::from(first);
         let limit = |at: i64| at.clamp(0, last.into()) as u32;
         (limit(left), limit(left + 1), part - step as f32)
-    }
-}
-
-/// `round(value * top / high)`, halves up, for values that are first clamped to `high`.
-#[derive(Clone, Copy)]
-struct Scale {
-    top: u32,
-    high: u32,
-    /// `ceil(2^48 / high)`. For `high` and `top` below 2^16 the numerator is below 2^32, so its product
-    /// with this fits 64 bits, and errs by less than `2^48 / high`: the quotient is exact.
-    reciprocal: u64,
-}
-
-impl Scale {
-    fn new(high: u32, top: u32) -> Self {
-        let high = high.max(1);
-        Self { top, high, reciprocal: (1_u64 << 48).div_ceil(high.into()) }
-    }
-
-    fn apply(&self, values: &mut [u32]) {
-        let Self { top, high, reciprocal } = *self;
-        if high == top {
-            values.iter_mut().for_each(|value| *value = (*value).min(high));
-        } else if high <= 0xFFFF {
-            for value in values {
-                let numerator = (*value).min(high) * top + high / 2;
-                *value = ((u64::from(numerator) * reciprocal) >> 48) as u32;
-            }
-        } else {
-            let (high, top) = (u64::from(high), u64::from(top));
-            for value in values {
-                *value = ((u64::from(*value).min(high) * top + high / 2) / high) as u32;
-            }
-        }
-    }
-}
-
-/// Values to numbers from 0 to 1; 1 is `high`.
-fn to_numbers(high: u32, values: &[u32], numbers: &mut [f32]) {
-    let high = high.max(1);
-    let scale = 1.0 / high as f32;
-    for (number, value) in numbers.iter_mut().zip(values) {
-        *number = (*value).min(high) as f32 * scale;
-    }
-}
-
-/// Numbers from 0 to 1 to values from 0 to `top`, below 2^16.
-fn from_numbers(top: u32, numbers: &[f32], values: &mut [u32]) {
-    let top = top as f32;
-    for (value, number) in values.iter_mut().zip(numbers) {
-        *value = round_small(number * top) as u32;
     }
 }

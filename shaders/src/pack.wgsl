@@ -6,7 +6,8 @@
 // Bindings: 0 dispatch: Dispatch. 1 jobs: array<PackParameters>. 2 tables: array<u32>, the palette columns and the tables of
 // the colour conversion (never empty). 3 arena: array<u32>. 4 texels: array<u32>, row words for each of height rows of a job.
 // More than four storage buffers are not to be had everywhere, so jobs say themselves where they start.
-// Dispatch shape: ceil(units / WORKGROUP_SIZE) workgroups for each job, where a unit is a texel or, with R16, two.
+// Dispatch shape: ceil(units / WORKGROUP_SIZE) workgroups for each job, where a unit is a texel or, of smaller ones, those of a
+// word.
 
 struct PackChannel {
     plane: u32,
@@ -46,6 +47,10 @@ struct PackParameters {
     up_sampling: u32,
     out: u32,
     start: u32,
+    left: u32,
+    top: u32,
+    right: u32,
+    bottom: u32,
     padding: array<u32, 3>,
     colour: ColourParameters,
     channels: array<PackChannel, 5>,
@@ -203,12 +208,28 @@ fn scale(value: u32, high: u32, top: u32) -> u32 {
     return quotient;
 }
 
-// Channel c of the output sample, scaled to 0..=top.
-fn channel(c: u32, x: u32, y: u32, top: u32) -> u32 {
+// Whether channel c is there.
+fn has(c: u32) -> bool {
+    return jobs[job].channels[c].plane != OPAQUE;
+}
+
+// Whether colours are converted.
+fn converts() -> bool {
+    return CONVERTS && jobs[job].colour.steps != 0u;
+}
+
+// Channel c of the output sample, scaled to 0..=top, or the bits of a float: the largest sample is 1 exactly.
+fn channel(c: u32, x: u32, y: u32, top: u32, floats: bool) -> u32 {
     if (interpolates(c)) {
-        return u32(round(interpolated(c, x, y) * f32(top)));
+        let number = interpolated(c, x, y);
+        return select(u32(round(number * f32(top))), bitcast<u32>(number), floats);
     }
-    return scale(look_up(c, x, y), jobs[job].channels[c].high, top);
+    let value = look_up(c, x, y);
+    let high = jobs[job].channels[c].high;
+    if (floats) {
+        return bitcast<u32>(select(f32(value) / f32(high), 1.0, value == high));
+    }
+    return scale(value, high, top);
 }
 
 // Channel c of the output sample as a number from 0 to 1.
@@ -219,47 +240,48 @@ fn number(c: u32, x: u32, y: u32) -> f32 {
     return f32(look_up(c, x, y)) * (1.0 / f32(jobs[job].channels[c].high));
 }
 
-// Whether channel c is there.
-fn has(c: u32) -> bool {
-    return jobs[job].channels[c].plane != OPAQUE;
+// The converted colour of the output sample.
+fn converted(x: u32, y: u32, opacity: f32) -> vec3<f32> {
+    // Red, green, blue, black.
+    var ink = vec4(0.0);
+    for (var i = 0u; i < 4u; i++) {
+        let c = select(i, BLACK_CHANNEL, i == 3u);
+        if (has(c)) {
+            ink[i] = number(c, x, y);
+        } else if (i < 3u) {
+            ink[i] = ink.x;
+        }
+    }
+    return convert(ink.xyz, opacity, ink.w);
 }
 
-// Red, green, blue, opacity of the output sample (x, y): 0..=top.
-fn texel(x: u32, y: u32, top: u32) -> vec4<u32> {
-    var opacity = top;
-    if (has(OPACITY_CHANNEL)) {
-        opacity = channel(OPACITY_CHANNEL, x, y, top);
-    }
-    if (CONVERTS && jobs[job].colour.steps != 0u) {
-        var colour = vec3(number(0u, x, y));
-        for (var c = 1u; c < 3u; c++) {
-            if (has(c)) {
-                colour[c] = number(c, x, y);
-            }
-        }
-        var black = 0.0;
-        if (has(BLACK_CHANNEL)) {
-            black = number(BLACK_CHANNEL, x, y);
-        }
-        let full = f32(top);
-        return vec4(vec3<u32>(round(convert(colour, f32(opacity) / full, black) * full)), opacity);
-    }
-    var value = vec4(channel(0u, x, y, top));
-    for (var c = 1u; c < 3u; c++) {
+// Red, green, blue, opacity of the output sample (x, y): 0..=top, or the bits of floats from 0 to 1. Where they are not
+// converted, of more channels than the format has the first alone.
+fn texel(x: u32, y: u32, top: u32, floats: bool, one: bool) -> vec4<u32> {
+    var value = vec4(0u, 0u, 0u, select(top, bitcast<u32>(1.0), floats));
+    let count = select(4u, 1u, one && !converts());
+    for (var c = select(0u, OPACITY_CHANNEL, converts()); c < count; c++) {
         if (has(c)) {
-            value[c] = channel(c, x, y, top);
+            value[c] = channel(c, x, y, top, floats);
+        } else if (c < OPACITY_CHANNEL) {
+            value[c] = value.x;
         }
     }
-    value.w = opacity;
+    if (converts()) {
+        let full = f32(top);
+        let opacity = select(f32(value.w) / full, bitcast<f32>(value.w), floats);
+        let colour = converted(x, y, opacity);
+        return vec4(select(vec3<u32>(round(colour * full)), bitcast<vec3<u32>>(colour), floats), value.w);
+    }
     return value;
 }
 
-// The first channel of what texel() gives.
-fn first(x: u32, y: u32, top: u32) -> u32 {
-    if (CONVERTS && jobs[job].colour.steps != 0u) {
-        return texel(x, y, top).x;
+// The bits of the nearest 16-bit float, halves to even, of those of a float from 0 to 1.
+fn half_bits(bits: u32) -> u32 {
+    if (bits < LEAST_NORMAL) {
+        return u32(round(bitcast<f32>(bits) * HALF_STEPS));
     }
-    return channel(0u, x, y, top);
+    return (bits - REBIAS + 0xfffu + ((bits >> 13u) & 1u)) >> 13u;
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -274,31 +296,62 @@ fn main(
     }
     job = find_job(workgroup);
     let unit = (workgroup - jobs[job].start) * WORKGROUP_SIZE + invocation;
-    var units_wide = jobs[job].width;
-    if (jobs[job].format == R16) {
-        units_wide = (jobs[job].width + 1u) / 2u;
+    let columns = jobs[job].width;
+    let format = jobs[job].format;
+    let one = format == R8 || format == R16 || format == R16F || format == R32F;
+    let floats = format == R16F || format == RGBA16F || format == R32F;
+    let top = select(65535u, 255u, format == R8 || format == RG8 || format == RGBA8);
+    var together = 1u;
+    if (format == R8) {
+        together = 4u;
+    } else if (format == RG8 || format == R16 || format == R16F) {
+        together = 2u;
     }
+    let units_wide = (columns + together - 1u) / together;
     let row = unit / units_wide;
-    let column = unit - row * units_wide;
+    let column = (unit - row * units_wide) * together;
     if (row >= jobs[job].height) {
         return;
     }
-    let x = jobs[job].x0 + column;
-    let y = jobs[job].y0 + row;
+    // The columns and rows of the cell; beyond, its edge is repeated.
+    let left = jobs[job].left;
+    let top_row = jobs[job].top;
+    let last_column = columns - left - jobs[job].right - 1u;
+    let last_row = jobs[job].height - top_row - jobs[job].bottom - 1u;
+    let y = jobs[job].y0 + min(max(row, top_row) - top_row, last_row);
     let out = jobs[job].out + row * jobs[job].row;
-    if (jobs[job].format == RGBA8) {
-        let value = texel(x, y, 255u);
-        texels[out + column] = value.x | (value.y << 8u) | (value.z << 16u) | (value.w << 24u);
-    } else if (jobs[job].format == R16) {
-        let left = jobs[job].x0 + 2u * column;
-        var word = first(left, y, 65535u);
-        if (2u * column + 1u < jobs[job].width) {
-            word |= first(left + 1u, y, 65535u) << 16u;
+    let end = min(column + together, columns);
+    var word = 0u;
+    for (var at = column; at < end; at++) {
+        let x = jobs[job].x0 + min(max(at, left) - left, last_column);
+        var value = texel(x, y, top, floats, one);
+        if (floats && format != R32F) {
+            value = vec4(half_bits(value.x), half_bits(value.y), half_bits(value.z), half_bits(value.w));
         }
-        texels[out + column] = word;
+        let shift = (at - column) * (32u / together);
+        let second = select(value.w, value.y, has(1u));
+        switch (format) {
+            case RGBA8: {
+                word = value.x | (value.y << 8u) | (value.z << 16u) | (value.w << 24u);
+            }
+            case RG8: {
+                word |= (value.x | (second << 8u)) << shift;
+            }
+            case RG16: {
+                word = value.x | (second << 16u);
+            }
+            case RGBA16, RGBA16F: {
+                texels[out + 2u * column] = value.x | (value.y << 16u);
+                word = value.z | (value.w << 16u);
+            }
+            default: {
+                word |= value.x << shift;
+            }
+        }
+    }
+    if (format == RGBA16 || format == RGBA16F) {
+        texels[out + 2u * column + 1u] = word;
     } else {
-        let value = texel(x, y, 65535u);
-        texels[out + 2u * column] = value.x | (value.y << 16u);
-        texels[out + 2u * column + 1u] = value.z | (value.w << 16u);
+        texels[out + column / together] = word;
     }
 }

@@ -11,7 +11,7 @@ use crate::pack::{PackChannel, PackFinish, PackParameters};
 use crate::page_table::PageEntry;
 use crate::shared::join;
 use crate::virtual_frame::VirtualPicture;
-use crate::{dispatch, idwt_97, sample_virtual, virtual_frame};
+use crate::{dispatch, idwt_97, sample_virtual, texels, virtual_frame};
 
 /// [`dequantise`](crate::dequantise): jobs of [`DequantiseJob`].
 pub const DEQUANTISE: &str = join!(
@@ -47,6 +47,7 @@ pub const PACK: &str = join!(
     PackChannel::WGSL,
     PackFinish::WGSL,
     PackParameters::WGSL,
+    texels::WGSL,
     include_str!("annex_g.wgsl"),
     include_str!("colour.wgsl"),
     include_str!("pack.wgsl"),
@@ -59,6 +60,8 @@ pub enum AtlasTexels {
     Filtered,
     /// 16-bit integers, which the shader filters: `texture_2d_array<u32>`, no sampler. 65535 is 1.
     Integers,
+    /// 32-bit floats, which not every device filters, so the shader does: `texture_2d_array<f32>`, no sampler.
+    Floats,
 }
 
 /// The text of [`sample_virtual`](crate::sample_virtual) and [`feedback_virtual`](crate::feedback_virtual), to stand before
@@ -85,11 +88,13 @@ pub enum AtlasTexels {
 /// ```
 #[must_use]
 pub fn sample_virtual(group: u32, texels: AtlasTexels) -> String {
-    let text = match texels {
-        AtlasTexels::Filtered => SAMPLE_FILTERED,
-        AtlasTexels::Integers => SAMPLE_INTEGERS,
-    };
-    with_group(text, group)
+    match texels {
+        AtlasTexels::Filtered => with_group(SAMPLE_FILTERED, group),
+        AtlasTexels::Integers => with_group(SAMPLE_LOADED, group).replace("VIRTUAL_CHANNEL", "u32"),
+        AtlasTexels::Floats => with_group(SAMPLE_LOADED, group)
+            .replace("VIRTUAL_CHANNEL", "f32")
+            .replace("VIRTUAL_FULL: f32 = 65535.0", "VIRTUAL_FULL: f32 = 1.0"),
+    }
 }
 
 /// The text of [`feedback_virtual`](crate::feedback_virtual) alone, for a pass that has the bindings 0 and 1 only.
@@ -113,7 +118,8 @@ const FEEDBACK: &str = join!(
 const SAMPLE: &str =
     join!(FEEDBACK, PageEntry::WGSL, sample_virtual::WGSL, include_str!("sample_virtual.wgsl"));
 const SAMPLE_FILTERED: &str = join!(SAMPLE, include_str!("sample_filtered.wgsl"));
-const SAMPLE_INTEGERS: &str = join!(SAMPLE, include_str!("sample_integers.wgsl"));
+/// Its channels are `VIRTUAL_CHANNEL`, and `VIRTUAL_FULL` at most.
+const SAMPLE_LOADED: &str = join!(SAMPLE, include_str!("sample_loaded.wgsl"));
 
 #[cfg(test)]
 #[path = "wgsl_tests.rs"]

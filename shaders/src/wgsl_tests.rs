@@ -40,7 +40,9 @@ const HOST: &str = "
 
 #[test]
 fn what_hosts_paste_is_valid_in_any_group_and_binds_what_it_says() {
-    for (texels, bindings) in [(AtlasTexels::Filtered, 5), (AtlasTexels::Integers, 4)] {
+    for (texels, bindings) in
+        [(AtlasTexels::Filtered, 5), (AtlasTexels::Integers, 4), (AtlasTexels::Floats, 4)]
+    {
         for group in [0, 3] {
             let text = sample_virtual(group, texels) + HOST;
             let module = parse(&text);
@@ -68,7 +70,7 @@ fn what_hosts_paste_is_valid_in_any_group_and_binds_what_it_says() {
 
 #[test]
 fn what_hosts_paste_has_no_name_that_a_host_would_think_of() {
-    for texels in [AtlasTexels::Filtered, AtlasTexels::Integers] {
+    for texels in [AtlasTexels::Filtered, AtlasTexels::Integers, AtlasTexels::Floats] {
         let module = parse(&sample_virtual(0, texels));
         let names = module
             .functions
@@ -192,7 +194,8 @@ fn structs_are_laid_out_as_in_rust() {
     );
     assert_eq!(
         wgsl_layout(PACK, "PackParameters"),
-        layout!(PackParameters: x0 y0 width height row format up_sampling out start colour channels finishes)
+        layout!(PackParameters: x0 y0 width height row format up_sampling out start left top right bottom
+            colour channels finishes)
     );
 }
 

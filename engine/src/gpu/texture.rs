@@ -4,6 +4,7 @@ use super::context::Context;
 use crate::error::DeviceError;
 use crate::geometry::Size;
 use crate::plan::TexelFormat;
+use wavetile_shaders::wgsl::AtlasTexels;
 
 impl TexelFormat {
     /// The format of textures made here: one that every device has.
@@ -13,6 +14,12 @@ impl TexelFormat {
             Self::Rgba8 => wgpu::TextureFormat::Rgba8Unorm,
             Self::R16 => wgpu::TextureFormat::R16Uint,
             Self::Rgba16 => wgpu::TextureFormat::Rgba16Uint,
+            Self::R8 => wgpu::TextureFormat::R8Unorm,
+            Self::Rg8 => wgpu::TextureFormat::Rg8Unorm,
+            Self::Rg16 => wgpu::TextureFormat::Rg16Uint,
+            Self::R16Float => wgpu::TextureFormat::R16Float,
+            Self::Rgba16Float => wgpu::TextureFormat::Rgba16Float,
+            Self::R32Float => wgpu::TextureFormat::R32Float,
         }
     }
 
@@ -24,6 +31,22 @@ impl TexelFormat {
             Self::Rgba8 => matches!(format, F::Rgba8Unorm | F::Rgba8UnormSrgb | F::Rgba8Uint),
             Self::R16 => matches!(format, F::R16Uint | F::R16Unorm),
             Self::Rgba16 => matches!(format, F::Rgba16Uint | F::Rgba16Unorm),
+            Self::R8 => matches!(format, F::R8Unorm | F::R8Uint),
+            Self::Rg8 => matches!(format, F::Rg8Unorm | F::Rg8Uint),
+            Self::Rg16 => matches!(format, F::Rg16Uint | F::Rg16Unorm),
+            Self::R16Float => matches!(format, F::R16Float),
+            Self::Rgba16Float => matches!(format, F::Rgba16Float),
+            Self::R32Float => matches!(format, F::R32Float),
+        }
+    }
+
+    /// How a shader samples an atlas of [`Self::texture_format`] on every device.
+    #[must_use]
+    pub const fn atlas_texels(self) -> AtlasTexels {
+        match self {
+            Self::R16 | Self::Rg16 | Self::Rgba16 => AtlasTexels::Integers,
+            Self::R32Float => AtlasTexels::Floats,
+            Self::Rgba8 | Self::R8 | Self::Rg8 | Self::R16Float | Self::Rgba16Float => AtlasTexels::Filtered,
         }
     }
 

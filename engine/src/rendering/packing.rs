@@ -52,12 +52,9 @@ impl Rendering {
             row: 0,
             format,
             up_sampling: PackParameters::LINEAR,
-            out: 0,
-            start: 0,
-            padding: [0; 3],
             colour: self.colour_parameters(),
             channels,
-            finishes: Default::default(),
+            ..PackParameters::default()
         })
     }
 

@@ -9,6 +9,7 @@ mod failures;
 mod idwt;
 mod output;
 mod pack;
+mod pack_edges;
 mod pages;
 mod rig;
 #[path = "../texture/mod.rs"]

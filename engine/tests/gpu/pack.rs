@@ -7,6 +7,7 @@ use wavetile_engine::low_level::plan::PlaneWindow;
 use wavetile_shaders::colour::ColourParameters;
 use wavetile_shaders::component_transform::{self, ComponentTransformJob};
 use wavetile_shaders::pack::{self, PackChannel, PackParameters};
+use wavetile_shaders::texels;
 use wavetile_testing::compare::{assert_near, assert_same};
 use wavetile_testing::random::Random;
 
@@ -118,29 +119,61 @@ fn check(case: &Case) {
         }
         assert_same(format_args!("{} {format:?}", case.name), &found, &expected);
     }
+    for &format in &TexelFormat::ALL[3..] {
+        let Some(found) = packed(case, format) else { return };
+        let expected = twin(case, format);
+        // The device divides less exactly.
+        let margin = match format {
+            TexelFormat::R32Float => 4.0,
+            TexelFormat::R16Float | TexelFormat::Rgba16Float => 1.0,
+            _ => 0.0,
+        };
+        let (found, expected) = (values(&found, format), values(&expected, format));
+        assert_near(format_args!("{} {format:?}", case.name), &found, &expected, margin);
+    }
+}
+
+/// What the twin packs.
+fn twin(case: &Case, format: TexelFormat) -> Vec<u8> {
+    let row = (case.rect.width() * format.bytes()).div_ceil(4);
+    let p = PackParameters { row, format: format.pack_format(), ..parameters(case) };
+    let mut texels = vec![0; (row * case.rect.height()) as usize];
+    pack::run(&p, &case.tables, bytemuck::cast_slice(&case.arena), &mut texels);
+    let rows = bytemuck::cast_slice::<u32, u8>(&texels).chunks((row * 4) as usize);
+    rows.flat_map(|row| &row[..(case.rect.width() * format.bytes()) as usize]).copied().collect()
+}
+
+/// The channels of packed texels: integers, or the bits of floats.
+fn values(bytes: &[u8], format: TexelFormat) -> Vec<u32> {
+    let channel = (format.bytes() / format.channels()) as usize;
+    let value = |bytes: &[u8]| bytes.iter().rev().fold(0, |value, &byte| value << 8 | u32::from(byte));
+    bytes.chunks(channel).map(value).collect()
 }
 
 /// With them, the GPU agrees with the CPU's twin to a step of the output: `f32` may round differently.
 fn check_against_twin(case: &Case) {
-    for format in [TexelFormat::Rgba8, TexelFormat::R16, TexelFormat::Rgba16] {
+    for &format in TexelFormat::ALL {
         let Some(found) = packed(case, format) else { return };
-        let row = (case.rect.width() * format.bytes()).div_ceil(4);
-        let p = PackParameters { row, format: format.pack_format(), ..parameters(case) };
-        let mut texels = vec![0; (row * case.rect.height()) as usize];
-        pack::run(&p, &case.tables, bytemuck::cast_slice(&case.arena), &mut texels);
-        let rows = bytemuck::cast_slice::<u32, u8>(&texels).chunks((row * 4) as usize);
-        let expected: Vec<u8> =
-            rows.flat_map(|row| &row[..(case.rect.width() * format.bytes()) as usize]).copied().collect();
-        let values = |bytes: &[u8]| -> Vec<u16> {
-            match format {
-                TexelFormat::Rgba8 => bytes.iter().map(|&v| v.into()).collect(),
-                _ => bytes.chunks(2).map(|v| u16::from_le_bytes([v[0], v[1]])).collect(),
-            }
-        };
-        let (found, expected) = (values(&found), values(&expected));
+        let (found, expected) = (values(&found, format), values(&twin(case, format), format));
         assert!(expected.iter().any(|value| value != &expected[0]), "{} {format:?} is flat", case.name);
-        assert_near(format_args!("{} {format:?}", case.name), &found, &expected, 1.0);
+        let name = format_args!("{} {format:?}", case.name);
+        match format {
+            TexelFormat::R32Float => {
+                let floats = |bits: &[u32]| bits.iter().map(|&bits| f32::from_bits(bits)).collect::<Vec<_>>();
+                assert_near(name, &floats(&found), &floats(&expected), 1.0 / 65_535.0)
+            }
+            TexelFormat::R16Float | TexelFormat::Rgba16Float => {
+                let floats = |bits: &[u32]| bits.iter().map(|&bits| half(bits)).collect::<Vec<_>>();
+                assert_near(name, &floats(&found), &floats(&expected), 1.0 / 2048.0)
+            }
+            _ => assert_near(name, &found, &expected, 1.0),
+        };
     }
+}
+
+/// A 16-bit float.
+fn half(bits: u32) -> f32 {
+    texels::unpack(PackParameters::R16F, false, &bits.to_le_bytes())[0]
 }
 
 #[test]

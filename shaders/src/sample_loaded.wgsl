@@ -1,8 +1,11 @@
-// An atlas that the device does not filter: of 16-bit integers.
+// An atlas that the device does not filter: of 16-bit integers, or of 32-bit floats.
 //
-// Bindings: 3 virtual_atlas: texture_2d_array<u32>. 4 is not there.
+// Bindings: 3 virtual_atlas: texture_2d_array of u32 or f32, not filterable. 4 is not there.
 
-@group(VIRTUAL_GROUP) @binding(3) var virtual_atlas: texture_2d_array<u32>;
+@group(VIRTUAL_GROUP) @binding(3) var virtual_atlas: texture_2d_array<VIRTUAL_CHANNEL>;
+
+// A full channel.
+const VIRTUAL_FULL: f32 = 65535.0;
 
 // The atlas between four texels, from 0 to 1. Texel i covers i to i + 1.
 fn virtual_point(layer: u32, position: vec2<f32>) -> vec4<f32> {
@@ -18,5 +21,5 @@ fn virtual_point(layer: u32, position: vec2<f32>) -> vec4<f32> {
     let lower_right = vec4<f32>(textureLoad(virtual_atlas, high, layer, 0));
     let upper = mix(upper_left, upper_right, part.x);
     let lower = mix(lower_left, lower_right, part.x);
-    return mix(upper, lower, part.y) / 65535.0;
+    return mix(upper, lower, part.y) / VIRTUAL_FULL;
 }
