@@ -45,6 +45,8 @@ mod colour_tests;
 mod idwt_tests;
 #[cfg(test)]
 mod pack_tests;
+#[cfg(test)]
+mod sample_virtual_tests;
 
 /// The snippets of the README are compiled with the examples of the documentation.
 #[cfg(doctest)]

@@ -19,7 +19,7 @@ shared! {
 pub trait TexelAtlas {
     /// A texel as a texture of its format gives it to a shader: channels from 0 to 1, those that it lacks 0, opacity 1; of
     /// sRGB formats, linear values. `x`, `y`: from the slot's upper left corner, border included; below
-    /// `side + 2 * border`. [`crate::pack::unpack`] reads texels of all formats.
+    /// `side + 2 * border`. [`crate::texels::unpack`] reads texels of all formats.
     fn texel(&self, slot: u32, x: u32, y: u32) -> [f32; 4];
 }
 

@@ -3,7 +3,8 @@
 //! Texels are placed by their centres. Texel `i` of a reduction `d` lies at the centre of the full-size pixel `i * 2^d` of the
 //! output grid, since a wavelet's low band keeps the samples at even coordinates. So between the pixel centres `X` (pixel `j`
 //! has its own at `X = j`), a position lies at `z = X / 2^d` between the texels `floor(z)` and `floor(z) + 1`. It is drawn
-//! from the page that has texel `floor(z)`; the page of the next reduction is then the parent.
+//! from the page that has texel `floor(z)`; the page of the next reduction is then the parent. (A thousandth of a pixel before
+//! texel `floor(z) + 1`, it is drawn from the page of that.)
 
 use crate::shading::Shading;
 use crate::shared::shared;
@@ -75,11 +76,15 @@ shared! {
     pub const ANISOTROPY: f32 = 4.0;
     /// Makes up for derivatives that come out a little less than they are.
     pub const TOLERANCE: f32 = 1.001;
+    /// A position so little before a pixel's centre, in pixels, is drawn from the page of that pixel: rounding does not tell
+    /// which page is drawn where a pixel of the screen lies upon one of the picture.
+    pub(crate) const ALMOST: f32 = 0.0009765625;
     /// Beyond this, a position counts as far away.
     pub(crate) const FAR: f32 = 4294967040.0;
 }
 
-/// A position in a picture, along one axis: a pixel at full size, and the part of the way to the next one, 0 to 1.
+/// A position in a picture, along one axis: a pixel at full size, and the part of the way to the next one: 0 to 1, less
+/// [`ALMOST`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Along {
     pub(crate) pixel: u32,
@@ -91,7 +96,7 @@ impl Along {
     pub(crate) fn new(base: u32, offset: f32, length: u32) -> Self {
         let last = length.wrapping_sub(1);
         let at = offset - 0.5;
-        let step = at.floor();
+        let step = (at + ALMOST).floor();
         let far = step.abs().min(FAR) as u32;
         if step < 0.0 {
             if far > base {

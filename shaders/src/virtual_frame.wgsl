@@ -35,7 +35,8 @@ struct VirtualPicture {
 @group(VIRTUAL_GROUP) @binding(0) var<uniform> virtual_frame: VirtualFrame;
 @group(VIRTUAL_GROUP) @binding(1) var<storage, read> virtual_pictures: array<VirtualPicture>;
 
-// A position in a picture: a pixel at full size from the upper left one, and the part of the way to the next one.
+// A position in a picture: a pixel at full size from the upper left one, and the part of the way to the next one: 0 to 1,
+// less VIRTUAL_ALMOST.
 struct VirtualPlace {
     pixel: vec2<u32>,
     part: vec2<f32>,
@@ -64,7 +65,7 @@ fn virtual_size(picture: u32) -> vec2<f32> {
 fn virtual_along(base: u32, offset: f32, length: u32, part: ptr<function, f32>) -> u32 {
     let last = length - 1u;
     let at = offset - 0.5;
-    let step = floor(at);
+    let step = floor(at + VIRTUAL_ALMOST);
     let far = u32(min(abs(step), VIRTUAL_FAR));
     *part = 0.0;
     if (step < 0.0) {

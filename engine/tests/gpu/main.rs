@@ -12,5 +12,6 @@ mod pack;
 mod pack_edges;
 mod pages;
 mod rig;
+mod sample_virtual;
 #[path = "../texture/mod.rs"]
 mod texture;
