@@ -5,8 +5,8 @@
 @group(VIRTUAL_GROUP) @binding(3) var virtual_atlas: texture_2d_array<f32>;
 @group(VIRTUAL_GROUP) @binding(4) var virtual_sampler: sampler;
 
-// The atlas between four texels. Texel i covers i to i + 1.
-fn virtual_point(layer: u32, position: vec2<f32>) -> vec4<f32> {
-    let size = vec2<f32>(textureDimensions(virtual_atlas));
-    return textureSampleLevel(virtual_atlas, virtual_sampler, position / size, layer, 0.0);
+// A slot between four texels. corner: its first texel in the atlas. Texel i of it covers i to i + 1.
+fn virtual_point(layer: u32, corner: vec2<u32>, position: vec2<f32>) -> vec4<f32> {
+    let uv = (vec2<f32>(corner) + position) / vec2<f32>(textureDimensions(virtual_atlas));
+    return textureSampleLevel(virtual_atlas, virtual_sampler, uv, layer, 0.0);
 }

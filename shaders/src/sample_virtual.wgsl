@@ -169,8 +169,8 @@ fn virtual_footprint(slot: u32, position: vec2<f32>, dx: vec2<f32>, dy: vec2<f32
     let within = slot - layer * virtual_frame.slots_layer;
     let row = within / virtual_frame.slots_across;
     let column = within - row * virtual_frame.slots_across;
-    let corner = vec2<f32>(vec2(column, row) * edge);
-    let centre = corner + border + 0.5 + position;
+    let corner = vec2(column, row) * edge;
+    let centre = border + 0.5 + position;
     let across = virtual_reach(dx);
     let along = virtual_reach(dy);
     // Nothing is read outside the slot.
@@ -180,7 +180,7 @@ fn virtual_footprint(slot: u32, position: vec2<f32>, dx: vec2<f32>, dy: vec2<f32
     let columns = virtual_points(length(across) * room);
     let rows = virtual_points(length(along) * room);
     if (columns * rows == 1u) {
-        return virtual_point(layer, centre);
+        return virtual_point(layer, corner, centre);
     }
     let x_step = across * (room / f32(max(columns, 2u) - 1u));
     let y_step = along * (room / f32(max(rows, 2u) - 1u));
@@ -188,7 +188,7 @@ fn virtual_footprint(slot: u32, position: vec2<f32>, dx: vec2<f32>, dy: vec2<f32
     var sum = vec4(0.0);
     for (var y = 0u; y < rows; y++) {
         for (var x = 0u; x < columns; x++) {
-            sum += virtual_point(layer, start + f32(x) * x_step + f32(y) * y_step);
+            sum += virtual_point(layer, corner, start + f32(x) * x_step + f32(y) * y_step);
         }
     }
     return sum / f32(columns * rows);

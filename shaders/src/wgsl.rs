@@ -64,15 +64,15 @@ pub enum AtlasTexels {
     Floats,
 }
 
-/// The text of [`sample_virtual`](crate::sample_virtual) and [`feedback_virtual`](crate::feedback_virtual), to stand before
-/// or behind the host's own. Its names begin with `virtual_`, `Virtual` or `VIRTUAL_`, or end with `_virtual`,
+/// The functions whose twins are in [`mod@crate::sample_virtual`] and [`mod@crate::feedback_virtual`], to stand before or
+/// behind the host's own text. Its names begin with `virtual_`, `Virtual` or `VIRTUAL_`, or end with `_virtual`,
 /// `_virtual_at` or `_virtual_level` and the like. `group`: the index of its bind group, which fragment shaders see:
 ///
 /// | binding | what |
 /// |---|---|
 /// | 0 | uniform buffer: a [`VirtualFrame`](crate::virtual_frame::VirtualFrame) |
-/// | 1 | read-only storage buffer: [`VirtualPicture`](crate::virtual_frame::VirtualPicture)s |
-/// | 2 | read-only storage buffer: [`PageEntry`](crate::page_table::PageEntry)s |
+/// | 1 | read-only storage buffer: [`VirtualPicture`]s |
+/// | 2 | read-only storage buffer: [`PageEntry`]s |
 /// | 3 | the atlas, a 2-D array |
 /// | 4 | its sampler, linear; only of [`AtlasTexels::Filtered`] |
 ///
@@ -97,7 +97,7 @@ pub fn sample_virtual(group: u32, texels: AtlasTexels) -> String {
     }
 }
 
-/// The text of [`feedback_virtual`](crate::feedback_virtual) alone, for a pass that has the bindings 0 and 1 only.
+/// The functions of [`mod@crate::feedback_virtual`] alone, for a pass that has the bindings 0 and 1 only.
 #[must_use]
 pub fn feedback_virtual(group: u32) -> String {
     with_group(FEEDBACK, group)

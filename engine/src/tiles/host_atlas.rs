@@ -7,6 +7,7 @@ use super::tiles::Tiles;
 use crate::plan::TexelFormat;
 use wavetile_shaders::page_table::{self, PageEntry};
 use wavetile_shaders::sample_virtual::{TexelAtlas, VirtualScene};
+use wavetile_shaders::texels;
 use wavetile_shaders::virtual_frame::{VirtualFrame, VirtualPicture};
 
 /// Pages in host memory, and all that drawing from them takes.
@@ -118,19 +119,9 @@ impl TexelAtlas for HostAtlas {
         let texel = self.format.bytes() as usize;
         let at = (y as usize * self.slot_side as usize + x as usize) * texel;
         let bytes = self.slots.get(slot as usize).and_then(|slot| slot.get(at..at + texel));
-        bytes.map_or([0.0; 4], |bytes| unpack(self.format, bytes))
+        bytes.map_or([0.0; 4], |bytes| texels::unpack(self.format.pack_format(), false, bytes))
     }
 }
 
 /// More than any atlas has.
 const MOST_SLOTS: u32 = 1 << 20;
-
-/// A texel as a texture of its format gives it to a shader.
-fn unpack(format: TexelFormat, bytes: &[u8]) -> [f32; 4] {
-    let wide = |at: usize| f32::from(u16::from_le_bytes([bytes[at], bytes[at + 1]])) / 65_535.0;
-    match format {
-        TexelFormat::Rgba8 => std::array::from_fn(|channel| f32::from(bytes[channel]) / 255.0),
-        TexelFormat::R16 => [wide(0), 0.0, 0.0, 1.0],
-        TexelFormat::Rgba16 => std::array::from_fn(|channel| wide(2 * channel)),
-    }
-}
