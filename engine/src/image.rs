@@ -9,7 +9,7 @@ use crate::geometry::{Rect, Size};
 use crate::limits::Limits;
 use crate::plan::builder;
 use crate::plan::output_grid::{output_rect, output_spacing};
-use crate::plan::{CellSize, Coverage, Plan, PlanRequest, PlanSource, PlannedTile, Target};
+use crate::plan::{CellSize, Coverage, Memory, Plan, PlanRequest, PlanSource, PlannedTile, Target};
 use crate::rendering::Rendering;
 use crate::request::{DecodeRequest, UpSampling};
 use crate::view_window::{Rounding, ViewWindow, frame_size, in_frame};
@@ -163,34 +163,23 @@ impl Image {
     /// A request that the picture cannot meet, broken headers, unsupported data, or a limit. Broken packets
     /// are not errors: [`Coverage::damage`] names the first.
     pub fn plan(&self, request: &DecodeRequest, target: Target, cells: CellSize) -> Result<(Plan, Coverage)> {
-        let headers = &*self.headers;
-        self.header().check_decodable()?;
-        let region = self.region(request)?;
+        self.plan_remembering(request, target, cells, None)
+    }
+
+    /// The same with what is remembered from other plans: of blocks that `memory` holds, no bytes are taken.
+    pub(crate) fn plan_remembering(
+        &self,
+        request: &DecodeRequest,
+        target: Target,
+        cells: CellSize,
+        memory: Option<&dyn Memory>,
+    ) -> Result<(Plan, Coverage)> {
+        let plan_request = self.plan_request(request, target, cells)?;
         let components = self.components(request, target)?;
-        self.check_depths(&components)?;
-        let output_bytes = self.output_bytes(request, target)?;
-        let mut ascending = components.clone();
-        ascending.sort_unstable();
-        ascending.dedup();
-        let plan_request = PlanRequest {
-            region,
-            reduce: request.reduce,
-            layers: request.layers.unwrap_or(u16::MAX),
-            components: ascending,
-            component_transform: !request.without_component_transform,
-            widen: matches!(target, Target::Rendered),
-            cells,
-            output_bytes,
-        };
         let tiles = |index| self.tile(index);
-        let source = PlanSource {
-            header: &headers.main,
-            tiles: &tiles,
-            bins: &*self.bins,
-            codestream: headers.codestream,
-            limits: &headers.limits,
-        };
-        let (mut plan, coverage) = builder::build(&source, &plan_request)?;
+        let source = self.plan_source(&tiles);
+        let gathered = builder::gather(&source, &plan_request, memory)?;
+        let (mut plan, coverage) = gathered.cells(&source, &plan_request)?;
         if target == Target::Rendered {
             let format = request.format.pack_format();
             let rendering = match &request.components {
@@ -219,6 +208,49 @@ impl Image {
     /// Reference grid over output grid of those components, in full size.
     pub(crate) fn output_spacing(&self, components: &[u32]) -> (u32, u32) {
         output_spacing(self.header(), components)
+    }
+
+    /// A plan without cells: the blocks that a request needs, as far as they have arrived.
+    pub(crate) fn needed_blocks(
+        &self,
+        request: &DecodeRequest,
+        target: Target,
+        memory: &dyn Memory,
+    ) -> Result<Plan> {
+        let plan_request = self.plan_request(request, target, CellSize::CPU)?;
+        let tiles = |index| self.tile(index);
+        Ok(builder::gather(&self.plan_source(&tiles), &plan_request, Some(memory))?.plan)
+    }
+
+    fn plan_source<'a>(&'a self, tiles: &'a dyn Fn(u32) -> Result<PlannedTile>) -> PlanSource<'a> {
+        let Headers { main, codestream, limits, .. } = &*self.headers;
+        PlanSource { header: main, tiles, bins: &*self.bins, codestream: *codestream, limits }
+    }
+
+    /// What a request asks of the planner.
+    pub(crate) fn plan_request(
+        &self,
+        request: &DecodeRequest,
+        target: Target,
+        cells: CellSize,
+    ) -> Result<PlanRequest> {
+        self.header().check_decodable()?;
+        let region = self.region(request)?;
+        let mut components = self.components(request, target)?;
+        self.check_depths(&components)?;
+        let output_bytes = self.output_bytes(request, target)?;
+        components.sort_unstable();
+        components.dedup();
+        Ok(PlanRequest {
+            region,
+            reduce: request.reduce,
+            layers: request.layers.unwrap_or(u16::MAX),
+            components,
+            component_transform: !request.without_component_transform,
+            widen: matches!(target, Target::Rendered),
+            cells,
+            output_bytes,
+        })
     }
 
     /// The requested part of the image area.

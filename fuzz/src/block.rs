@@ -4,7 +4,7 @@ use wavetile_engine::Size;
 use wavetile_engine::low_level::codestream::code_block::{BlockCoder, Orientation};
 use wavetile_engine::low_level::codestream::header::CodeBlockStyle;
 use wavetile_engine::low_level::entropy::{Scratch, decode_block};
-use wavetile_engine::low_level::plan::{Plan, PlannedBlock, Segment};
+use wavetile_engine::low_level::plan::{BlockOrigin, Plan, PlannedBlock, Segment};
 
 /// A code-block with its segments and their bytes.
 pub struct BlockInput {
@@ -53,6 +53,7 @@ impl BlockInput {
             roi_shift: roi % 38,
             fraction,
             packed_16,
+            origin: BlockOrigin::default(),
             segments: 0..segments.len() as u32,
             staging: 0..(row * height) as usize,
         };

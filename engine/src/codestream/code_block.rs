@@ -90,6 +90,22 @@ impl CodeBlockGrid {
         self.columns == 0 || self.rows == 0
     }
 
+    /// The code-blocks that meet `window` (on the sub-band's grid), ascending.
+    pub fn meeting(&self, window: Rect) -> impl Iterator<Item = u32> + use<> {
+        let window = window.intersect(self.rect);
+        let span = |from: u32, to: u32, start: u32, exponent: u8| {
+            if window.is_empty() {
+                0..0
+            } else {
+                (from >> exponent) - (start >> exponent)..((to - 1) >> exponent) - (start >> exponent) + 1
+            }
+        };
+        let columns = span(window.x0, window.x1, self.rect.x0, self.width_exponent);
+        let wide = self.columns;
+        span(window.y0, window.y1, self.rect.y0, self.height_exponent)
+            .flat_map(move |row| columns.clone().map(move |column| row * wide + column))
+    }
+
     /// Code-block `index` on the sub-band's grid, cut to the precinct; empty if there is no such code-block.
     #[must_use]
     pub fn rect(&self, index: u32) -> Rect {
@@ -104,5 +120,23 @@ impl CodeBlockGrid {
         let (x0, x1) = cut(self.rect.x0, self.rect.x1, self.width_exponent, index % self.columns);
         let (y0, y1) = cut(self.rect.y0, self.rect.y1, self.height_exponent, index / self.columns);
         Rect::new(x0, y0, x1, y1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_code_blocks_of_a_window_are_those_that_have_a_sample_in_it() {
+        let grid = CodeBlockGrid::new(Rect::new(5, 9, 37, 30), 3, 2);
+        for (x0, y0) in [(0, 0), (5, 9), (7, 11), (8, 12), (30, 29), (36, 9), (37, 9), (40, 40)] {
+            for (width, height) in [(0, 5), (1, 1), (2, 9), (100, 100)] {
+                let window = Rect::new(x0, y0, x0 + width, y0 + height);
+                let meeting = (0..grid.len() as u32).filter(|&index| grid.rect(index).meets(window));
+                assert!(grid.meeting(window).eq(meeting), "{window}");
+            }
+        }
+        assert_eq!(CodeBlockGrid::default().meeting(Rect::new(0, 0, 9, 9)).count(), 0);
     }
 }

@@ -120,7 +120,7 @@ pub(super) fn read_length(bits: &mut BitReader<'_>, length_bits: u8, passes: u32
 
 /// How many coding passes codeword segment number `segment` of a code-block holds when it is complete
 /// (T.800 Table D.9); `None` if it never ends.
-pub(super) const fn passes_in_segment(coder: BlockCoder, style: CodeBlockStyle, segment: u16) -> Option<u32> {
+pub(crate) const fn passes_in_segment(coder: BlockCoder, style: CodeBlockStyle, segment: u16) -> Option<u32> {
     if matches!(coder, BlockCoder::HighThroughput) {
         // T.814: by turns a clean-up pass, and significance propagation with refinement.
         Some(1 + segment as u32 % 2)

@@ -217,6 +217,16 @@ impl Precinct {
         self.work
     }
 
+    /// Bytes that it takes, roughly.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        let state = |state: &State| {
+            state.blocks.capacity() * size_of::<Block>() + state.nodes.capacity() * size_of::<TagNode>()
+        };
+        let bands = self.bands.capacity() * size_of::<PrecinctBand>();
+        let contributions = self.contributions.capacity() * size_of::<Contribution>();
+        (size_of::<Self>() + bands + contributions + state(&self.state) + state(&self.saved)) as u64
+    }
+
     /// How a code-block is coded. Meaningful once the code-block has a contribution.
     #[must_use]
     pub fn coder(&self, block: u32) -> BlockCoder {

@@ -13,6 +13,8 @@ use wavetile_shaders::{component_transform, dequantise, idwt};
 #[derive(Clone)]
 pub struct CpuExecutor {
     runner: Arc<dyn ParallelRunner>,
+    /// Memory of those who made pages.
+    idle: Arc<Mutex<Vec<Worker>>>,
 }
 
 /// What one worker keeps from cell to cell.
@@ -26,7 +28,7 @@ impl CpuExecutor {
     /// Runs cells on `runner`.
     #[must_use]
     pub fn new(runner: Arc<dyn ParallelRunner>) -> Self {
-        Self { runner }
+        Self { runner, idle: Arc::default() }
     }
 
     /// Runs all cells; `sink` gets each when it is done, with its number and its arena, from whichever worker ran it.
@@ -50,6 +52,20 @@ impl CpuExecutor {
             sink(index, cell, &mut worker.arena[..cell.arena_words as usize]);
             idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
         });
+    }
+
+    /// The texels of a plan of one cell in `format`, rows without gaps. On the calling thread.
+    ///
+    /// # Panics
+    /// As [`Self::run`].
+    pub(crate) fn page(&self, plan: &Plan, coefficients: Coefficients<'_>, format: TexelFormat) -> Vec<u8> {
+        let Some(cell) = plan.cells.first() else { return Vec::new() };
+        let worker = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut worker = worker.unwrap_or_default();
+        run_cell(plan, coefficients, cell, &mut worker);
+        let texels = sink::page(plan, cell, format, &worker.arena[..cell.arena_words as usize]);
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+        texels
     }
 }
 
@@ -98,7 +114,9 @@ impl Executor for CpuExecutor {
         Ok(statistics(plan))
     }
 
-    fn release_memory(&self) {}
+    fn release_memory(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
 }
 
 fn statistics(plan: &Plan) -> Statistics {
@@ -127,7 +145,7 @@ mod tests {
     use crate::codestream::code_block::{BlockCoder, Orientation};
     use crate::codestream::header::CodeBlockStyle;
     use crate::geometry::{Rect, Size};
-    use crate::plan::PlannedBlock;
+    use crate::plan::{BlockOrigin, PlannedBlock};
     use crate::runner::Serial;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use wavetile_shaders::component_transform::ComponentTransformJob;
@@ -152,6 +170,7 @@ mod tests {
                 roi_shift: 0,
                 fraction: false,
                 packed_16: false,
+                origin: BlockOrigin::default(),
                 segments: 0..0,
                 staging: begin..staging.len(),
             });

@@ -37,6 +37,20 @@ pub(super) struct Planes {
     flags: Vec<u64>,
 }
 
+impl Clone for Planes {
+    fn clone(&self) -> Self {
+        let Self { width, height, coefficients, flags } = self;
+        Self { width: *width, height: *height, coefficients: coefficients.clone(), flags: flags.clone() }
+    }
+
+    /// Keeps its allocations.
+    fn clone_from(&mut self, other: &Self) {
+        (self.width, self.height) = (other.width, other.height);
+        self.coefficients.clone_from(&other.coefficients);
+        self.flags.clone_from(&other.flags);
+    }
+}
+
 /// What the passes need to know of the block.
 #[derive(Clone, Copy)]
 pub(super) struct Rules {
@@ -135,6 +149,11 @@ impl Planes {
         self.coefficients.resize(4 * stripes * width, 0);
         self.flags.clear();
         self.flags.resize((stripes + 2) * (width + 2), 0);
+    }
+
+    /// Bytes of the coefficients and flags.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.coefficients.capacity() * size_of::<u32>() + self.flags.capacity() * size_of::<u64>()
     }
 
     #[inline(always)]

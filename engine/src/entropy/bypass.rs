@@ -9,10 +9,35 @@ pub(super) struct RawBits<'a> {
     left: u32,
 }
 
+/// Where a reader of raw bits is.
+#[derive(Clone, Copy)]
+pub(super) struct RawRegisters {
+    position: usize,
+    current: u32,
+    left: u32,
+}
+
 impl<'a> RawBits<'a> {
     /// Starts on a segment. What follows its end reads as ones.
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, position: 0, current: 0, left: 0 }
+    }
+
+    /// Where it is, to go on from later.
+    pub(super) const fn registers(&self) -> RawRegisters {
+        let Self { position, current, left, .. } = *self;
+        RawRegisters { position, current, left }
+    }
+
+    /// Goes on where a reader of the beginning of the same segment was.
+    pub(super) const fn resume(bytes: &'a [u8], registers: RawRegisters) -> Self {
+        let RawRegisters { position, current, left } = registers;
+        Self { bytes, position, current, left }
+    }
+
+    /// Whether nothing was read so far but bytes of the segment.
+    pub(super) const fn is_within(&self) -> bool {
+        self.position < self.bytes.len()
     }
 
     /// The next bit.

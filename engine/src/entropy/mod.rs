@@ -2,6 +2,9 @@
 
 mod bit_plane;
 mod bypass;
+mod checkpoint;
+#[cfg(test)]
+mod checkpoint_tests;
 mod context;
 mod ht;
 mod mq;
@@ -11,15 +14,19 @@ pub(crate) mod reference;
 mod simd;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use crate::codestream::code_block::BlockCoder;
 use crate::codestream::header::CodeBlockStyle;
 use crate::plan::{MAX_BIT_PLANES, PlannedBlock, Segment};
 use bit_plane::{Planes, Rules};
 use bypass::RawBits;
+use checkpoint::{Position, Saver};
 use mq::{Contexts, Decoder};
 
+pub(crate) use checkpoint::Checkpoint;
 pub use queue::decode_plan;
+pub(crate) use work::{BlockWork, WorkDone, decode_works};
 
 /// Samples of the largest code-block (T.800 Table A.18).
 const MAX_AREA: u64 = 4096;
@@ -89,7 +96,7 @@ pub fn decode_block(
     }
     scratch.planes.clear(width, height);
     scratch.contexts.reset();
-    let outcome = decode_segments(block, segments, data, scratch);
+    let outcome = decode_segments(block, segments, data, scratch, None, None);
     write(block, &scratch.planes.coefficients, row_words(block), out);
     outcome
 }
@@ -173,11 +180,15 @@ enum Codeword<'a> {
     Raw(RawBits<'a>),
 }
 
+/// Decodes all passes of a block; those after `from` if it is given, which must fit. `saver` is shown every state after
+/// them.
 fn decode_segments(
     block: &PlannedBlock,
     segments: &[Segment],
     data: &[u8],
     scratch: &mut Scratch,
+    from: Option<&Checkpoint>,
+    mut saver: Option<&mut Saver<'_>>,
 ) -> BlockOutcome {
     let Scratch { planes, contexts, .. } = scratch;
     let style = block.style;
@@ -186,18 +197,23 @@ fn decode_segments(
         vertically_causal: style.has(CodeBlockStyle::VERTICALLY_CAUSAL),
     };
     let most_passes = (3 * u32::from(block.bit_planes)).saturating_sub(2);
-    let mut pass = 0;
+    let (mut at, mut resumed) = (Position::default(), None);
+    if let Some(from) = from {
+        let bytes = from.segment(segments).and_then(|segment| data.get(segment.bytes.clone()));
+        (at, resumed) = from.restore(planes, contexts, bytes.unwrap_or_default());
+    }
     let damaged = |passes_decoded| BlockOutcome { passes_decoded, damaged: true };
-    for segment in segments {
+    for segment in segments.iter().skip(at.segment) {
         let Some(bytes) = data.get(segment.bytes.clone()) else {
-            return damaged(pass);
+            return damaged(at.pass);
         };
-        let mut codeword = if is_raw(style, pass) {
-            Codeword::Raw(RawBits::new(bytes))
-        } else {
-            Codeword::Arithmetic(Decoder::new(bytes))
+        let mut codeword = match resumed.take() {
+            Some(codeword) => codeword,
+            None if is_raw(style, at.pass) => Codeword::Raw(RawBits::new(bytes)),
+            None => Codeword::Arithmetic(Decoder::new(bytes)),
         };
-        for _ in 0..segment.passes {
+        for _ in at.taken..segment.passes {
+            let pass = at.pass;
             if pass >= most_passes {
                 return damaged(pass);
             }
@@ -227,10 +243,14 @@ fn decode_segments(
             if style.has(CodeBlockStyle::RESET) {
                 contexts.reset();
             }
-            pass += 1;
+            (at.pass, at.taken) = (pass + 1, at.taken + 1);
+            if let Some(saver) = &mut saver {
+                saver.look(at, &codeword, planes, contexts);
+            }
         }
+        (at.segment, at.taken) = (at.segment + 1, 0);
     }
-    BlockOutcome { passes_decoded: pass, damaged: false }
+    BlockOutcome { passes_decoded: at.pass, damaged: false }
 }
 
 /// Whether a pass is not arithmetically coded: with bypass, all but cleanup passes from the fifth plane on

@@ -16,6 +16,18 @@ impl Contexts {
         Self([0; 256])
     }
 
+    /// The states in a byte each.
+    pub(super) fn saved(&self) -> SavedContexts {
+        std::array::from_fn(|label| self.0[label] as u8)
+    }
+
+    /// Takes up states that were saved.
+    pub(super) fn restore(&mut self, saved: &SavedContexts) {
+        for (context, &place) in self.0.iter_mut().zip(saved) {
+            *context = state(u64::from(place / 4).min(LAST_STATE), u64::from(place >> 1 & 1));
+        }
+    }
+
     /// Sets the initial states (T.800 Table D.7).
     pub(super) fn reset(&mut self) {
         self.0[..context::COUNT].fill(state(0, 0));
@@ -25,10 +37,22 @@ impl Contexts {
     }
 }
 
+/// The place of each context's state ([`NEXT`]).
+pub(super) type SavedContexts = [u8; context::COUNT];
+
 /// Bits of the registers below those of the standard: bytes read ahead.
 const AHEAD: u32 = 48;
 /// 0x8000, the lower end of the normalised interval.
 const HALF: u64 = 0x8000 << AHEAD;
+
+/// A decoder's registers between two decisions.
+#[derive(Clone, Copy)]
+pub(super) struct Registers {
+    position: usize,
+    interval: u64,
+    distance: u64,
+    ahead: u32,
+}
 
 /// The registers over one codeword segment.
 #[derive(Clone, Copy)]
@@ -51,6 +75,24 @@ impl<'a> Decoder<'a> {
         let distance = (0x100 - first) << AHEAD;
         let (distance, ahead, position) = shift_in(bytes, 0, distance, 0, 7);
         Self { bytes, position, interval: HALF, distance, ahead }
+    }
+
+    /// The registers, to go on from later.
+    pub(super) const fn registers(&self) -> Registers {
+        let Self { position, interval, distance, ahead, .. } = *self;
+        Registers { position, interval, distance, ahead }
+    }
+
+    /// Goes on where a decoder over the beginning of the same segment was.
+    pub(super) const fn resume(bytes: &'a [u8], registers: Registers) -> Self {
+        let Registers { position, interval, distance, ahead } = registers;
+        Self { bytes, position, interval, distance, ahead }
+    }
+
+    /// Whether nothing was looked at so far but bytes of the segment: with more of them after its end, the registers
+    /// would be the same.
+    pub(super) const fn is_within(&self) -> bool {
+        self.position + 1 < self.bytes.len()
     }
 
     /// Decodes one decision with the context of a label (DECODE), without a branch that depends on it: for
@@ -155,6 +197,9 @@ fn read_ahead(bytes: &[u8], mut position: usize, mut distance: u64) -> (u64, u32
 
 /// In a state: "Qe", scaled like [`Decoder`]'s registers.
 const ESTIMATE: u64 = 0xFFFF << AHEAD;
+
+/// The last index of T.800 Table C.2.
+const LAST_STATE: u64 = ESTIMATION.len() as u64 - 1;
 
 /// The two states that can follow each state: after the more and the less probable symbol. The low byte of
 /// a state is its place here: four times the index of T.800 Table C.2, plus two if the more probable symbol

@@ -85,6 +85,7 @@ mod tests {
     use crate::codestream::code_block::{BlockCoder, Orientation};
     use crate::codestream::header::CodeBlockStyle;
     use crate::geometry::Size;
+    use crate::plan::BlockOrigin;
 
     /// Blocks of 8 words each, one segment of `bytes[i]` bytes for the block `i`.
     fn plan(bytes: &[usize]) -> Plan {
@@ -104,6 +105,7 @@ mod tests {
                 roi_shift: 0,
                 fraction: false,
                 packed_16: true,
+                origin: BlockOrigin::default(),
                 segments: index..index + 1,
                 staging: words..words + 8,
             });

@@ -5,10 +5,12 @@ use super::reference::{Coefficient, Encoder, LiteralDecoder, Walk, segment_ends}
 use super::*;
 use crate::codestream::code_block::Orientation;
 use crate::geometry::Size;
+use crate::plan::BlockOrigin;
 use wavetile_testing::random::Random;
 
-const ORIENTATIONS: [Orientation; 4] = [Orientation::Ll, Orientation::Hl, Orientation::Lh, Orientation::Hh];
-const SIZES: [(u32, u32); 14] = [
+pub(super) const ORIENTATIONS: [Orientation; 4] =
+    [Orientation::Ll, Orientation::Hl, Orientation::Lh, Orientation::Hh];
+pub(super) const SIZES: [(u32, u32); 14] = [
     (1, 1),
     (1, 9),
     (9, 1),
@@ -26,7 +28,7 @@ const SIZES: [(u32, u32); 14] = [
 ];
 
 /// Mostly small values with some large ones, of at most `planes` bits.
-fn coefficients(random: &mut Random, count: u32, planes: u32) -> Vec<i32> {
+pub(super) fn coefficients(random: &mut Random, count: u32, planes: u32) -> Vec<i32> {
     let sparse = random.below(4);
     (0..count)
         .map(|_| {
@@ -38,14 +40,14 @@ fn coefficients(random: &mut Random, count: u32, planes: u32) -> Vec<i32> {
 }
 
 /// A block of one test: its parameters and coded bytes.
-struct Coded {
-    block: PlannedBlock,
-    segments: Vec<Vec<u8>>,
-    passes: Vec<u32>,
+pub(super) struct Coded {
+    pub(super) block: PlannedBlock,
+    pub(super) segments: Vec<Vec<u8>>,
+    pub(super) passes: Vec<u32>,
 }
 
 impl Coded {
-    fn new(
+    pub(super) fn new(
         size: (u32, u32),
         orientation: Orientation,
         style: u8,
@@ -71,6 +73,7 @@ impl Coded {
             roi_shift: 0,
             fraction: false,
             packed_16: false,
+            origin: BlockOrigin::default(),
             segments: 0..passes.len() as u32,
             staging: 0..0,
         };
@@ -78,7 +81,13 @@ impl Coded {
     }
 
     /// Encodes all passes of `truth`.
-    fn encode(size: (u32, u32), orientation: Orientation, style: u8, planes: u8, truth: &[i32]) -> Self {
+    pub(super) fn encode(
+        size: (u32, u32),
+        orientation: Orientation,
+        style: u8,
+        planes: u8,
+        truth: &[i32],
+    ) -> Self {
         let mut encoder = Encoder::new();
         let count = 3 * u32::from(planes) - 2;
         let style_bits = CodeBlockStyle(style);

@@ -2,6 +2,7 @@
 
 use super::gather::Gatherer;
 use super::layout::Layout;
+use super::memory::Memory;
 use super::output_grid::OutputGrid;
 use super::reach::{component_windows, covered_tiles, wanted_resolution};
 use super::source::{PlanSource, PlannedTile};
@@ -15,16 +16,41 @@ use crate::limits::{Budget, Limits};
 /// # Errors
 /// Broken headers, a feature that is not supported, too few resolution levels, or a limit.
 pub fn build(source: &PlanSource<'_>, request: &PlanRequest) -> Result<(Plan, Coverage)> {
+    gather(source, request, None)?.cells(source, request)
+}
+
+/// What a window needs, before it is cut into cells.
+pub(crate) struct Gathered {
+    /// Without cells.
+    pub(crate) plan: Plan,
+    grid: OutputGrid,
+    work: Vec<TileWork>,
+    coverage: Coverage,
+    budget: Budget,
+}
+
+/// Finds the blocks that a window needs; what `memory` holds of their coefficients, without their bytes.
+///
+/// # Errors
+/// As [`build`].
+pub(crate) fn gather<'a>(
+    source: &PlanSource<'a>,
+    request: &PlanRequest,
+    memory: Option<&'a dyn Memory>,
+) -> Result<Gathered> {
     let &PlanSource { header, tiles, bins, codestream, limits } = source;
     let grid = OutputGrid::new(header, &request.components, request.reduce);
     let mut plan = Plan { window: grid.rect(request.region), ..Plan::default() };
     let mut budget = Budget::new(limits);
     budget.take("bytes of a request, with its output,", request.output_bytes)?;
-    let mut gatherer = Gatherer::new(source, request.layers, budget);
+    let mut gatherer = Gatherer::new(source, request.layers, budget, memory);
     let mut work = Vec::new();
     let mut bands = 0u64;
     for index in covered_tiles(header, request.reach(header, request.region)) {
-        let PlannedTile { tile, known } = tiles(index)?;
+        let PlannedTile { tile, known } = match memory {
+            Some(memory) => memory.tile(index, tiles)?,
+            None => tiles(index)?,
+        };
         let records = tile.resolution_count();
         bands += records;
         // A record costs more than a code-block.
@@ -51,14 +77,26 @@ pub fn build(source: &PlanSource<'_>, request: &PlanRequest) -> Result<(Plan, Co
         gatherer.note_damage(|| bins.damage(codestream, index));
         work.push(TileWork { tile, components });
     }
-    let (coverage, mut budget) = gatherer.finish(&mut plan);
-    plan.cells = Layout { header, grid, request, plan: &plan, work: &work, limits }.cells()?;
-    budget.take("bytes of a request, with its jobs,", plan.cells.iter().map(Cell::job_bytes).sum())?;
-    let samples = plan.cells.iter().map(|cell| u64::from(cell.arena_words) * 4).max().unwrap_or(0);
-    budget.fits("bytes of a request, with the samples of a cell,", samples)?;
-    Ok((plan, coverage))
+    let (coverage, budget) = gatherer.finish(&mut plan);
+    Ok(Gathered { plan, grid, work, coverage, budget })
+}
+
+impl Gathered {
+    /// Cuts the window into cells.
+    ///
+    /// # Errors
+    /// As [`build`].
+    pub(crate) fn cells(self, source: &PlanSource<'_>, request: &PlanRequest) -> Result<(Plan, Coverage)> {
+        let Self { mut plan, grid, work, coverage, mut budget } = self;
+        let &PlanSource { header, limits, .. } = source;
+        plan.cells = Layout { header, grid, request, plan: &plan, work: &work, limits }.cells()?;
+        budget.take("bytes of a request, with its jobs,", plan.cells.iter().map(Cell::job_bytes).sum())?;
+        let samples = plan.cells.iter().map(|cell| u64::from(cell.arena_words) * 4).max().unwrap_or(0);
+        budget.fits("bytes of a request, with the samples of a cell,", samples)?;
+        Ok((plan, coverage))
+    }
 }
 
 /// What one resolution level of a tile-component takes, in the plan and in an indexed file: its geometry with that of
 /// its bands, and its parameters.
-const RESOLUTION_BYTES: u64 = 512;
+pub(crate) const RESOLUTION_BYTES: u64 = 512;

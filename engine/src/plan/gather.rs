@@ -1,15 +1,19 @@
 //! Collects the compressed code-blocks of a window into a plan.
 
+use super::memory::Memory;
+use super::packets::{ByBlock, Packets};
 use super::reach::{ResolutionWindow, band_window};
 use super::source::PlanSource;
 use super::work::{BandBlocks, TileBlocks};
-use super::{Coverage, MAX_BIT_PLANES, Plan, PlannedBlock, ResolutionCoverage, Segment};
+use super::{
+    BlockKey, BlockOrigin, Coverage, MAX_BIT_PLANES, Plan, PlannedBlock, ResolutionCoverage, Segment,
+};
 use crate::codestream::code_block::{BlockCoder, Orientation};
 use crate::codestream::header::WaveletTransform;
 use crate::codestream::precinct::{Contribution, Precinct};
 use crate::codestream::sub_band::SubBand;
 use crate::codestream::tile::Tile;
-use crate::data_bin::{DataBinId, DataBins, PrecinctId};
+use crate::data_bin::{BinView, DataBinId, DataBins, PrecinctId};
 use crate::error::{CodestreamError, Error, Result};
 use crate::geometry::{Rect, Size};
 use crate::limits::{Budget, Limits};
@@ -30,13 +34,31 @@ pub(super) struct Gatherer<'a> {
     /// Code-blocks that the packet headers read are about, and the bytes of those packets.
     work: u64,
     bytes: u64,
-    /// Indices of a precinct's contributions, grouped by block.
-    order: Vec<u32>,
-    starts: Vec<u32>,
+    /// What is remembered from plan to plan.
+    memory: Option<&'a dyn Memory>,
+    /// Memory of packets that are not remembered, for the next.
+    spare: ByBlock,
+}
+
+/// One precinct that is gathered.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    tile: &'a Tile,
+    component: u32,
+    resolution: usize,
+    /// Raster index inside the resolution.
+    number: u32,
+    /// The window of the resolution's input.
+    input: Rect,
 }
 
 impl<'a> Gatherer<'a> {
-    pub(super) fn new(source: &PlanSource<'a>, layers: u16, budget: Budget) -> Self {
+    pub(super) fn new(
+        source: &PlanSource<'a>,
+        layers: u16,
+        budget: Budget,
+        memory: Option<&'a dyn Memory>,
+    ) -> Self {
         Self {
             bins: source.bins,
             codestream: source.codestream,
@@ -48,8 +70,8 @@ impl<'a> Gatherer<'a> {
             precincts: 0,
             work: 0,
             bytes: 0,
-            order: Vec::new(),
-            starts: Vec::new(),
+            memory,
+            spare: ByBlock::default(),
         }
     }
 
@@ -80,45 +102,72 @@ impl<'a> Gatherer<'a> {
                     precinct: resolution.first_precinct + u64::from(number),
                 };
                 self.coverage.resolutions[index].needed += u64::from(layers);
-                let bin = match id.in_class_id(self.counts.0, self.counts.1) {
-                    Some(id) if known => self.bins.bin(self.codestream, DataBinId::Precinct(id))?,
-                    _ => None,
-                };
-                let Some(bin) = bin.filter(|bin| !bin.bytes.is_empty()) else {
-                    self.count_needed(tile, component, index, number, window.input);
+                let place = Place { tile, component, resolution: index, number, input: window.input };
+                let Some(bin) = self.bin(id, known)?.filter(|bin| !bin.bytes.is_empty()) else {
+                    self.count_needed(place);
                     self.coverage.holes += u64::from(index == 0);
                     continue;
                 };
-                let mut precinct = Precinct::new(tile, component, index as u32, number, self.limits)?;
-                match precinct.read(&bin.bytes, bin.complete) {
-                    // The packets before the damage stay.
-                    Err(Error::Codestream(damage @ CodestreamError::BadPacket { .. })) => {
-                        self.coverage.damaged_precincts += 1;
-                        self.note_damage(|| Some(damage));
-                    }
-                    outcome => outcome?,
+                let packets = self.packets(place, id, &bin)?;
+                let precinct = &packets.precinct;
+                if let Some(damage) = &packets.damage {
+                    self.coverage.damaged_precincts += 1;
+                    self.note_damage(|| Some(damage.clone()));
                 }
                 self.work += precinct.work();
                 self.bytes += bin.bytes.len() as u64;
                 self.limits.check_work(self.work, self.bytes)?;
                 self.coverage.holes += u64::from(index == 0 && precinct.layers == 0);
                 self.coverage.resolutions[index].present += u64::from(precinct.layers.min(layers));
-                self.precinct(
-                    plan,
-                    tile,
-                    component,
-                    index,
-                    window.input,
-                    &precinct,
-                    &bin.bytes,
-                    &mut found.bands[index],
-                )?;
+                self.precinct(plan, place, &packets, &bin.bytes, &mut found.bands[index])?;
+                self.put_away(id, packets);
             }
             for blocks in &mut found.bands[index] {
                 blocks.sort_unstable_by_key(|block| block.0);
             }
         }
         Ok(found)
+    }
+
+    /// The bin of a precinct, if its packets can be read.
+    fn bin(&self, id: PrecinctId, known: bool) -> Result<Option<BinView<'a>>> {
+        let Some(number) = id.in_class_id(self.counts.0, self.counts.1) else { return Ok(None) };
+        let bin = if known { self.bins.bin(self.codestream, DataBinId::Precinct(number))? } else { None };
+        if bin.as_ref().is_none_or(|bin| bin.bytes.is_empty())
+            && let Some(memory) = self.memory
+        {
+            let settled = bin.as_ref().is_some_and(|bin| bin.complete);
+            memory.depends_on(DataBinId::Precinct(number), settled);
+        }
+        Ok(bin)
+    }
+
+    /// The packets in a bin, read as far as the bin goes.
+    fn packets(&mut self, place: Place<'_>, id: PrecinctId, bin: &BinView<'_>) -> Result<Box<Packets>> {
+        let Place { tile, component, resolution, number, .. } = place;
+        let held = bin.bytes.len() as u64;
+        let remembered = self.memory.and_then(|memory| memory.take_packets(id));
+        let mut packets = match remembered.filter(|packets| packets.read_bytes() <= held) {
+            Some(packets) => packets,
+            None => {
+                let precinct = Precinct::new(tile, component, resolution as u32, number, self.limits)?;
+                Box::new(Packets::new(precinct, std::mem::take(&mut self.spare)))
+            }
+        };
+        packets.read(&bin.bytes, bin.complete)?;
+        if let Some((memory, number)) = self.memory.zip(id.in_class_id(self.counts.0, self.counts.1)) {
+            let all = packets.precinct.layers >= self.layers.min(tile.parameters.style.layers);
+            memory.depends_on(DataBinId::Precinct(number), all || bin.complete || packets.damage.is_some());
+        }
+        Ok(packets)
+    }
+
+    /// Keeps packets for later plans, or their memory for the next precinct.
+    fn put_away(&mut self, id: PrecinctId, packets: Box<Packets>) {
+        match self.memory {
+            Some(memory) => memory.keep_packets(id, packets),
+            None => self.spare = packets.into_memory(),
+        }
     }
 
     /// Claims of a header must not keep the planner busy for longer than a picture within the limits may.
@@ -136,7 +185,8 @@ impl<'a> Gatherer<'a> {
     }
 
     /// Counts the blocks of a precinct of which nothing is there.
-    fn count_needed(&mut self, tile: &Tile, component: u32, resolution: usize, number: u32, input: Rect) {
+    fn count_needed(&mut self, place: Place<'_>) {
+        let Place { tile, component, resolution, number, input } = place;
         let geometry = &tile.components[component as usize].resolutions[resolution];
         for (band, sub_band) in geometry.bands.iter().enumerate() {
             let window = window_of(sub_band, input);
@@ -150,110 +200,67 @@ impl<'a> Gatherer<'a> {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call site; each is a different thing")]
     fn precinct(
         &mut self,
         plan: &mut Plan,
-        tile: &Tile,
-        component: u32,
-        resolution: usize,
-        input: Rect,
-        precinct: &Precinct,
+        place: Place<'_>,
+        packets: &Packets,
         bin: &[u8],
         found: &mut [BandBlocks],
     ) -> Result<()> {
-        self.group_by_block(precinct);
+        let Place { tile, component, resolution, input, .. } = place;
+        let precinct = &packets.precinct;
         let geometry = &tile.components[component as usize].resolutions[resolution];
+        let layers = tile.parameters.style.layers;
         for (band, coded) in precinct.bands.iter().enumerate() {
             let sub_band = &geometry.bands[band];
             let window = window_of(sub_band, input);
-            for index in 0..coded.grid.len() as u32 {
+            for index in coded.grid.meeting(window) {
                 let rect = coded.grid.rect(index);
-                if !rect.meets(window) {
-                    continue;
-                }
                 self.coverage.blocks_needed += 1;
-                let number = (coded.first_block + index) as usize;
-                let contributions = self.starts[number] as usize..self.starts[number + 1] as usize;
-                let coder = precinct.coder(coded.first_block + index);
-                let (contributions, skipped) = self.last_set(coder, precinct, contributions);
-                let segments = self.segments(plan, precinct, contributions, bin)?;
-                if segments.is_empty() {
-                    continue;
-                }
-                let empty_planes = u32::from(precinct.zero_bit_planes(coded.first_block + index)) + skipped;
-                let block = Block { size: rect.size(), coder, empty_planes, segments };
+                let number = coded.first_block + index;
+                let contributions = packets.of_block(number, self.layers);
+                let passes = contributions.clone().map(|part| u16::from(part.passes)).sum();
+                let coder = precinct.coder(number);
+                let Some((set, skipped)) = last_set(coder, contributions) else { continue };
+                let key = BlockKey {
+                    tile: tile.index,
+                    component: component as u16,
+                    resolution: resolution as u8,
+                    band: band as u8,
+                    row: rect.y0 >> sub_band.code_block_height_exponent,
+                    column: rect.x0 >> sub_band.code_block_width_exponent,
+                };
+                let grows = precinct.layers < layers && packets.damage.is_none();
+                let block = Block {
+                    size: rect.size(),
+                    coder,
+                    empty_planes: u32::from(precinct.zero_bit_planes(number)) + skipped,
+                    origin: BlockOrigin { key, passes, grows },
+                };
                 let planned = self.block(plan, tile, component, sub_band, block)?;
-                let place = (
-                    rect.y0 >> sub_band.code_block_height_exponent,
-                    rect.x0 >> sub_band.code_block_width_exponent,
-                );
-                found[band].push((place, planned, rect));
+                let segments = match self.memory {
+                    Some(memory) if memory.holds(block.origin, planned.staging.len()) => 0..0,
+                    _ => self.segments(plan, set, bin)?,
+                };
+                found[band].push(((key.row, key.column), plan.blocks.len() as u32, rect));
+                plan.blocks.push(PlannedBlock { segments, ..planned });
             }
         }
         Ok(())
     }
 
-    /// Fills `order` and `starts`: contributions `order[starts[b]..starts[b + 1]]` belong to block `b`.
-    fn group_by_block(&mut self, precinct: &Precinct) {
-        let blocks = precinct.bands.iter().map(|band| band.grid.len()).sum::<u64>() as usize;
-        self.starts.clear();
-        self.starts.resize(blocks + 1, 0);
-        let wanted = |layer: u16| layer < self.layers;
-        for contribution in precinct.contributions().iter().filter(|c| wanted(c.layer)) {
-            self.starts[contribution.block as usize + 1] += 1;
-        }
-        for block in 0..blocks {
-            self.starts[block + 1] += self.starts[block];
-        }
-        let mut next: Vec<u32> = self.starts.clone();
-        self.order.clear();
-        self.order.resize(self.starts[blocks] as usize, 0);
-        for (index, contribution) in precinct.contributions().iter().enumerate() {
-            if wanted(contribution.layer) {
-                let slot = &mut next[contribution.block as usize];
-                self.order[*slot as usize] = index as u32;
-                *slot += 1;
-            }
-        }
-    }
-
-    /// Of a high-throughput block, the contributions of its last HT set that has a clean-up pass, which all
-    /// coefficients are made of, and the number of sets before it: each codes one bit-plane less (T.814). Of other blocks, all.
-    fn last_set(
-        &self,
-        coder: BlockCoder,
-        precinct: &Precinct,
-        contributions: std::ops::Range<usize>,
-    ) -> (std::ops::Range<usize>, u32) {
-        if coder == BlockCoder::BitPlane {
-            return (contributions, 0);
-        }
-        let contribution = |at: usize| &precinct.contributions()[self.order[at] as usize];
-        let is_clean_up = |part: &Contribution| part.segment.is_multiple_of(2) && part.length > 0;
-        match contributions.clone().rev().find(|&at| is_clean_up(contribution(at))) {
-            Some(first) => {
-                let set = contribution(first).segment / 2;
-                let after = (first + 1..contributions.end).find(|&at| contribution(at).segment / 2 > set);
-                (first..after.unwrap_or(contributions.end), set.into())
-            }
-            None => (0..0, 0),
-        }
-    }
-
     /// Copies one block's bytes, each codeword segment in one piece.
-    fn segments(
+    fn segments<'c>(
         &mut self,
         plan: &mut Plan,
-        precinct: &Precinct,
-        contributions: std::ops::Range<usize>,
+        contributions: impl Iterator<Item = &'c Contribution>,
         bin: &[u8],
     ) -> Result<std::ops::Range<u32>> {
         let first = plan.segments.len() as u32;
         let held = plan.data.len();
         let mut current = None;
-        for &index in &self.order[contributions] {
-            let contribution = &precinct.contributions()[index as usize];
+        for contribution in contributions {
             let from = contribution.offset as usize;
             let Some(bytes) = bin.get(from..from + contribution.length as usize) else { break };
             if current != Some(contribution.segment) {
@@ -277,6 +284,7 @@ impl<'a> Gatherer<'a> {
         Ok(segments)
     }
 
+    /// Takes the place of a block's coefficients; its segments are still to be found.
     fn block(
         &mut self,
         plan: &mut Plan,
@@ -284,8 +292,8 @@ impl<'a> Gatherer<'a> {
         component: u32,
         sub_band: &SubBand,
         block: Block,
-    ) -> Result<u32> {
-        let Block { size, coder, empty_planes, segments } = block;
+    ) -> Result<PlannedBlock> {
+        let Block { size, coder, empty_planes, origin } = block;
         let parameters = &tile.parameters.components[component as usize];
         let style = parameters.coding.code_block_style;
         let roi_shift = parameters.roi_shift;
@@ -320,7 +328,7 @@ impl<'a> Gatherer<'a> {
         let bytes = u64::from(row * size.height) * 4 + BLOCK_BYTES;
         self.budget.take("bytes of a request, with its coefficients,", bytes)?;
         Limits::check("code-blocks in a request", plan.blocks.len() as u64 + 1, self.limits.max_code_blocks)?;
-        plan.blocks.push(PlannedBlock {
+        Ok(PlannedBlock {
             size,
             orientation: sub_band.orientation,
             coder,
@@ -330,10 +338,10 @@ impl<'a> Gatherer<'a> {
             roi_shift,
             fraction,
             packed_16,
-            segments,
+            origin,
+            segments: 0..0,
             staging: start..plan.staging_words,
-        });
-        Ok(plan.blocks.len() as u32 - 1)
+        })
     }
 
     pub(super) fn finish(mut self, plan: &mut Plan) -> (Coverage, Budget) {
@@ -349,12 +357,38 @@ const BLOCK_BYTES: u64 = (size_of::<PlannedBlock>()
     + 4 * (size_of::<DequantiseJob>() + size_of::<u32>())) as u64;
 
 /// What a precinct tells of a coded block.
+#[derive(Clone, Copy)]
 struct Block {
     size: Size,
     coder: BlockCoder,
     /// Most significant bit-planes that are empty or left out.
     empty_planes: u32,
-    segments: std::ops::Range<u32>,
+    origin: BlockOrigin,
+}
+
+/// What a block is decoded from, of its contributions. Of a high-throughput block, those of its last HT set that has a
+/// clean-up pass, which all coefficients are made of, and the number of sets before it: each codes one bit-plane less
+/// (T.814). Of other blocks, all. `None`: nothing.
+fn last_set<'c, I>(
+    coder: BlockCoder,
+    contributions: I,
+) -> Option<(impl Iterator<Item = &'c Contribution>, u32)>
+where
+    I: DoubleEndedIterator<Item = &'c Contribution> + Clone,
+{
+    let set = match coder {
+        BlockCoder::BitPlane => contributions.clone().next().map(|_| None)?,
+        BlockCoder::HighThroughput => {
+            let is_clean_up = |part: &&Contribution| part.segment.is_multiple_of(2) && part.length > 0;
+            Some(contributions.clone().rev().find(is_clean_up)?.segment / 2)
+        }
+    };
+    let all = contributions.skip_while(move |part| match set {
+        Some(set) => part.segment != 2 * set || part.length == 0,
+        None => false,
+    });
+    let chosen = all.take_while(move |part| set.is_none_or(|set| part.segment / 2 <= set));
+    Some((chosen, set.unwrap_or(0).into()))
 }
 
 /// Ends a codeword segment so that the decoder may read two bytes past it.

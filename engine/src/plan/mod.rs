@@ -7,8 +7,12 @@ mod cell_size;
 mod coverage;
 mod cutting;
 mod gather;
+mod influence;
 mod layout;
+mod memory;
+mod origin;
 pub mod output_grid;
+mod packets;
 pub mod reach;
 mod request;
 mod source;
@@ -17,6 +21,10 @@ mod work;
 
 pub use cell_size::CellSize;
 pub use coverage::{Coverage, ResolutionCoverage};
+pub(crate) use influence::influence;
+pub(crate) use memory::Memory;
+pub use origin::{BlockKey, BlockOrigin};
+pub(crate) use packets::Packets;
 pub use request::PlanRequest;
 pub use source::{PlanSource, PlannedTile};
 pub use texel_format::TexelFormat;
@@ -85,6 +93,8 @@ pub struct PlannedBlock {
     pub fraction: bool,
     /// Coefficients fit 16 bits.
     pub packed_16: bool,
+    /// Which code-block of the picture it is, and how much of it there is.
+    pub origin: BlockOrigin,
     /// Its codeword segments in [`Plan::segments`]. [`BlockCoder::HighThroughput`]: that of a clean-up pass, and
     /// after it perhaps that of the refinement, which is one pass or two.
     pub segments: Range<u32>,

@@ -5,7 +5,7 @@ use wavetile_engine::error::DeviceError;
 use wavetile_engine::gpu::Context;
 use wavetile_engine::low_level::codestream::code_block::{BlockCoder, Orientation};
 use wavetile_engine::low_level::executor::GpuExecutor;
-use wavetile_engine::low_level::plan::{Cell, Plan, PlaneWindow, PlannedBlock};
+use wavetile_engine::low_level::plan::{BlockOrigin, Cell, Plan, PlaneWindow, PlannedBlock};
 use wavetile_engine::{Rect, Size};
 use wavetile_shaders::dequantise::DequantiseJob;
 use wavetile_testing::skip_adapter;
@@ -34,6 +34,7 @@ pub(crate) fn block(start: usize, words: usize) -> PlannedBlock {
         roi_shift: 0,
         fraction: false,
         packed_16: false,
+        origin: BlockOrigin::default(),
         segments: 0..0,
         staging: start..start + words,
     }

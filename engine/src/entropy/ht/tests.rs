@@ -8,7 +8,7 @@ use crate::entropy::simd::Level;
 use crate::entropy::{BlockOutcome, Scratch, decode_block, decode_blocks};
 use crate::geometry::Size;
 use crate::plan::MAX_BIT_PLANES;
-use crate::plan::{PlannedBlock, Segment};
+use crate::plan::{BlockOrigin, PlannedBlock, Segment};
 use wavetile_testing::random::Random;
 
 const SIZES: [(usize, usize); 22] = [
@@ -95,6 +95,7 @@ impl Case {
             roi_shift: 0,
             fraction: false,
             packed_16: false,
+            origin: BlockOrigin::default(),
             segments: 0..segments.len() as u32,
             staging: 0..0,
         };
