@@ -4,7 +4,7 @@ mod finish;
 mod frame;
 mod host_atlas;
 mod mailbox;
-mod making;
+pub(crate) mod making;
 mod options;
 mod page;
 mod picture;
