@@ -129,9 +129,13 @@ fn run_cell(plan: &Plan, coefficients: Coefficients<'_>, cell: &Cell, worker: &m
         arena.resize(cell.arena_words as usize, 0);
     }
     cell.clear.iter().for_each(|words| arena[words.start as usize..words.end as usize].fill(0));
-    for (job, &block) in cell.dequantise.iter().zip(&cell.blocks) {
+    for (index, (job, &block)) in cell.dequantise.iter().zip(&cell.blocks).enumerate() {
         let words = coefficients.words(plan, block).expect("those of the plan's blocks are there");
-        dequantise::run(&dequantise::DequantiseJob { source: 0, ..*job }, words, arena);
+        let job = match cell.parts.get(index) {
+            Some(part) => part.whole(*job),
+            None => dequantise::DequantiseJob { source: 0, ..*job },
+        };
+        dequantise::run(&job, words, arena);
     }
     cell.levels.iter().flatten().for_each(|job| idwt::run(job, arena, scratch));
     cell.transform.iter().for_each(|job| component_transform::run(job, arena));

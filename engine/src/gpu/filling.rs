@@ -30,16 +30,18 @@ pub(super) fn fill<'a>(
         let (start, end) = (start as usize, end as usize);
         upload.slice(at..start).fill(0);
         at = start;
-        for &block in &cell.blocks {
+        for (index, &block) in cell.blocks.iter().enumerate() {
             let words = coefficients
                 .words(plan, block)
                 .ok_or_else(|| failed("a block of the cell is not among the coefficients"))?;
-            let bytes: &[u8] = bytemuck::cast_slice(words);
-            if bytes.len() > end - at {
-                return Err(failed("the cell's blocks hold more words than it says"));
+            for piece in cell.pieces(index, words) {
+                let bytes: &[u8] = bytemuck::cast_slice(piece);
+                if bytes.len() > end - at {
+                    return Err(failed("the cell's blocks hold more words than it says"));
+                }
+                upload.slice(at..at + bytes.len()).copy_from_slice(bytes);
+                at += bytes.len();
             }
-            upload.slice(at..at + bytes.len()).copy_from_slice(bytes);
-            at += bytes.len();
         }
     }
     let coefficients = coefficients as usize;

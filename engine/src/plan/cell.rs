@@ -3,7 +3,7 @@
 use super::layout::Layout;
 use super::reach::{band_window, component_windows};
 use super::work::{ComponentWork, TileWork};
-use super::{Cell, PlaneWindow};
+use super::{BlockPart, Cell, PlaneWindow};
 use crate::codestream::header::WaveletTransform;
 use crate::codestream::tile::Tile;
 use crate::error::{CodestreamError, LimitError, Result};
@@ -196,7 +196,7 @@ impl<'a> CellBuilder<'a> {
             let flags = (u32::from(planned.packed_16) * DequantiseJob::PACKED_16)
                 | (u32::from(irreversible) * DequantiseJob::IRREVERSIBLE);
             let width = planned.size.width;
-            self.cell.dequantise.push(DequantiseJob {
+            let job = DequantiseJob {
                 // An upload beyond 2^32 words makes the cell too large, and it is laid out again.
                 source: self.cell.upload_words as u32,
                 source_row: if planned.packed_16 { width.div_ceil(2) } else { width },
@@ -210,9 +210,12 @@ impl<'a> CellBuilder<'a> {
                 // The staging keeps one bit below the last plane, so it counts half steps.
                 step: sub_band.step * 0.5,
                 padding: [0; 2],
-            });
+            };
+            let words = BlockPart::of(&job);
+            self.cell.dequantise.push(words.cut(job));
+            self.cell.parts.push(words);
             self.cell.blocks.push(block);
-            self.cell.upload_words += planned.staging.len() as u64;
+            self.cell.upload_words += words.len();
             covered += part.area();
         }
         if covered < target.rect.area() {

@@ -6,7 +6,8 @@ use super::reach::{ResolutionWindow, band_window};
 use super::source::PlanSource;
 use super::work::{BandBlocks, TileBlocks};
 use super::{
-    BlockKey, BlockOrigin, Coverage, MAX_BIT_PLANES, Plan, PlannedBlock, ResolutionCoverage, Segment,
+    BlockKey, BlockOrigin, BlockPart, Coverage, MAX_BIT_PLANES, Plan, PlannedBlock, ResolutionCoverage,
+    Segment,
 };
 use crate::codestream::code_block::{BlockCoder, Orientation};
 use crate::codestream::header::WaveletTransform;
@@ -354,7 +355,8 @@ impl<'a> Gatherer<'a> {
 /// What a plan holds of a code-block beside its data: the block, its place, and its jobs in up to four cells.
 const BLOCK_BYTES: u64 = (size_of::<PlannedBlock>()
     + size_of::<((u32, u32), u32, Rect)>()
-    + 4 * (size_of::<DequantiseJob>() + size_of::<u32>())) as u64;
+    + 4 * (size_of::<DequantiseJob>() + size_of::<BlockPart>() + size_of::<u32>()))
+    as u64;
 
 /// What a precinct tells of a coded block.
 #[derive(Clone, Copy)]

@@ -13,6 +13,7 @@ mod memory;
 mod origin;
 pub mod output_grid;
 mod packets;
+mod part;
 pub mod reach;
 mod request;
 mod source;
@@ -25,6 +26,7 @@ pub(crate) use influence::influence;
 pub(crate) use memory::Memory;
 pub use origin::{BlockKey, BlockOrigin};
 pub(crate) use packets::Packets;
+pub use part::BlockPart;
 pub use request::PlanRequest;
 pub use source::{PlanSource, PlannedTile};
 pub use texel_format::TexelFormat;
@@ -123,9 +125,12 @@ pub struct Cell {
     pub clear: Vec<Range<u32>>,
     /// The blocks this cell reads, as indices into [`Plan::blocks`]: one for each entry of `dequantise`.
     pub blocks: Vec<u32>,
-    /// Words of the coefficients of `blocks`, laid one after another in that order.
+    /// The part of each of `blocks` that this cell reads; empty if it is all of each.
+    pub parts: Vec<BlockPart>,
+    /// Words of the parts of `blocks`, laid one after another in that order, row by row without gaps.
     pub upload_words: u64,
-    /// `source` counts from the first word of this cell's coefficients, laid out as above.
+    /// `source` counts from the first word of this cell's coefficients, laid out as above, and `source_row`, `source_x` and
+    /// `source_y` are those of the part.
     pub dequantise: Vec<DequantiseJob>,
     /// Inverse wavelet levels in order, coarsest first; the jobs of one do not depend on each other.
     pub levels: Vec<Vec<IdwtJob>>,
@@ -138,6 +143,17 @@ pub struct Cell {
 }
 
 impl Cell {
+    /// What the upload holds of block number `index` of [`Self::blocks`](field@Self::blocks), whose staging words are
+    /// `words`: piece by piece.
+    pub(crate) fn pieces<'a>(
+        &self,
+        index: usize,
+        words: &'a [u32],
+    ) -> impl Iterator<Item = &'a [u32]> + use<'a> {
+        let all = BlockPart { first: 0, stride: words.len() as u32, words: words.len() as u32, rows: 1 };
+        self.parts.get(index).copied().unwrap_or(all).pieces(words)
+    }
+
     /// Bytes of its lists, but for those of the code-blocks.
     pub(crate) fn job_bytes(&self) -> u64 {
         let levels: usize = self.levels.iter().map(Vec::len).sum();

@@ -168,8 +168,15 @@ fn regions_decode_the_blocks_that_their_samples_depend_on() {
             }
             assert_eq!(plan.staging_words, end, "{name}");
             for cell in &plan.cells {
-                let words = cell.blocks.iter().map(|&block| plan.blocks[block as usize].staging.len());
-                assert_eq!(cell.upload_words, words.sum::<usize>() as u64, "{name}");
+                // Of each block no more than the cell reads, rounded to words.
+                let words = cell.parts.iter().map(|part| part.len());
+                assert_eq!(cell.upload_words, words.sum::<u64>(), "{name}");
+                assert_eq!((cell.parts.len(), cell.dequantise.len()), (cell.blocks.len(), cell.blocks.len()));
+                for ((&block, part), job) in cell.blocks.iter().zip(&cell.parts).zip(&cell.dequantise) {
+                    let staging = plan.blocks[block as usize].staging.len() as u64;
+                    let samples = u64::from(job.width) * u64::from(job.height);
+                    assert!(part.len() <= staging && part.len() <= samples.max(1) + u64::from(job.height));
+                }
             }
 
             if region.area() > 0 {
