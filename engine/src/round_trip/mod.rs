@@ -2,6 +2,7 @@
 //! sample: odd offsets, empty resolutions, precincts of one sample, single samples, the largest counts.
 #![allow(clippy::unwrap_used)]
 
+mod pages;
 mod registration;
 mod wavelet;
 mod writer;

@@ -1,7 +1,7 @@
 //! Where the pages of a picture lie.
 
 use super::page::{PageId, PageLayout};
-use crate::error::Result;
+use crate::error::{RequestError, Result};
 use crate::geometry::Rect;
 use crate::image::Image;
 use crate::plan::Target;
@@ -36,14 +36,17 @@ impl Pyramid {
     /// The pyramid of what `request` makes of `image`, whatever its region and reduction.
     ///
     /// # Errors
-    /// A picture that cannot be rendered, or components that it does not have.
+    /// A picture that cannot be rendered, components that it does not have, or that have no sample.
     pub fn new(image: &Image, request: &DecodeRequest, layout: PageLayout) -> Result<Self> {
         let (components, area) = (image.components(request, Target::Rendered)?, image.area());
-        let levels = (0..=image.levels())
+        let levels: Vec<Rect> = (0..=image.levels())
             .map(|reduce| image.output_rect(&components, area, reduce))
             // Of a picture that begins far from the origin, a coarse level may hold no texel.
             .take_while(|level| !level.is_empty())
             .collect();
+        if levels.is_empty() {
+            return Err(RequestError::NoPixels { region: area, reduce: 0 }.into());
+        }
         Ok(Self { layout, area, spacing: image.output_spacing(&components), levels })
     }
 

@@ -34,8 +34,9 @@ pub(crate) struct CacheStatistics {
     pub(crate) resumed: u64,
     /// Blocks that were found decoded.
     pub(crate) reused: u64,
-    /// Coding passes that were decoded.
+    /// Coding passes that were decoded, and those that blocks had already that were decoded on.
     pub(crate) passes: u64,
+    pub(crate) passes_before: u64,
     /// Blocks that made room for others.
     pub(crate) evicted: u64,
     /// Blocks that there was no room for.
@@ -166,13 +167,14 @@ impl BlockCache {
         held.count();
     }
 
-    /// Counts what was done for a page.
-    pub(super) fn count(&self, decoded: u64, resumed: u64, reused: u64, passes: u64) {
+    /// Counts what was done for pages.
+    pub(super) fn count(&self, done: CacheStatistics) {
         let statistics = &mut self.lock().statistics;
-        statistics.decoded += decoded;
-        statistics.resumed += resumed;
-        statistics.reused += reused;
-        statistics.passes += passes;
+        statistics.decoded += done.decoded;
+        statistics.resumed += done.resumed;
+        statistics.reused += done.reused;
+        statistics.passes += done.passes;
+        statistics.passes_before += done.passes_before;
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {

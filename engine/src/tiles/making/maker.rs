@@ -1,6 +1,6 @@
 //! Makes pages of a picture, up to their coefficients.
 
-use super::block_cache::{BlockCache, DecodedBlock};
+use super::block_cache::{BlockCache, CacheStatistics, DecodedBlock};
 use super::decoding::{Decoded, Job, decode};
 use super::parts::PageParts;
 use super::planning::{Blocks, Planning, Source};
@@ -71,24 +71,21 @@ impl PageMaker {
         self.keep(&jobs, &mut decoded);
         drop(jobs);
         let mut counts = vec![(0, 0); drafts.len()];
-        let mut passes = 0;
-        for (task, block) in tasks.iter().zip(&decoded) {
+        let mut all = CacheStatistics::default();
+        for (task, Decoded { done, .. }) in tasks.iter().zip(&decoded) {
             let (from_start, resumed) = &mut counts[task.draft];
-            *(if block.done.resumed_passes == 0 { from_start } else { resumed }) += 1;
-            passes += u64::from(block.done.outcome.passes_decoded.saturating_sub(block.done.resumed_passes));
+            *(if done.resumed_passes == 0 { from_start } else { resumed }) += 1;
+            all.passes_before += u64::from(done.resumed_passes);
+            all.passes += u64::from(done.outcome.passes_decoded.saturating_sub(done.resumed_passes));
         }
-        let prepared: Vec<Result<PreparedPage>> = drafts
-            .into_iter()
-            .zip(counts)
-            .map(|(draft, counts)| Ok(draft?.finish(&decoded, counts)))
-            .collect();
-        let (mut from_start, mut resumed, mut reused) = (0, 0, 0);
+        let finish = |(draft, counts): (Result<Draft>, _)| Ok(draft?.finish(&decoded, counts));
+        let prepared: Vec<Result<PreparedPage>> = drafts.into_iter().zip(counts).map(finish).collect();
         for page in prepared.iter().flatten() {
-            from_start += page.decoded;
-            resumed += page.resumed;
-            reused += page.reused;
+            all.decoded += page.decoded;
+            all.resumed += page.resumed;
+            all.reused += page.reused;
         }
-        self.cache.count(from_start, resumed, reused, passes);
+        self.cache.count(all);
         prepared
     }
 
