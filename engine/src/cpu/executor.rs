@@ -69,19 +69,6 @@ impl CpuExecutor {
     }
 }
 
-impl CpuExecutor {
-    pub(crate) fn page(&self, plan: &Plan, coefficients: Coefficients<'_>, format: TexelFormat) -> Vec<u8> {
-        let mut worker = Worker::default();
-        let cell = &plan.cells[0];
-        run_cell(plan, coefficients, cell, &mut worker);
-        let row = (cell.pack.width * format.bytes()).div_ceil(4);
-        let mut texels = vec![0u32; (row * cell.pack.height) as usize];
-        let pack = wavetile_shaders::pack::PackParameters { row, format: format.pack_format(), ..cell.pack };
-        wavetile_shaders::pack::run(&pack, &plan.tables, &worker.arena, &mut texels);
-        bytemuck::cast_slice(&texels).to_vec()
-    }
-}
-
 impl Executor for CpuExecutor {
     fn name(&self) -> &str {
         "CPU"

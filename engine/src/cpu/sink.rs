@@ -26,20 +26,21 @@ pub(super) fn texels<'a>(
     }
 }
 
-/// The texels of one cell, rows without gaps.
+/// The texels of one cell with its repeated edges, rows without gaps.
 pub(super) fn page(plan: &Plan, cell: &Cell, format: TexelFormat, arena: &[u32]) -> Vec<u8> {
-    let size = cell.rect.size();
-    let row_bytes = size.width as usize * format.bytes() as usize;
+    let (width, height) = (cell.pack.width, cell.pack.height);
+    let row_bytes = width as usize * format.bytes() as usize;
     let row = row_bytes.div_ceil(4);
-    let mut words = vec![0u32; row * size.height as usize];
+    let mut words = vec![0u32; row * height as usize];
     let pack = PackParameters { row: row as u32, format: format.pack_format(), ..cell.pack };
     pack::run(&pack, &plan.tables, arena, &mut words);
     // Words hold their texels in little-endian order on every host.
     words.iter_mut().for_each(|word| *word = word.to_le());
     let bytes: &[u8] = bytemuck::cast_slice(&words);
-    let mut texels = Vec::with_capacity(row_bytes * size.height as usize);
-    bytes.chunks(4 * row.max(1)).for_each(|row| texels.extend_from_slice(&row[..row_bytes]));
-    texels
+    if row_bytes == 4 * row {
+        return bytes.to_vec();
+    }
+    bytes.chunks(4 * row.max(1)).flat_map(|row| &row[..row_bytes]).copied().collect()
 }
 
 /// Copies each cell's planes into the components that are wanted, which may name one twice.

@@ -316,7 +316,7 @@ impl Bench {
         if record.outcome != Outcome::Made {
             return job(whole.0, whole.1, true);
         }
-        match picture.maker.stale(&whole.0, &record.parts) {
+        match picture.maker.stale(&whole.0, &mut record.parts) {
             Ok(None) => None,
             Ok(Some(texels)) => {
                 let (request, place) = picture.part(key.page, texels)?;

@@ -132,11 +132,15 @@ impl PageMaker {
     ) -> Result<Draft> {
         let planning = self.planning(Some(blocks));
         let memory: &dyn Memory = &planning;
-        let (plan, coverage) =
+        let (mut plan, coverage) =
             self.image.plan_remembering(&page.request, Target::Rendered, CELL, Some(memory))?;
         let (what, wanted, limit) = ("cells of a page", plan.cells.len() as u64, 1);
         if wanted != limit {
             return Err(LimitError { what, wanted, limit }.into());
+        }
+        for cell in &mut plan.cells {
+            cell.pack.width += page.repeat.left + page.repeat.right;
+            cell.pack.height += page.repeat.top + page.repeat.bottom;
         }
         let request = self.image.plan_request(&page.request, Target::Rendered, CELL)?;
         let bins = planning.bins.take();
