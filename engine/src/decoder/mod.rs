@@ -133,6 +133,15 @@ impl Decoder {
         &self.runner
     }
 
+    /// What runs the passes on a device, if one does.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn gpu_executor(&self) -> Option<&Arc<GpuExecutor>> {
+        match &self.passes {
+            Passes::Gpu(executor) => Some(executor),
+            Passes::Cpu(_) => None,
+        }
+    }
+
     /// Why [`Backend::Auto`] did not take the GPU.
     #[must_use]
     pub fn notice(&self) -> Option<&str> {

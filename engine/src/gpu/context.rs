@@ -142,6 +142,19 @@ impl Context {
         one_at_a_time.then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Whether this is a clone of the other one. Devices cannot be compared: those of different instances may have the same
+    /// number.
+    pub(crate) fn is_clone_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.lost, &other.lost)
+    }
+
+    /// Lets the device tell what it is done with. Waits for nothing.
+    pub(crate) fn poll(&self) {
+        let _turn = self.turn();
+        // What went wrong is told to those whom it concerns.
+        drop(self.device.poll(wgpu::PollType::Poll));
+    }
+
     /// Runs `work` on the device; what the device reports meanwhile becomes an error, instead of
     /// going to the host's handler or a panic.
     pub(crate) fn guarded<T>(

@@ -7,7 +7,7 @@ mod batch;
 mod blocking;
 pub(crate) mod buffers;
 mod context;
-mod device_bytes;
+pub(crate) mod device_bytes;
 pub(crate) mod executor;
 mod filling;
 mod fuse;

@@ -3,8 +3,9 @@
 use super::buffers::{Tables, Workspace};
 use super::context::Context;
 use super::executor::GpuExecutor;
-use super::filling::{CellWords, failed, fill};
+use super::filling::{CellWords, fill};
 use super::group::{Group, GroupCell};
+use super::pipelines::Pipelines;
 use super::ring::{MappedBuffer, UploadRing};
 use super::texture::TextureTarget;
 use crate::error::DeviceError;
@@ -269,8 +270,9 @@ impl PageUpload {
 
 impl GpuExecutor {
     /// Records pages into the host's encoder: one copy of all that they upload, one dispatch for each of their steps, and a
-    /// copy for each page to its place among `targets`. Never waits. The commands may be submitted when the host likes, but in
-    /// the order in which they were recorded, or never.
+    /// copy for each page to its place among `targets`, if it has one. Never waits. The commands may be submitted when the host
+    /// likes, but in the order in which they were recorded, or never. Only texels that are made already do without a
+    /// `workspace`.
     ///
     /// # Errors
     /// [`DeviceError::Refused`] if a page cannot be copied to its target, `workspace` is too small for them, or the upload has
@@ -280,53 +282,74 @@ impl GpuExecutor {
         &self,
         encoder: &mut wgpu::CommandEncoder,
         upload: PageUpload,
-        workspace: &Workspace,
-        targets: &[TextureTarget<'_>],
+        workspace: Option<&Workspace>,
+        targets: &[Option<TextureTarget<'_>>],
     ) -> Result<PageStatistics, DeviceError> {
-        let PageUpload { carrier, bytes, format, work } = upload;
-        let count = match &work {
-            Work::Cells(group, _) => group.cells.len(),
-            Work::Texels(places) => places.len(),
-        };
-        if count != targets.len() {
-            let reason = format!("{count} pages for {} targets", targets.len());
-            return Err(DeviceError::Refused { reason });
+        let means = workspace.map(|workspace| (self.pipelines(), workspace));
+        upload.record(self.context(), encoder, means, targets)
+    }
+}
+
+impl PageUpload {
+    /// [`GpuExecutor::record_pages`] for texels that are made already.
+    pub(crate) fn record_texels(
+        self,
+        context: &Context,
+        encoder: &mut wgpu::CommandEncoder,
+        targets: &[Option<TextureTarget<'_>>],
+    ) -> Result<PageStatistics, DeviceError> {
+        self.record(context, encoder, None, targets)
+    }
+
+    fn record(
+        self,
+        context: &Context,
+        encoder: &mut wgpu::CommandEncoder,
+        means: Option<(&Pipelines, &Workspace)>,
+        targets: &[Option<TextureTarget<'_>>],
+    ) -> Result<PageStatistics, DeviceError> {
+        let refused = |reason| DeviceError::Refused { reason };
+        if self.len() != targets.len() {
+            return Err(refused(format!("{} pages for {} targets", self.len(), targets.len())));
         }
-        let mut statistics =
-            PageStatistics { pages: count as u64, uploaded_bytes: bytes, ..PageStatistics::default() };
-        self.context().guarded("recording pages", || {
+        let Self { carrier, bytes, format, work } = self;
+        let mut statistics = PageStatistics { uploaded_bytes: bytes, ..PageStatistics::default() };
+        context.guarded("recording pages", || {
             let uploaded = match carrier {
                 Carrier::Mapped(buffer) => buffer.record(encoder),
                 Carrier::Host(_) => None,
             };
-            let uploaded = uploaded.ok_or_else(|| failed("the upload is not in a buffer yet"))?;
+            let uploaded = uploaded.ok_or_else(|| refused("the upload is not in a buffer yet".to_owned()))?;
             let (texels, places) = match &work {
                 Work::Cells(group, tables) => {
+                    let means = means.ok_or_else(|| refused("pages are made in a workspace".to_owned()));
+                    let (pipelines, workspace) = means?;
                     let buffers = workspace.buffers(bytes, group.arena, group.texels)?;
                     encoder.copy_buffer_to_buffer(&uploaded, 0, &buffers.upload, 0, bytes);
-                    group.record(self.context(), self.pipelines(), encoder, buffers, *tables)?;
+                    group.record(context, pipelines, encoder, buffers, *tables)?;
                     statistics.copies += 1;
                     statistics.dispatches += group.dispatches();
-                    let place = |cell: &GroupCell| TexelPlace {
-                        offset: cell.texels,
-                        row_bytes: cell.row_bytes,
-                        size: cell.size,
-                    };
-                    (&buffers.texels, group.cells.iter().map(place).collect())
+                    (&buffers.texels, group.cells.iter().map(TexelPlace::of).collect())
                 }
                 Work::Texels(places) => (&uploaded, places.clone()),
             };
             for (place, target) in places.iter().zip(targets) {
+                let Some(target) = target.filter(|_| place.size.area() > 0) else { continue };
                 target.check(format, place.size)?;
-                if place.size.area() > 0 {
-                    target.copy(encoder, texels, place.offset, place.row_bytes, place.size);
-                    statistics.copies += 1;
-                    statistics.texels += place.size.area();
-                }
+                target.copy(encoder, texels, place.offset, place.row_bytes, place.size);
+                statistics.copies += 1;
+                statistics.pages += 1;
+                statistics.texels += place.size.area();
             }
             Ok(())
         })?;
         Ok(statistics)
+    }
+}
+
+impl TexelPlace {
+    const fn of(cell: &GroupCell) -> Self {
+        Self { offset: cell.texels, row_bytes: cell.row_bytes, size: cell.size }
     }
 }
 

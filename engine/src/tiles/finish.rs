@@ -47,6 +47,9 @@ pub(crate) struct Batch {
 pub(crate) enum Made {
     /// For each page its texels, row by row without gaps.
     Texels(Vec<Vec<u8>>),
+    /// What a device needs to make them, or to show those that are made.
+    #[cfg(feature = "gpu")]
+    Upload(super::gpu::PageBatch),
 }
 
 /// Does what can be done for pages before a frame: on the workshop's thread.

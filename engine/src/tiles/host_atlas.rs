@@ -72,7 +72,12 @@ impl HostAtlas {
     }
 
     fn write(&mut self, tiles: &mut Tiles, batch: Batch) -> usize {
-        let Made::Texels(texels) = batch.made;
+        let texels = match batch.made {
+            Made::Texels(texels) => texels,
+            // It was made for another atlas.
+            #[cfg(feature = "gpu")]
+            Made::Upload(_) => return 0,
+        };
         let (mut written, mut area) = (0, 0);
         for (page, texels) in batch.pages.iter().zip(&texels) {
             if let Some(slot) = tiles.place(page) {

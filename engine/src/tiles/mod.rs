@@ -2,6 +2,8 @@
 
 mod finish;
 mod frame;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod host_atlas;
 mod mailbox;
 pub(crate) mod making;
@@ -18,6 +20,8 @@ mod tiles;
 mod view;
 mod workshop;
 
+#[cfg(feature = "gpu")]
+pub use gpu::{PageFeedback, PollReport, VirtualTexture, VirtualTextureOptions};
 pub use host_atlas::HostAtlas;
 pub use options::{FrameBudget, TilesOptions};
 pub use page::{PageId, PageKey, PageLayout, PictureId, Priority};

@@ -89,25 +89,47 @@ impl fmt::Debug for TilesOptions {
     }
 }
 
-/// What an atlas may do in a frame. What is left is done in later ones.
+/// What an atlas may do in a frame. What is left is done in later ones. Pages that were made together are written together, so
+/// it may be a few more, if nothing else is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FrameBudget {
-    /// Pages, or parts of pages, that are written. Pages that were made together are written together, so it may be a few more.
+    /// Pages, or parts of pages, that are written.
     pub pages: usize,
+    /// Bytes that are uploaded to a device.
+    pub bytes: u64,
+    /// Texels that are written on a device.
+    pub texels: u64,
 }
 
 impl FrameBudget {
-    /// So many pages.
+    /// All that is there.
+    pub const UNLIMITED: Self = Self { pages: usize::MAX, bytes: u64::MAX, texels: u64::MAX };
+
+    /// So many pages, whatever they take.
     #[must_use]
     pub const fn pages(pages: usize) -> Self {
-        Self { pages }
+        Self { pages, ..Self::UNLIMITED }
+    }
+
+    /// Sets [`Self::bytes`](field@Self::bytes).
+    #[must_use]
+    pub const fn bytes(mut self, bytes: u64) -> Self {
+        self.bytes = bytes;
+        self
+    }
+
+    /// Sets [`Self::texels`](field@Self::texels).
+    #[must_use]
+    pub const fn texels(mut self, texels: u64) -> Self {
+        self.texels = texels;
+        self
     }
 }
 
 impl Default for FrameBudget {
-    /// 16 pages.
+    /// 16 pages, 16 MiB, and as many texels as 16 pages of 256 a side have.
     fn default() -> Self {
-        Self { pages: 16 }
+        Self { pages: 16, bytes: 16 << 20, texels: 16 * 264 * 264 }
     }
 }

@@ -42,6 +42,12 @@ impl Tiles {
         }
     }
 
+    /// An atlas holds so many pages that it took and has not got room for in the frame.
+    #[cfg(feature = "gpu")]
+    pub(crate) const fn hold(&mut self, pages: usize) {
+        self.report.finished += pages;
+    }
+
     /// Pages that are made, to be put into the atlas.
     pub(crate) fn next_batch(&mut self) -> Option<Batch> {
         self.mailbox.take_finished()
@@ -67,6 +73,17 @@ impl Tiles {
             }
         }
         slot
+    }
+
+    /// A slot does not hold the page that it should: the page is made again, if it is still wanted.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn lose(&mut self, key: PageKey, slot: u32) {
+        if self.residency.get(key).is_some_and(|resident| resident.slot == slot) {
+            self.residency.remove(key);
+            self.gone.push(key);
+            self.order_again = true;
+            self.table_changed = true;
+        }
     }
 
     fn place_new(&mut self, key: PageKey) -> Option<u32> {

@@ -112,8 +112,11 @@ impl Stage {
                 PageUpload::of_cells(&self.ring, executor.context(), BOUNDS, &sources[done..], format);
             let Filled::Ready(mut upload, count) = upload.unwrap() else { panic!("pages are small") };
             assert!(upload.embark(&self.ring).unwrap(), "a buffer is free");
-            let targets: Vec<_> = self.textures[done..done + count].iter().map(TextureTarget::new).collect();
-            statistics.push(executor.record_pages(encoder, upload, &self.workspace, &targets).unwrap());
+            let targets: Vec<_> = self.textures[done..done + count]
+                .iter()
+                .map(|texture| Some(TextureTarget::new(texture)))
+                .collect();
+            statistics.push(executor.record_pages(encoder, upload, Some(&self.workspace), &targets).unwrap());
             done += count;
         }
         statistics
@@ -211,9 +214,11 @@ fn texels_of_the_processor_ride_along() {
         let filled = PageUpload::of_texels(&stage.ring, &texels, format).unwrap();
         let Filled::Ready(upload, count) = filled else { panic!("they fit") };
         assert_eq!(count, pages.len());
-        let targets: Vec<_> = stage.textures.iter().map(TextureTarget::new).collect();
+        let targets: Vec<_> =
+            stage.textures.iter().map(|texture| Some(TextureTarget::new(texture))).collect();
         let mut encoder = encoder(executor.context());
-        let statistics = executor.record_pages(&mut encoder, upload, &stage.workspace, &targets).unwrap();
+        let statistics =
+            executor.record_pages(&mut encoder, upload, Some(&stage.workspace), &targets).unwrap();
         assert_eq!((statistics.dispatches, statistics.copies), (0, pages.len() as u64));
         executor.context().queue().submit([encoder.finish()]);
         stage.check(executor.context(), &pages, format);
@@ -293,8 +298,8 @@ fn a_lost_device_is_an_error_of_whoever_uses_it() {
     drop(context.device().poll(wgpu::PollType::Poll));
     assert!(stage.ring.is_broken(), "a host that is not told finds out");
     assert!(fill().is_err());
-    let target = TextureTarget::new(&stage.textures[0]);
-    assert!(executor.record_pages(&mut encoder, upload, &stage.workspace, &[target]).is_err());
+    let target = Some(TextureTarget::new(&stage.textures[0]));
+    assert!(executor.record_pages(&mut encoder, upload, Some(&stage.workspace), &[target]).is_err());
     drop(encoder);
     stage.ring.collect();
 }

@@ -12,6 +12,7 @@ use crate::geometry::Rect;
 use crate::image::Image;
 use crate::plan::{BlockKey, CellSize, Coverage, Memory, Plan, PlanRequest, Target, influence};
 use crate::runner::ParallelRunner;
+use crate::tiles::Repeat;
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -138,9 +139,10 @@ impl PageMaker {
         if wanted != limit {
             return Err(LimitError { what, wanted, limit }.into());
         }
+        let Repeat { left, top, right, bottom } = page.repeat;
         for cell in &mut plan.cells {
-            cell.pack.width += page.repeat.left + page.repeat.right;
-            cell.pack.height += page.repeat.top + page.repeat.bottom;
+            // A repeat is never longer than a page.
+            cell.pack = cell.pack.repeating(left, top, right, bottom).unwrap_or(cell.pack);
         }
         let request = self.image.plan_request(&page.request, Target::Rendered, CELL)?;
         let bins = planning.bins.take();
