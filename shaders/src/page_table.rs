@@ -33,10 +33,11 @@ impl PageEntry {
         pub const TAG_REDUCTIONS: u32 = 64;
     }
 
-    /// The tag of a page. `picture` is below 2^26, `reduce` below [`Self::TAG_REDUCTIONS`].
+    /// The tag of a page. `picture` is below 2^26, `reduce` below [`Self::TAG_REDUCTIONS`]; others are taken for some page of
+    /// these, as the shader does.
     #[must_use]
     pub const fn tag(picture: u32, reduce: u32) -> u32 {
-        1 + reduce + Self::TAG_REDUCTIONS * picture
+        reduce.wrapping_add(1).wrapping_add(picture.wrapping_mul(Self::TAG_REDUCTIONS))
     }
 
     /// The picture of an entry that is not empty.

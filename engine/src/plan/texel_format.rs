@@ -1,6 +1,7 @@
 //! Layouts of packed texels.
 
 use wavetile_shaders::pack::PackParameters;
+use wavetile_shaders::shading::Shading;
 use wavetile_shaders::texels;
 
 /// Layout of packed texels.
@@ -58,6 +59,16 @@ impl TexelFormat {
         }
     }
 
+    /// How texels are drawn as the picture is: one channel as grey, two as grey and opacity, four as they are.
+    #[must_use]
+    pub const fn shading(self) -> Shading {
+        match self.channels() {
+            1 => Shading::grey(),
+            2 => Shading::grey_and_opacity(),
+            _ => Shading::identity(),
+        }
+    }
+
     /// Its number in [`PackParameters::format`].
     #[must_use]
     pub const fn pack_format(self) -> u32 {
@@ -88,5 +99,9 @@ mod tests {
             TexelFormat::ALL.iter().map(|format| (format.bytes(), format.bytes() / format.channels()));
         let expected = [(4, 1), (2, 2), (8, 2), (1, 1), (2, 1), (4, 2), (2, 2), (8, 2), (4, 4)];
         assert_eq!(bytes.collect::<Vec<_>>(), expected);
+        let grey = [0.5, 0.25, 0.0, 1.0];
+        assert_eq!(TexelFormat::R16.shading().apply(grey), [0.5, 0.5, 0.5, 1.0]);
+        assert_eq!(TexelFormat::Rg8.shading().apply(grey), [0.5, 0.5, 0.5, 0.25]);
+        assert_eq!(TexelFormat::Rgba8.shading().apply(grey), grey);
     }
 }

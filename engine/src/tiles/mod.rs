@@ -32,3 +32,6 @@ pub use report::{FrameReport, TileTotals};
 pub use source::{Arrivals, TileSource, Wake, Wish};
 pub use tiles::Tiles;
 pub use view::{PlanarView, SurfaceView, View};
+pub use wavetile_shaders::sample_virtual::{TexelAtlas, VirtualScene};
+pub use wavetile_shaders::shading::Shading;
+pub use wavetile_shaders::wgsl::AtlasTexels;
