@@ -220,6 +220,7 @@ impl Client {
             Outcome::Done(reason) => self.window_done(reason),
             Outcome::More => {
                 self.want = Want::Window;
+                self.lengthened += u32::from(sent.end == Some(eor::BYTE_LIMIT) && self.lengthened < u32::MAX);
                 if sent.new_bytes == 0 && !self.room.is_full() {
                     self.stalled(sent);
                 }

@@ -116,11 +116,13 @@ impl Client {
         Outgoing { id, path_and_query: request.to_path_and_query(SERVICE_PATH), length: request.length }
     }
 
-    /// Most bytes to ask for, where there is room for `left`. A list that changes gives up what is under way, so there is no
-    /// need to ask piece by piece.
+    /// Most bytes to ask for, where there is room for `left`. A list that stands asks for more each time: what it gives up in a
+    /// session is soon stopped, so there is no need to ask piece by piece.
     fn most_bytes(&self, left: u64) -> Option<u64> {
         let most = match self.options.length {
-            Some(length) if self.listed && self.channel.is_some() => Some(length.max(LONGEST_OF_LIST)),
+            Some(length) if self.listed && self.channel.is_some() => Some(length.max(
+                (length.saturating_mul(1 << self.lengthened.min(MOST_LENGTHENED))).min(LONGEST_OF_LIST),
+            )),
             length => length,
         };
         match self.room.bound() {
@@ -137,5 +139,7 @@ impl Client {
     }
 }
 
-/// Bytes that are asked for at a time for a list of windows, at least.
+/// Up to here the length of responses is doubled, ...
 const LONGEST_OF_LIST: u64 = 64 << 20;
+/// ... so often at most.
+const MOST_LENGTHENED: u32 = 16;

@@ -27,6 +27,8 @@ pub struct Client {
     pub(super) wishes: Wishes,
     /// They are a list of any length, which changes often.
     pub(super) listed: bool,
+    /// How often in a row an answer to the same windows ended at its length.
+    pub(super) lengthened: u32,
     pub(super) room: Room,
     pub(super) recalling: Recalling,
     /// The windows whose bins were looked for last.
@@ -81,6 +83,7 @@ impl Client {
             options,
             bins: Arc::default(),
             listed: false,
+            lengthened: 0,
             room: Room::default(),
             recalling: Recalling::default(),
             recalled: Vec::new(),
@@ -184,6 +187,7 @@ impl Client {
 
     fn wish_anew(&mut self) {
         self.number += 1;
+        self.lengthened = 0;
         self.room.look_again();
         self.recalling.again();
         self.bins.write().unwrap_or_else(PoisonError::into_inner).advance_time();

@@ -6,6 +6,7 @@ use wavetile_engine::Limits;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId, DataBins, PrecinctId};
 use wavetile_engine::low_level::codestream::header::MainHeader;
 use wavetile_engine::low_level::codestream::tile::Tile;
+use wavetile_engine::low_level::codestream::tile_component::TileComponent;
 use wavetile_engine::low_level::plan::reach::{
     GridWindow, component_window, covered_tiles, resolution_windows, wanted_resolution,
 };
@@ -31,13 +32,30 @@ pub(super) fn visit<'a>(
             Some((number, MainHeader::parse(&bin.bytes, &Limits::default()).ok().filter(|_| bin.complete)?))
         })
         .collect();
+    // Most windows in a row are of one tile.
+    let mut last = None;
+    let mut levels = 0;
     for window in windows {
         for (number, header) in &headers {
             let found = window.resolve(header);
             let grid =
                 GridWindow { region: found.grid_region, reduce: found.reduce, components: found.components };
             for tile in covered_tiles(header, grid.region) {
-                if !of_tile(bins, *number, header, tile, &grid, &mut visit) {
+                if !visit(*number, DataBinId::TileHeader(tile)) || !visit(*number, DataBinId::Tile(tile)) {
+                    return;
+                }
+                if last.as_ref().is_none_or(|(of, known): &(u32, Tile)| (*of, known.index) != (*number, tile))
+                {
+                    last = geometry(bins, *number, header, tile).map(|tile| (*number, tile));
+                    // Headers may claim any number of tiles of any number of components.
+                    levels +=
+                        last.iter().flat_map(|(_, tile)| &tile.components).map(levels_of).sum::<usize>();
+                    if levels > MOST_LEVELS {
+                        return;
+                    }
+                }
+                let Some((_, tile)) = &last else { continue };
+                if !of_tile(*number, header, tile, &grid, &mut visit) {
                     return;
                 }
             }
@@ -45,23 +63,27 @@ pub(super) fn visit<'a>(
     }
 }
 
-fn of_tile(
-    bins: &DataBinCache,
-    codestream: u32,
-    header: &MainHeader,
-    index: u32,
-    window: &GridWindow,
-    visit: &mut impl FnMut(u32, DataBinId) -> bool,
-) -> bool {
-    if !visit(codestream, DataBinId::TileHeader(index)) || !visit(codestream, DataBinId::Tile(index)) {
-        return false;
-    }
+fn levels_of(component: &TileComponent) -> usize {
+    component.resolutions.len()
+}
+
+/// Where the precincts of a tile lie; `None` if its parameters make no sense.
+fn geometry(bins: &DataBinCache, codestream: u32, header: &MainHeader, index: u32) -> Option<Tile> {
     let bin = bins.bin(codestream, DataBinId::TileHeader(index)).ok().flatten();
     let bytes: &[u8] = bin.as_ref().filter(|bin| bin.complete).map_or(&[], |bin| &bin.bytes);
     // Without its header, or with one that cannot be read, the main header stands in.
     let parameters = header.tile_parameters(index, bytes).or_else(|_| header.tile_parameters(index, &[]));
-    let Ok(parameters) = parameters else { return true };
-    let Ok(tile) = Tile::new(header, index, parameters) else { return true };
+    Tile::new(header, index, parameters.ok()?).ok()
+}
+
+/// The precincts of `tile` that `window` needs, the coarsest first; whether to go on.
+fn of_tile(
+    codestream: u32,
+    header: &MainHeader,
+    tile: &Tile,
+    window: &GridWindow,
+    visit: &mut impl FnMut(u32, DataBinId) -> bool,
+) -> bool {
     let (count, tiles) = (header.size.components.len() as u32, header.tile_count());
     let mut components = Vec::new();
     for (number, component) in tile.components.iter().enumerate() {
@@ -86,7 +108,7 @@ fn of_tile(
             let resolution = &geometry.resolutions[level];
             for precinct in resolution.precincts_meeting(wanted.input) {
                 let precinct = resolution.first_precinct + u64::from(precinct);
-                let id = PrecinctId { tile: index, component: *component, precinct };
+                let id = PrecinctId { tile: tile.index, component: *component, precinct };
                 if let Some(id) = id.in_class_id(count, tiles)
                     && !visit(codestream, DataBinId::Precinct(id))
                 {
@@ -124,3 +146,5 @@ pub(super) fn held<'a>(
 
 /// So many bins are looked at, those of urgent windows first: a window may have any number.
 const MOST_LOOKED: usize = 1 << 21;
+/// So many resolution levels of tile-components are worked out.
+const MOST_LEVELS: usize = 1 << 22;

@@ -107,6 +107,10 @@ impl Client {
 
     /// Takes in what was found of a recall; `last`: there is no more. Returns whether there is room for more.
     pub fn handle_recalled(&mut self, id: u64, pieces: &[BinPiece], last: bool) -> bool {
+        if !matches!(self.recalling, Recalling::UnderWay(under_way) if under_way == id) {
+            // Something else is wanted by now.
+            return false;
+        }
         let Self { bins, room, wishes, codestreams, .. } = self;
         let mut bins = bins.write().unwrap_or_else(PoisonError::into_inner);
         let mut filled = false;
@@ -116,6 +120,7 @@ impl Client {
                 let least = DataBinCache::most_added(piece.bytes.len());
                 let taken =
                     room.make(&mut bins, least, |bins| needed::held(bins, codestreams, wishes.kept()));
+                filled |= taken.filled;
                 if taken.evicted > 0 {
                     self.progress.evicted += taken.evicted;
                     wishes.note_dropped();
@@ -128,17 +133,20 @@ impl Client {
             self.progress.recalled += insert.new_bytes;
             // The server does not know of it.
             room.lose(codestream, id);
+            if room.bound().is_some_and(|bound| bins.memory() > bound) {
+                self.progress.evicted += bins.remove(codestream, id);
+            }
         }
         let full = room.is_full();
         drop(bins);
-        if last && matches!(self.recalling, Recalling::UnderWay(under_way) if under_way == id) {
+        if last {
             self.recalling = Recalling::Done;
         }
         if filled {
             self.events.push_back(Event::Full { window: self.number });
         }
         self.events.push_back(Event::Progress(self.progress));
-        !full && matches!(self.recalling, Recalling::UnderWay(under_way) if under_way == id)
+        !full && !last
     }
 }
 

@@ -9,6 +9,8 @@ pub(super) struct Wishes {
     wishes: Vec<Wish>,
     /// All before it have come.
     first_open: usize,
+    /// The headers have come.
+    headers: bool,
     /// Windows that have come whole, the last of them last, for as long as nothing of them is dropped.
     whole: VecDeque<ViewWindow>,
 }
@@ -22,7 +24,12 @@ struct Wish {
 
 impl Wishes {
     pub(super) fn new(window: Option<ViewWindow>) -> Self {
-        Self { wishes: vec![Wish { window, has_come: false }], first_open: 0, whole: VecDeque::new() }
+        Self {
+            wishes: vec![Wish { window, has_come: false }],
+            first_open: 0,
+            headers: false,
+            whole: VecDeque::new(),
+        }
     }
 
     /// Whether these are the windows that are wanted.
@@ -40,7 +47,7 @@ impl Wishes {
         let wish = |window: ViewWindow| Wish { has_come: has_come(&window), window: Some(window) };
         let mut wishes: Vec<Wish> = windows.into_iter().map(wish).collect();
         if wishes.is_empty() {
-            wishes.push(Wish { window: None, has_come: false });
+            wishes.push(Wish { window: None, has_come: may_have && self.headers });
         }
         self.wishes = wishes;
         self.first_open = 0;
@@ -74,6 +81,7 @@ impl Wishes {
             };
         }
         self.skip();
+        self.headers = true;
         if let Some(window) = window
             && !self.whole.iter().any(|whole| holds(whole, window))
         {
@@ -100,6 +108,7 @@ impl Wishes {
     /// All of them are to be asked for again.
     pub(super) fn reopen(&mut self) {
         self.whole.clear();
+        self.headers = false;
         self.wishes.iter_mut().for_each(|wish| wish.has_come = false);
         self.first_open = 0;
     }
@@ -164,6 +173,10 @@ mod tests {
         assert!(wishes.are(&[]) && !wishes.have_come());
         wishes.note_come(None);
         assert!(wishes.have_come());
+        wishes.set(vec![], true);
+        assert!(wishes.have_come());
+        wishes.set(vec![], false);
+        assert!(!wishes.have_come());
         let list = vec![window(0, 10), window(20, 10), window(40, 10)];
         wishes.set(list.clone(), true);
         assert!(wishes.are(&list) && !wishes.are(&list[..2]));
