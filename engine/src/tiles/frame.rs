@@ -36,7 +36,12 @@ impl Tiles {
     /// The pages of the coarsest levels of all pictures, those that are looked at first, as far as they take no more than `most`
     /// slots.
     fn pins(&self, most: usize) -> Vec<PageKey> {
-        let seen: Vec<PictureId> = self.views.iter().filter_map(View::picture).collect();
+        let mut seen: Vec<PictureId> = Vec::new();
+        for picture in self.views.iter().filter_map(View::picture) {
+            if !seen.contains(&picture) {
+                seen.push(picture);
+            }
+        }
         let mut pins = Vec::new();
         let looked_at = seen.iter().copied();
         let others = self.pictures.0.keys().copied().filter(|picture| !seen.contains(picture));
@@ -51,7 +56,6 @@ impl Tiles {
                 pins.extend(columns.clone().map(|x| PageKey { picture, page: PageId { reduce, x, y } }));
             }
         }
-        pins.dedup();
         pins
     }
 

@@ -69,11 +69,10 @@ impl Residency {
             Some(slot) => (slot, None),
             None => {
                 let oldest = *self.order.first().filter(|(wanted, _)| *wanted < frame)?;
-                (self.remove(oldest.1)?, Some(oldest.1))
+                self.remove(oldest.1);
+                (self.free.pop()?, Some(oldest.1))
             }
         };
-        // What `remove` freed is taken at once.
-        self.free.retain(|&free| free != slot);
         self.pages.insert(key, Resident { slot, since, complete: false, wanted: frame });
         self.order.insert((frame, key));
         Some((slot, evicted))
@@ -92,6 +91,14 @@ impl Residency {
         self.order.remove(&(page.wanted, key));
         self.free.push(page.slot);
         Some(page.slot)
+    }
+
+    /// Frees the slots of a picture's pages that frame `frame` does not want, and names them.
+    pub(crate) fn remove_unwanted(&mut self, picture: PictureId, frame: u64) -> Vec<PageKey> {
+        let unwanted = self.pages.iter().filter(|(key, page)| key.picture == picture && page.wanted != frame);
+        let pages: Vec<PageKey> = unwanted.map(|(&key, _)| key).collect();
+        pages.iter().for_each(|&key| drop(self.remove(key)));
+        pages
     }
 
     /// Frees the slots of a picture's pages.

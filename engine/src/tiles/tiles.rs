@@ -33,7 +33,6 @@ pub struct Tiles {
     pub(super) blocks: Arc<BlockCache>,
     pub(super) started: bool,
     pub(super) pictures: Pictures,
-    pub(super) next_picture: u32,
     pub(super) residency: Residency,
     pub(super) selector: Selector,
     pub(super) frame: u64,
@@ -92,7 +91,6 @@ impl Tiles {
             workshop,
             started: false,
             pictures: Pictures::default(),
-            next_picture: 0,
             residency: Residency::default(),
             selector: Selector::default(),
             frame: 0,
@@ -144,8 +142,6 @@ impl Tiles {
     }
 
     /// Adds a picture. `source` is asked for the data of `image` as it is wanted; pictures that are all there need none.
-    /// A file with several codestreams is several pictures: pictures that are added one after another have numbers one after
-    /// another, so shaders take them as the layers of an array.
     ///
     /// # Errors
     /// A picture that cannot be rendered, or components that it does not have; [`RequestError::Unmet`] for more than
@@ -156,12 +152,62 @@ impl Tiles {
         options: PictureOptions,
         source: Option<Arc<dyn TileSource>>,
     ) -> Result<PictureId> {
-        if self.pictures.0.len() >= Self::MOST_PICTURES {
+        let first = self.free_numbers(1)?;
+        self.add_as(PictureId(first), image, options, source)
+    }
+
+    /// Adds pictures whose numbers follow one another, the codestreams of a file or slices: shaders take them as the layers of an
+    /// array, the first one's number plus that of the layer.
+    ///
+    /// # Errors
+    /// As [`add`](Self::add); then none is added.
+    pub fn add_layers(
+        &mut self,
+        layers: &[(Image, Option<Arc<dyn TileSource>>)],
+        options: &PictureOptions,
+    ) -> Result<Vec<PictureId>> {
+        let first = self.free_numbers(layers.len())?;
+        let mut added = Vec::with_capacity(layers.len());
+        for (number, (image, source)) in (first..).zip(layers) {
+            match self.add_as(PictureId(number), image, options.clone(), source.clone()) {
+                Ok(picture) => added.push(picture),
+                Err(error) => {
+                    added.into_iter().for_each(|picture| self.remove(picture));
+                    return Err(error);
+                }
+            }
+        }
+        Ok(added)
+    }
+
+    /// Pictures at a time at most, and their numbers: shaders tell no more apart.
+    pub const MOST_PICTURES: usize = 1024;
+
+    /// The first of so many numbers one after another that no picture has.
+    fn free_numbers(&self, count: usize) -> Result<u32> {
+        let mut first = 0;
+        for taken in self.pictures.0.keys() {
+            if (taken.0 - first) as usize >= count {
+                break;
+            }
+            first = taken.0 + 1;
+        }
+        if first as usize + count > Self::MOST_PICTURES {
             let reason = format!("more than {} pictures at a time", Self::MOST_PICTURES);
             return Err(RequestError::Unmet(reason).into());
         }
-        let id = PictureId(self.next_picture);
-        let tile = self.picture(image, id, &options, source.clone(), 0, None)?;
+        Ok(first)
+    }
+
+    fn add_as(
+        &mut self,
+        id: PictureId,
+        image: &Image,
+        options: PictureOptions,
+        source: Option<Arc<dyn TileSource>>,
+    ) -> Result<PictureId> {
+        let maker = PageMaker::new(image.clone(), id.0, Arc::clone(&self.blocks));
+        let tile = self.picture(image, &options, source.clone(), 0, Arc::new(maker))?;
         if let Some(source) = source {
             let mailbox = Arc::downgrade(&self.mailbox);
             let wake: Wake = Arc::new(move || {
@@ -171,37 +217,25 @@ impl Tiles {
             });
             source.wake_by(wake);
         }
-        self.next_picture = (0..).find(|&n| n > id.0 || !self.has(n)).unwrap_or(id.0 + 1);
         self.pictures.0.insert(id, Entry { tile, options, image: image.clone() });
-        self.next_picture = (0..).find(|&n| !self.has(n)).unwrap_or(0);
         self.order_again = true;
         self.table_changed = true;
         Ok(id)
     }
 
-    /// Pictures at a time at most: shaders tell no more apart.
-    pub const MOST_PICTURES: usize = 1024;
-
-    fn has(&self, number: u32) -> bool {
-        self.pictures.0.contains_key(&PictureId(number))
-    }
-
     fn picture(
         &self,
         image: &Image,
-        id: PictureId,
         options: &PictureOptions,
         source: Option<Arc<dyn TileSource>>,
         edition: u64,
-        maker: Option<Arc<PageMaker>>,
+        maker: Arc<PageMaker>,
     ) -> Result<Arc<TilePicture>> {
         let request = options.request.clone().format(self.options.format).region(None).reduce(0);
         let pyramid = Pyramid::new(image, &request, self.options.layout)?;
         if pyramid.level(0).is_empty() {
             return Err(RequestError::NoPixels { region: image.area(), reduce: 0 }.into());
         }
-        let maker =
-            maker.unwrap_or_else(|| Arc::new(PageMaker::new(image.clone(), id.0, Arc::clone(&self.blocks))));
         Ok(Arc::new(TilePicture { request, pyramid, maker, source, edition }))
     }
 
@@ -211,7 +245,6 @@ impl Tiles {
             entry.tile.maker.forget();
             self.drop_pages(picture);
             self.errors.remove(&picture);
-            self.next_picture = (0..).find(|&n| !self.has(n)).unwrap_or(0);
         }
     }
 
@@ -224,40 +257,27 @@ impl Tiles {
         self.table_changed = true;
     }
 
-    /// Draws a picture with other colours; nothing is decoded or made again.
+    /// Draws a picture in another way. With other shading nothing is made again. With other components or layers its pages are,
+    /// from blocks that are decoded already where they are the same; until then the old ones are shown.
     ///
     /// # Errors
-    /// [`RequestError::Unmet`] if there is no such picture.
-    pub fn set_shading(
-        &mut self,
-        picture: PictureId,
-        change: impl FnOnce(&mut PictureOptions),
-    ) -> Result<()> {
-        let entry = self.pictures.0.get_mut(&picture).ok_or_else(no_such_picture)?;
-        let before = entry.options.clone();
-        change(&mut entry.options);
-        let wanted = std::mem::replace(&mut entry.options.request, before.request.clone());
-        self.table_changed = true;
-        if wanted == before.request { Ok(()) } else { self.set_request(picture, wanted) }
-    }
-
-    /// Draws other components of a picture, or fewer layers: its pages are made again, from blocks that are decoded already where
-    /// they are the same.
-    ///
-    /// # Errors
-    /// As [`add`](Self::add); and [`RequestError::Unmet`] if there is no such picture.
-    pub fn set_request(&mut self, picture: PictureId, request: crate::DecodeRequest) -> Result<()> {
+    /// As [`add`](Self::add); and [`RequestError::Unmet`] if there is no such picture. It is drawn as before then.
+    pub fn set_options(&mut self, picture: PictureId, options: PictureOptions) -> Result<()> {
         let entry = self.pictures.0.get(&picture).ok_or_else(no_such_picture)?;
-        let options = PictureOptions { request, ..entry.options.clone() };
-        let (old, image) = (Arc::clone(&entry.tile), entry.image.clone());
-        let maker = Some(Arc::clone(&old.maker));
-        let tile = self.picture(&image, picture, &options, old.source.clone(), old.edition + 1, maker)?;
-        if tile.pyramid != old.pyramid {
-            self.drop_pages(picture);
+        self.table_changed = true;
+        let (mut tile, image) = (Arc::clone(&entry.tile), entry.image.clone());
+        if options.request != entry.options.request {
+            let (source, maker) = (tile.source.clone(), Arc::clone(&tile.maker));
+            let new = self.picture(&image, &options, source, tile.edition + 1, maker)?;
+            if new.pyramid == tile.pyramid {
+                self.gone.extend(self.residency.remove_unwanted(picture, self.frame));
+            } else {
+                self.drop_pages(picture);
+            }
+            tile = new;
+            self.order_again = true;
         }
         self.pictures.0.insert(picture, Entry { tile, options, image });
-        self.order_again = true;
-        self.table_changed = true;
         Ok(())
     }
 
