@@ -7,14 +7,16 @@ mod pixels;
 #[allow(unreachable_pub, reason = "as it stands in the README")]
 mod record;
 #[allow(unreachable_pub, reason = "as it stands in the README")]
-mod watch;
+mod tiles;
 
 use std::sync::Arc;
 use std::sync::mpsc;
 use wavetile::engine::error::DeviceError;
 use wavetile::engine::gpu::Context;
 use wavetile::engine::source::IndexedFile;
-use wavetile::engine::{DecodeRequest, Decoder, Image, Limits, Rect, wgpu};
+use wavetile::engine::tiles::{PageId, PageKey, PlanarView};
+use wavetile::engine::{DecodeRequest, Decoder, Image, Limits, Rect, Size, wgpu};
+use wavetile::transport::client::{ClientConfig, Session};
 use wavetile::transport::jpip::{MemoryCatalogue, ServedPicture, ServerOptions};
 use wavetile::transport::server::{RoadsConfig, Server};
 use wavetile_testing::compare::assert_near;
@@ -31,7 +33,7 @@ fn the_readme_shows_what_runs_here() {
     assert!(readme.lines().count() <= 150, "a stranger has two minutes");
     let shown: Vec<_> =
         readme.split("```rust\n").skip(1).map(|rest| rest.split_once("```").unwrap().0).collect();
-    assert_eq!(shown, [include_str!("pixels.rs"), include_str!("record.rs"), include_str!("watch.rs")]);
+    assert_eq!(shown, [include_str!("pixels.rs"), include_str!("record.rs"), include_str!("tiles.rs")]);
 }
 
 #[test]
@@ -61,30 +63,32 @@ fn a_window_is_recorded_into_an_atlas() {
 }
 
 #[test]
-fn a_picture_on_a_server_is_shown_while_it_arrives() {
+fn a_picture_on_a_server_is_a_texture_whose_pages_stay() {
     let Some(context) = context() else { return };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _inside = runtime.enter();
-    let server = serve();
-    let decoder = Decoder::with_gpu(context.clone()).unwrap();
-    let (arrived, frames) = mpsc::channel();
-    let watching = std::thread::spawn({
-        let runtime = runtime.handle().clone();
-        move || runtime.block_on(watch::watch(&server, &decoder, arrived)).map_err(|error| error.to_string())
-    });
-    let texture = texture(&context, 96, 64);
+    let address = format!("{}/moon.jp2", serve());
+    let session = runtime.block_on(Session::open(&address, ClientConfig::default())).unwrap();
+    let mut scene = runtime.block_on(tiles::open(&context, &session)).unwrap();
+    let picture = scene.2;
+    let view = PlanarView { picture, pixels: [0.0, 0.0, 96.0, 64.0], viewport: Size::new(96, 64) };
+    let start = std::time::Instant::now();
     loop {
-        let last = watching.is_finished();
         let mut encoder = context.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        watch::frame(&frames, &mut encoder, &texture).unwrap();
+        let settled = tiles::frame(&mut scene, &mut encoder, view, start.elapsed()).unwrap();
         context.queue().submit([encoder.finish()]);
-        if last {
+        if settled {
             break;
         }
-        std::thread::yield_now();
+        std::thread::sleep(std::time::Duration::from_millis(5));
     }
-    watching.join().unwrap().unwrap();
-    assert_near("what is shown", &read(&context, &texture), &whole(&DecodeRequest::new()), ROUNDING);
+    let page = PageKey { picture, page: PageId { reduce: 0, x: 0, y: 0 } };
+    let texture = &scene.1;
+    let slot = texture.place(page).unwrap();
+    let inside = wgpu::Origin3d { x: slot.x + 4, y: slot.y + 4, z: slot.z };
+    let size = wgpu::Extent3d { width: 96, height: 64, depth_or_array_layers: 1 };
+    let found = read_part(&context, texture.atlas().unwrap(), inside, size);
+    assert_near("the page", &found, &whole(&DecodeRequest::new()), ROUNDING);
 }
 
 /// The picture under the name that the README uses; its address.
@@ -132,19 +136,29 @@ fn texture(context: &Context, width: u32, height: u32) -> wgpu::Texture {
 
 /// All texels, row by row.
 fn read(context: &Context, texture: &wgpu::Texture) -> Vec<u8> {
-    let (row, padded) = (texture.width() * 4, (texture.width() * 4).next_multiple_of(256));
+    read_part(context, texture, wgpu::Origin3d::ZERO, texture.size())
+}
+
+/// Some texels, row by row.
+fn read_part(
+    context: &Context,
+    texture: &wgpu::Texture,
+    origin: wgpu::Origin3d,
+    size: wgpu::Extent3d,
+) -> Vec<u8> {
+    let (row, padded) = (size.width * 4, (size.width * 4).next_multiple_of(256));
     let buffer = context.device().create_buffer(&wgpu::BufferDescriptor {
         label: None,
-        size: u64::from(padded * texture.height()),
+        size: u64::from(padded * size.height),
         usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
         mapped_at_creation: false,
     });
     let mut encoder = context.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
     let layout = wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(padded), rows_per_image: None };
     encoder.copy_texture_to_buffer(
-        texture.as_image_copy(),
+        wgpu::TexelCopyTextureInfo { origin, ..texture.as_image_copy() },
         wgpu::TexelCopyBufferInfo { buffer: &buffer, layout },
-        texture.size(),
+        size,
     );
     context.queue().submit([encoder.finish()]);
     let (sender, receiver) = mpsc::channel();
