@@ -22,6 +22,35 @@ pub struct PictureOptions {
     pub nearest: bool,
 }
 
+impl PictureOptions {
+    /// All of the picture, as it is.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets [`Self::request`](field@Self::request).
+    #[must_use]
+    pub fn request(mut self, request: DecodeRequest) -> Self {
+        self.request = request;
+        self
+    }
+
+    /// Sets [`Self::shading`](field@Self::shading).
+    #[must_use]
+    pub const fn shading(mut self, shading: Shading) -> Self {
+        self.shading = shading;
+        self
+    }
+
+    /// Sets [`Self::nearest`](field@Self::nearest).
+    #[must_use]
+    pub const fn nearest(mut self, nearest: bool) -> Self {
+        self.nearest = nearest;
+        self
+    }
+}
+
 /// A picture as it is drawn; another choice of components makes another one of these.
 pub(crate) struct TilePicture {
     /// What all of its pages are asked with.

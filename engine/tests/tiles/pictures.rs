@@ -47,10 +47,9 @@ fn other_components_take_no_block_twice() {
     let image = mandelbrot();
     let options = TilesOptions::new().format(TexelFormat::R16);
     let mut rig = Rig::new(options, 64 << 20);
-    let of = |component: u32| PictureOptions {
-        request: DecodeRequest::new().components(vec![component]),
-        shading: Shading::grey(),
-        ..PictureOptions::default()
+    let of = |component: u32| {
+        let request = DecodeRequest::new().components(vec![component]);
+        PictureOptions::new().request(request).shading(Shading::grey())
     };
     let picture = rig.tiles.add(&image, of(0), None).unwrap();
     let views = [window(picture, 2000.0, 2000.0, 1.0, Size::new(500, 400))];
@@ -66,7 +65,7 @@ fn other_components_take_no_block_twice() {
     assert_eq!(after.blocks_decoded, before.blocks_decoded);
 
     let window = Shading::grey().window(10.0, 90.0, 8, false);
-    rig.tiles.set_options(picture, PictureOptions { shading: window, ..of(2) }).unwrap();
+    rig.tiles.set_options(picture, of(2).shading(window)).unwrap();
     let shaded = rig.settle(&views).totals;
     assert_eq!((shaded.pages_made, shaded.texels), (after.pages_made, after.texels));
     assert!(rig.tiles.set_options(picture, of(99)).is_err());

@@ -1,8 +1,8 @@
 //! What a view that stands still ends with.
 
 use crate::rig::{Rig, mandelbrot, page, window};
-use wavetile_engine::tiles::{PictureOptions, TilesOptions};
-use wavetile_engine::{DecodeRequest, Size};
+use wavetile_engine::tiles::{PageLayout, PictureOptions, TilesOptions};
+use wavetile_engine::{DecodeRequest, Image, Size};
 
 #[test]
 fn settled_pages_are_what_a_decode_gives_borders_included() {
@@ -15,6 +15,24 @@ fn settled_pages_are_what_a_decode_gives_borders_included() {
     for y in 7..=9 {
         for x in 3..=6 {
             rig.check_page(&image, &DecodeRequest::new(), page(picture, 0, x, y));
+        }
+    }
+    // The coarsest level is there, too.
+    rig.check_page(&image, &DecodeRequest::new(), page(picture, 7, 0, 0));
+}
+
+#[test]
+fn pages_at_the_edges_of_odd_pictures_repeat_them() {
+    let image = Image::open_file("tests/data/gradient.jp2").unwrap();
+    for layout in [PageLayout::default(), PageLayout::new(128, 8).unwrap(), PageLayout::new(512, 1).unwrap()]
+    {
+        let mut rig = Rig::new(TilesOptions::new().layout(layout), 16 << 20);
+        let picture = rig.tiles.add(&image, PictureOptions::default(), None).unwrap();
+        for reduce in 0..=image.levels() {
+            let scale = f64::from(1 << reduce);
+            let view = window(picture, 0.0, 0.0, scale, Size::new(96, 64));
+            assert_eq!(rig.settle(&[view]).missing, 0);
+            rig.check_page(&image, &DecodeRequest::new(), page(picture, reduce, 0, 0));
         }
     }
 }
