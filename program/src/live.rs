@@ -1,126 +1,163 @@
-//! A picture on a server that is looked at while it arrives: drives the session beside the window.
+//! A picture elsewhere that is looked at while it arrives: what brings its data runs beside the window.
 
-use crate::viewer::{Source, Transfer, Wake, Wanted};
-use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::runtime::Handle;
-use tokio::sync::mpsc::{self, UnboundedReceiver};
-use wavetile_engine::view_window::ViewWindow;
-use wavetile_engine::{DecodeRequest, Image};
+use crate::console::Failure;
+use crate::viewer::{self, Coming, Feed, Source, Transfer};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use wavetile_engine::Image;
+use wavetile_engine::source::PartialSource;
+use wavetile_engine::tiles::{TileSource, Wake};
 use wavetile_transport::client::Session;
 use wavetile_transport::jpip::Event;
-use wavetile_transport::ranges::RemoteFile;
+use wavetile_transport::ranges::{RangeSource, RemoteFile};
 
-/// Hands a session over to a window; it is driven on `runtime` until the window closes.
-pub(crate) fn source(runtime: &Handle, name: String, session: Session) -> Source {
-    let road = session.road();
-    let transfer =
-        Arc::new(Mutex::new(Transfer { from: format!("{name} over {road}"), ..Transfer::default() }));
-    let bins = session.bins();
-    let (windows, wanted) = mpsc::unbounded_channel();
-    let (runtime, shared) = (runtime.clone(), Arc::clone(&transfer));
-    Source {
-        name,
-        bins,
-        steer: Box::new(move |image: &Image, wanted: Wanted| {
-            let request = DecodeRequest::new().reduce(wanted.reduce).region(wanted.region);
-            // The driver outlives the window; if it has failed, the overlay says so.
-            let _ = windows.send(image.rendered_window(&request).ok());
-        }),
-        transfer: Some(transfer),
-        on_start: Box::new(move |wake| {
-            runtime.spawn(drive(session, wanted, shared, wake));
-        }),
-    }
+/// Shows the picture of a session in a window until that is closed, and ends the session.
+///
+/// # Errors
+/// There can be no window.
+pub(crate) fn show_session(
+    runtime: &Runtime,
+    name: String,
+    session: Session,
+    image: Image,
+) -> Result<(), Failure> {
+    let tiles = Arc::new(session.tile_source(&image));
+    let from = format!("{name} over {}", session.road());
+    let news = Arc::new(SessionNews(Mutex::new(News { from, ..News::default() })));
+    let (close, closed) = oneshot::channel();
+    let driver = runtime.spawn(drive(session, news.clone(), closed));
+    let feed: Box<dyn Feed> = Box::new(news);
+    let shown = viewer::run(Source { name, image, tiles: Some(tiles), feed: Some(feed) });
+    drop(close);
+    runtime.block_on(driver)?;
+    Ok(shown?)
 }
 
-/// Hands a file on a web server over to a window; what it shows is fetched on `runtime` until the window closes.
-pub(crate) fn file_source(runtime: &Handle, name: String, file: RemoteFile) -> Source {
+/// Shows a file on a web server in a window until that is closed.
+///
+/// # Errors
+/// There can be no window.
+pub(crate) fn show_file(
+    runtime: &Runtime,
+    name: String,
+    file: RemoteFile,
+    image: Image,
+) -> Result<(), Failure> {
     let from = format!("{name} in ranges of bytes");
-    let transfer = Arc::new(Mutex::new(Transfer { from, ..Transfer::default() }));
-    let bins = file.bins().clone();
-    let (views, wanted) = mpsc::unbounded_channel();
-    let (runtime, shared) = (runtime.clone(), Arc::clone(&transfer));
-    Source {
-        name,
-        bins,
-        steer: Box::new(move |image: &Image, wanted: Wanted| {
-            let request = DecodeRequest::new().reduce(wanted.reduce).region(wanted.region);
-            let _ = views.send((image.clone(), request));
-        }),
-        transfer: Some(transfer),
-        on_start: Box::new(move |wake| {
-            runtime.spawn(drive_file(file, wanted, shared, wake));
-        }),
-    }
+    let bytes = file.bins().source().clone();
+    let tiles = {
+        // It has a task.
+        let _context = runtime.enter();
+        Arc::new(file.into_tile_source(image.clone()))
+    };
+    let feed: Box<dyn Feed> = Box::new(FileFeed { from, tiles: tiles.clone(), bytes });
+    Ok(viewer::run(Source { name, image, tiles: Some(tiles), feed: Some(feed) })?)
 }
 
-/// Fetches what the newest view needs, and wakes the window when it is there.
-async fn drive_file(
-    mut file: RemoteFile,
-    mut views: UnboundedReceiver<(Image, DecodeRequest)>,
-    transfer: Arc<Mutex<Transfer>>,
-    wake: Sender<Wake>,
-) {
-    let mut next = views.recv().await;
-    while let Some((image, request)) = next.take() {
-        let mut newer = None;
-        let outcome = tokio::select! {
-            outcome = file.fetch(&image, &request, true) => outcome,
-            view = views.recv() => {
-                let Some(view) = view else { return };
-                newer = Some(view);
-                Ok(())
-            }
-        };
-        {
-            let mut transfer = transfer.lock().unwrap_or_else(PoisonError::into_inner);
-            transfer.bytes = file.spent().received;
-            transfer.failure = outcome.err().map(|error| error.to_string());
-        }
-        if wake.send(Wake::Data).is_err() {
-            return;
-        }
-        next = match newer {
-            Some(view) => Some(view),
-            None => views.recv().await,
-        };
-        while let Ok(view) = views.try_recv() {
-            next = Some(view);
+/// What is known of a session.
+struct SessionNews(Mutex<News>);
+
+#[derive(Default)]
+struct News {
+    from: String,
+    bytes: u64,
+    failure: Option<String>,
+    other: Option<Coming>,
+    wake: Option<Wake>,
+}
+
+impl SessionNews {
+    fn news(&self) -> MutexGuard<'_, News> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what is known, and wakes the window.
+    fn tell(&self, change: impl FnOnce(&mut News)) {
+        let mut news = self.news();
+        change(&mut news);
+        let wake = news.wake.clone();
+        drop(news);
+        if let Some(wake) = wake {
+            wake();
         }
     }
 }
 
-/// Passes windows on to the session, and wakes the window when something has arrived.
-async fn drive(
-    mut session: Session,
-    mut windows: UnboundedReceiver<Option<ViewWindow>>,
-    transfer: Arc<Mutex<Transfer>>,
-    wake: Sender<Wake>,
-) {
+impl Feed for Arc<SessionNews> {
+    fn transfer(&self) -> Transfer {
+        let news = self.news();
+        Transfer { from: news.from.clone(), bytes: news.bytes, failure: news.failure.clone() }
+    }
+
+    fn wake_by(&self, wake: Wake) {
+        self.news().wake = Some(wake);
+    }
+
+    fn take_other(&self) -> Option<Coming> {
+        self.news().other.take()
+    }
+}
+
+/// Follows a session until the window is closed, and ends it.
+async fn drive(mut session: Session, news: Arc<SessionNews>, mut closed: oneshot::Receiver<()>) {
     loop {
         let event = tokio::select! {
-            window = windows.recv() => match window {
-                Some(window) => {
-                    session.set_window(window);
-                    continue;
-                }
-                None => break,
-            },
+            _ = &mut closed => break,
             event = session.next_event() => event,
         };
-        {
-            let mut transfer = transfer.lock().unwrap_or_else(PoisonError::into_inner);
-            transfer.bytes = session.progress().received;
-            match &event {
-                Some(Event::Failed(error)) => transfer.failure = Some(error.to_string()),
-                Some(_) => {}
-                None => transfer.failure = Some("the connection is closed".to_owned()),
+        let bytes = session.progress().received;
+        match event {
+            // The window looks often enough while bytes come.
+            Some(Event::Progress(_)) => {
+                let mut news = news.news();
+                (news.bytes, news.failure) = (bytes, None);
             }
-        }
-        if wake.send(Wake::Data).is_err() || event.is_none() {
-            break;
+            Some(Event::Failed(error)) => news.tell(|news| {
+                (news.bytes, news.failure) = (bytes, Some(error.to_string()));
+            }),
+            Some(Event::Reset) => {
+                let image = tokio::select! {
+                    _ = &mut closed => break,
+                    image = session.image() => image,
+                };
+                news.tell(|news| match image {
+                    Ok(image) => {
+                        let tiles = Arc::new(session.tile_source(&image));
+                        news.other = Some(Coming { image, tiles });
+                    }
+                    Err(error) => news.failure = Some(error.to_string()),
+                });
+            }
+            Some(_) => news.tell(|news| news.bytes = bytes),
+            None => {
+                news.tell(|news| news.failure = Some("the connection is closed".to_owned()));
+                break;
+            }
         }
     }
     session.close().await;
+}
+
+/// A file that arrives in ranges of bytes.
+struct FileFeed {
+    from: String,
+    tiles: Arc<RangeSource>,
+    bytes: Arc<PartialSource>,
+}
+
+impl Feed for FileFeed {
+    fn transfer(&self) -> Transfer {
+        let failure = self.tiles.failure().map(|error| error.to_string());
+        Transfer { from: self.from.clone(), bytes: self.bytes.received(), failure }
+    }
+
+    fn wake_by(&self, wake: Wake) {
+        self.tiles.wake_by(wake);
+    }
+
+    fn take_other(&self) -> Option<Coming> {
+        // The failure says that it has changed.
+        None
+    }
 }

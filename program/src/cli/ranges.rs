@@ -73,9 +73,9 @@ impl Ranges {
         Ok(self.image)
     }
 
-    /// The runtime that carries the requests, and the file.
+    /// The runtime that carries the requests, the file, and its picture.
     #[cfg(feature = "viewer")]
-    pub(crate) fn into_parts(self) -> (Runtime, RemoteFile) {
-        (self.runtime, self.file)
+    pub(crate) fn into_parts(self) -> (Runtime, RemoteFile, Image) {
+        (self.runtime, self.file, self.image)
     }
 }

@@ -97,10 +97,10 @@ impl Remote {
         Ok(self.image)
     }
 
-    /// The runtime that drives the session, and the session.
+    /// The runtime that drives the session, the session, and its picture.
     #[cfg(feature = "viewer")]
-    pub(crate) fn into_parts(self) -> (Runtime, Session) {
-        (self.runtime, self.session)
+    pub(crate) fn into_parts(self) -> (Runtime, Session, Image) {
+        (self.runtime, self.session, self.image)
     }
 
     /// Ends the session.

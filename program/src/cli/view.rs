@@ -4,9 +4,9 @@ use super::connection::ConnectionArguments;
 use super::remote::Boxes;
 use super::target::{Opened, Target};
 use crate::console::Failure;
+use crate::live;
 use crate::viewer::{self, Source};
-use std::sync::Arc;
-use wavetile_engine::{DataBins, Limits};
+use wavetile_engine::{Image, Limits};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -24,25 +24,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err("there is no display to open a window on".into());
     }
     let name = arguments.target.name();
-    let at_rest = |bins: Arc<dyn DataBins + Send + Sync>| Source {
-        name: name.clone(),
-        bins,
-        steer: Box::new(|_, _| {}),
-        transfer: None,
-        on_start: Box::new(|_| {}),
+    let at_rest = |image: Image| {
+        let source = Source { name: arguments.target.name(), image, tiles: None, feed: None };
+        Ok(viewer::run(source)?)
     };
     let connection = ConnectionArguments { push: arguments.push, ..arguments.connection.clone() };
     match arguments.target.open(&connection, 0, Boxes::Needed, &Limits::default())? {
-        Opened::File { file, .. } => Ok(viewer::run(at_rest(file))?),
-        Opened::Kept { image } => Ok(viewer::run(at_rest(image.bins().clone()))?),
+        Opened::File { image, .. } | Opened::Kept { image } => at_rest(image),
         Opened::Ranges(ranges) => {
-            let (runtime, file) = ranges.into_parts();
-            Ok(viewer::run(crate::live::file_source(runtime.handle(), name, file))?)
+            let (runtime, file, image) = ranges.into_parts();
+            live::show_file(&runtime, name, file, image)
         }
         Opened::Remote(remote) => {
-            let (runtime, session) = remote.into_parts();
-            let source = crate::live::source(runtime.handle(), name, session);
-            Ok(viewer::run(source)?)
+            let (runtime, session, image) = remote.into_parts();
+            live::show_session(&runtime, name, session, image)
         }
     }
 }

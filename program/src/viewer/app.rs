@@ -1,31 +1,21 @@
 //! The window itself: input, drawing and the overlay (eframe on winit and wgpu).
 
-use super::camera::{Camera, Wanted};
-use super::loader::{Frame, Loader, Surroundings};
-use super::source::{Source, Transfer, Wake};
-use eframe::egui::{self, Color32, Key, TextureId};
-use eframe::{egui_wgpu, wgpu};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-use wavetile_engine::{Image, Rect, Size};
-
-/// A decoded view on the GPU, under the name egui knows it by.
-struct Shown {
-    id: TextureId,
-    wanted: Wanted,
-    completeness: f64,
-    resolution: Size,
-}
+use super::camera::Camera;
+use super::canvas::Canvas;
+use super::overlay;
+use super::source::{Feed, Source};
+use eframe::egui::{self, Color32, Key};
+use eframe::egui_wgpu::{self, WgpuConfiguration, WgpuSetup};
+use eframe::wgpu;
+use std::sync::Arc;
+use wavetile_engine::{Rect, Size};
 
 struct App {
-    loader: Loader,
-    transfer: Option<Arc<Mutex<Transfer>>>,
+    canvas: Canvas,
+    feed: Option<Box<dyn Feed>>,
     camera: Option<Camera>,
-    /// The newest frame of the current view.
-    detail: Option<Shown>,
-    /// The newest frame that shows the whole picture: it fills in while details load.
-    overview: Option<Shown>,
-    asked: Option<Wanted>,
+    /// Why the picture cannot be shown as it is now.
+    failure: Option<String>,
 }
 
 pub(super) fn run(source: Source) -> Result<(), String> {
@@ -33,6 +23,7 @@ pub(super) fn run(source: Source) -> Result<(), String> {
     let options = eframe::NativeOptions {
         viewport: egui::ViewportBuilder::default().with_inner_size([1280.0, 800.0]),
         renderer: eframe::Renderer::Wgpu,
+        wgpu_options: with_storage_buffers(),
         ..eframe::NativeOptions::default()
     };
     eframe::run_native(
@@ -40,148 +31,56 @@ pub(super) fn run(source: Source) -> Result<(), String> {
         options,
         Box::new(move |context| {
             let state = context.wgpu_render_state.as_ref().ok_or("the window has no wgpu device")?;
-            let repaint = context.egui_ctx.clone();
-            let loader = Loader::start(Surroundings {
-                bins: source.bins,
-                steer: source.steer,
-                device: state.device.clone(),
-                queue: state.queue.clone(),
-                software: state.adapter.get_info().device_type == wgpu::DeviceType::Cpu,
-                repaint: Box::new(move || repaint.request_repaint()),
-            })?;
-            (source.on_start)(loader.wake.clone());
-            Ok(Box::new(App {
-                loader,
-                transfer: source.transfer,
-                camera: None,
-                detail: None,
-                overview: None,
-                asked: None,
-            }))
+            let Source { image, tiles, feed, .. } = source;
+            if let Some(feed) = &feed {
+                let repaint = context.egui_ctx.clone();
+                feed.wake_by(Arc::new(move || repaint.request_repaint()));
+            }
+            let canvas = Canvas::new(state, context.egui_ctx.clone(), image, tiles)?;
+            Ok(Box::new(App { canvas, feed, camera: None, failure: None }))
         }),
     )
     .map_err(|error| format!("cannot open a window: {error}"))
 }
 
+/// A device with the limits that decoding and drawing need, as far as the adapter has them; egui alone would do with less.
+fn with_storage_buffers() -> WgpuConfiguration {
+    let mut configuration = WgpuConfiguration::default();
+    if let WgpuSetup::CreateNew(setup) = &mut configuration.wgpu_setup {
+        setup.device_descriptor = Arc::new(|adapter| wgpu::DeviceDescriptor {
+            label: Some("wavetile window"),
+            required_limits: wgpu::Limits::default().or_worse_values_from(&adapter.limits()),
+            ..wgpu::DeviceDescriptor::default()
+        });
+    }
+    configuration
+}
+
 impl eframe::App for App {
-    fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
+    fn ui(&mut self, ui: &mut egui::Ui, _: &mut eframe::Frame) {
+        if let Some(other) = self.feed.as_ref().and_then(|feed| feed.take_other()) {
+            self.failure = self.canvas.replace(other).err().map(|error| error.to_string());
+            self.camera = None;
+        }
         let area = ui.max_rect();
         let pixels_per_point = ui.ctx().pixels_per_point();
-        let viewport =
-            Size::new((area.width() * pixels_per_point) as u32, (area.height() * pixels_per_point) as u32);
-        let (image, made) = {
-            let mut progress = self.loader.progress.lock().unwrap_or_else(PoisonError::into_inner);
-            (progress.image.clone(), progress.frame.take())
-        };
-        if let (Some(made), Some(image), Some(state)) = (made, &image, frame.wgpu_render_state()) {
-            self.take(made, image.area(), state);
-        }
+        // As egui rounds them.
+        let pixel = |at: f32| (at * pixels_per_point).round() as u32;
+        let screen = Rect::new(pixel(area.min.x), pixel(area.min.y), pixel(area.max.x), pixel(area.max.y));
         let response = ui.allocate_rect(area, egui::Sense::click_and_drag());
         ui.painter().rect_filled(area, 0.0, Color32::from_gray(18));
-        let Some(image) = image else {
-            ui.put(area, egui::Label::new("connecting..."));
-            self.overlay(ui, None);
-            return;
-        };
+        let image = self.canvas.image();
+        let viewport = Size::new(screen.width(), screen.height());
         let camera = self.camera.get_or_insert_with(|| Camera::fit(image.area(), viewport));
         camera.viewport = viewport;
         steer_camera(camera, ui, &response, image.area(), pixels_per_point);
-        let camera = *camera;
-        self.ask(&camera, &image);
-        for shown in [&self.overview, &self.detail].into_iter().flatten() {
-            let corner = |x: u32, y: u32| {
-                let (x, y) = camera.screen_at((f64::from(x), f64::from(y)));
-                area.min + egui::vec2(x as f32, y as f32) / pixels_per_point
-            };
-            let region = shown.wanted.region;
-            let place = egui::Rect::from_min_max(corner(region.x0, region.y0), corner(region.x1, region.y1));
-            let whole = egui::Rect::from_min_max(egui::pos2(0.0, 0.0), egui::pos2(1.0, 1.0));
-            ui.painter().with_clip_rect(area).image(shown.id, place, whole, Color32::WHITE);
-        }
-        self.overlay(ui, Some((&image, &camera)));
-    }
-}
-
-impl App {
-    /// Makes a frame known to egui; the frame it replaces is let go.
-    fn take(&mut self, made: Frame, image: Rect, state: &egui_wgpu::RenderState) {
-        // egui blends in gamma space, so the texels go through as they are.
-        let view = made.texture.create_view(&wgpu::TextureViewDescriptor::default());
-        let mut renderer = state.renderer.write();
-        let shown = Shown {
-            id: renderer.register_native_texture(&state.device, &view, wgpu::FilterMode::Linear),
-            wanted: made.wanted,
-            completeness: made.report.completeness(),
-            resolution: Size::new(made.texture.width(), made.texture.height()),
-        };
-        let (slot, other) = if made.wanted.region == image {
-            (&mut self.overview, self.detail.take())
-        } else {
-            (&mut self.detail, None)
-        };
-        for old in [slot.replace(shown), other].into_iter().flatten() {
-            renderer.free_texture(&old.id);
-        }
-    }
-
-    fn ask(&mut self, camera: &Camera, image: &Image) {
-        let levels = image.levels();
-        let wanted = camera.wanted(image.area(), levels);
-        if wanted != self.asked
-            && let Some(wanted) = wanted
-        {
-            self.asked = Some(wanted);
-            // The thread ends only with the window.
-            let _ = self.loader.wake.send(Wake::View(wanted));
-        }
-    }
-
-    fn overlay(&self, ui: &egui::Ui, looking: Option<(&Image, &Camera)>) {
-        let mut lines = Vec::new();
-        if let Some((image, camera)) = looking {
-            let size = image.area().size();
-            let layers = image.header().tile_parameters.style.layers;
-            lines.push(format!(
-                "{} x {}, {layers} layers, {:.3}x",
-                size.width,
-                size.height,
-                1.0 / camera.scale
-            ));
-        }
-        if let Some(shown) = self.detail.as_ref().or(self.overview.as_ref()) {
-            lines.push(format!(
-                "showing 1/{} as {} x {}, {:.0} % of its packets",
-                1u64 << shown.wanted.reduce,
-                shown.resolution.width,
-                shown.resolution.height,
-                shown.completeness * 100.0
-            ));
-        }
-        if let Some(transfer) = &self.transfer {
-            let transfer = transfer.lock().unwrap_or_else(PoisonError::into_inner);
-            lines.push(format!("{} kB received from {}", transfer.bytes / 1000, transfer.from));
-            lines.extend(transfer.failure.clone());
-        }
-        let progress = self.loader.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        let time = |duration: Option<_>| duration.map_or_else(|| "...".to_owned(), seconds);
-        lines.push(format!(
-            "first picture {}, settled {}",
-            time(progress.first_picture),
-            time(progress.settled)
-        ));
-        lines.extend(progress.error.clone());
-        drop(progress);
-        egui::Area::new(egui::Id::unique("overlay"))
-            .fixed_pos(ui.max_rect().min + egui::vec2(12.0, 12.0))
-            .show(ui.ctx(), |ui| {
-                egui::Frame::popup(ui.style()).fill(Color32::from_black_alpha(170)).show(ui, |ui| {
-                    ui.set_max_width(420.0);
-                    for line in lines {
-                        ui.colored_label(Color32::WHITE, line);
-                    }
-                    ui.weak("drag to pan, scroll to zoom, Home for the whole, Esc to leave");
-                });
-            });
+        let shown = camera.shown(image.area(), self.canvas.pixels());
+        let drawing = self.canvas.look(shown, screen);
+        ui.painter().add(egui_wgpu::Callback::new_paint_callback(area, drawing));
+        let transfer = self.feed.as_ref().map(|feed| feed.transfer());
+        let mut lines = overlay::lines(&image, camera, &self.canvas.standing(), transfer);
+        lines.extend(self.failure.clone());
+        overlay::show(ui, lines);
     }
 }
 
@@ -230,14 +129,5 @@ fn steer_camera(
     }
     if pressed(Key::Escape) {
         ui.ctx().send_viewport_cmd(egui::ViewportCommand::Close);
-    }
-}
-
-/// "1.23 s" or "45 ms".
-fn seconds(duration: Duration) -> String {
-    if duration < Duration::from_secs(1) {
-        format!("{} ms", duration.as_millis())
-    } else {
-        format!("{:.2} s", duration.as_secs_f64())
     }
 }

@@ -13,15 +13,6 @@ pub(crate) struct Camera {
     pub(crate) viewport: Size,
 }
 
-/// What to fetch and decode for a camera.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Wanted {
-    /// On the reference grid.
-    pub(crate) region: Rect,
-    /// Resolution levels to discard.
-    pub(crate) reduce: u32,
-}
-
 /// Magnification at which zooming in ends: screen pixels per picture sample.
 const MAX_MAGNIFICATION: f64 = 64.0;
 
@@ -44,15 +35,6 @@ impl Camera {
         (
             self.centre.0 + (x - f64::from(self.viewport.width) / 2.0) * self.scale,
             self.centre.1 + (y - f64::from(self.viewport.height) / 2.0) * self.scale,
-        )
-    }
-
-    /// The screen point over a grid point.
-    #[must_use]
-    pub(crate) fn screen_at(&self, (x, y): (f64, f64)) -> (f64, f64) {
-        (
-            (x - self.centre.0) / self.scale + f64::from(self.viewport.width) / 2.0,
-            (y - self.centre.1) / self.scale + f64::from(self.viewport.height) / 2.0,
         )
     }
 
@@ -79,18 +61,22 @@ impl Camera {
         self.centre.1 = self.centre.1.clamp(f64::from(image.y0), f64::from(image.y1));
     }
 
-    /// The visible part of `image` at the coarsest level that still has a sample for each screen pixel,
-    /// of at most `levels` discarded levels; `None` if nothing of it is visible.
+    /// What the window shows of `image`, in pixels of the picture from its upper left corner: left, top, right, bottom.
+    /// `pixels`: the picture's; on the grid they may be apart.
     #[must_use]
-    pub(crate) fn wanted(&self, image: Rect, levels: u32) -> Option<Wanted> {
+    pub(crate) fn shown(&self, image: Rect, pixels: Size) -> [f64; 4] {
+        let [across, down] = spacing(image, pixels);
         let (x0, y0) = self.grid_at((0.0, 0.0));
         let (x1, y1) = self.grid_at((f64::from(self.viewport.width), f64::from(self.viewport.height)));
-        // `as` saturates at the ends of the grid.
-        let visible = Rect::new(x0.floor() as u32, y0.floor() as u32, x1.ceil() as u32, y1.ceil() as u32);
-        let region = visible.intersect(image);
-        let reduce = (self.scale.max(1.0).log2().floor() as u32).min(levels);
-        (!region.is_empty()).then_some(Wanted { region, reduce })
+        let (left, top) = (f64::from(image.x0), f64::from(image.y0));
+        [(x0 - left) / across, (y0 - top) / down, (x1 - left) / across, (y1 - top) / down]
     }
+}
+
+/// Grid units from a pixel of the picture to the next one, across and down.
+fn spacing(image: Rect, pixels: Size) -> [f64; 2] {
+    let apart = |units: u32, pixels: u32| (f64::from(units) / f64::from(pixels.max(1))).round().max(1.0);
+    [apart(image.width(), pixels.width), apart(image.height(), pixels.height)]
 }
 
 #[cfg(test)]
@@ -98,13 +84,39 @@ mod tests {
     use super::*;
 
     const IMAGE: Rect = Rect::new(100, 50, 8292, 8242);
+    const PIXELS: Size = Size::new(8192, 8192);
     const VIEWPORT: Size = Size::new(1024, 768);
+
+    fn close(one: [f64; 4], other: [f64; 4]) {
+        let difference = one.iter().zip(other).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(difference < 1e-6, "{one:?} instead of {other:?}");
+    }
 
     #[test]
     fn the_whole_picture_fits_at_first() {
         let camera = Camera::fit(IMAGE, VIEWPORT);
-        assert_eq!(camera.wanted(IMAGE, 7), Some(Wanted { region: IMAGE, reduce: 3 }));
-        assert_eq!(camera.wanted(IMAGE, 2).map(|wanted| wanted.reduce), Some(2));
+        let margin = 8192.0 * (1024.0 / 768.0 - 1.0) / 2.0;
+        close(camera.shown(IMAGE, PIXELS), [-margin, 0.0, 8192.0 + margin, 8192.0]);
+    }
+
+    #[test]
+    fn pixels_of_the_screen_are_pixels_of_the_picture_at_full_size() {
+        let mut camera = Camera::fit(IMAGE, VIEWPORT);
+        camera.zoom(camera.scale, (512.0, 384.0), IMAGE);
+        close(camera.shown(IMAGE, PIXELS), [3584.0, 3712.0, 4608.0, 4480.0]);
+        camera.pan((-100.0, 28.0), IMAGE);
+        close(camera.shown(IMAGE, PIXELS), [3684.0, 3684.0, 4708.0, 4452.0]);
+    }
+
+    #[test]
+    fn pixels_that_lie_apart_on_the_grid_keep_their_shape() {
+        // Each pixel has two units across; the picture begins between two of them.
+        let image = Rect::new(101, 50, 8293, 4146);
+        let camera = Camera::fit(image, VIEWPORT);
+        let shown = camera.shown(image, Size::new(4096, 4096));
+        close(shown, [0.0, -1024.0, 4096.0, 5120.0]);
+        assert_eq!(spacing(image, Size::new(4097, 4096)), [2.0, 1.0]);
+        assert_eq!(spacing(Rect::new(7, 7, 8, 8), Size::new(1, 1)), [1.0, 1.0]);
     }
 
     #[test]
@@ -115,8 +127,6 @@ mod tests {
         camera.zoom(8.0, pointer, IMAGE);
         let after = camera.grid_at(pointer);
         assert!((before.0 - after.0).abs() < 1e-6 && (before.1 - after.1).abs() < 1e-6);
-        let back = camera.screen_at(after);
-        assert!((back.0 - pointer.0).abs() < 1e-6 && (back.1 - pointer.1).abs() < 1e-6);
     }
 
     #[test]
@@ -125,7 +135,6 @@ mod tests {
         camera.zoom(1e9, (0.0, 0.0), IMAGE);
         assert!((camera.scale - 1.0 / 64.0).abs() < 1e-12);
         camera.pan((1e12, 1e12), IMAGE);
-        let wanted = camera.wanted(IMAGE, 7).expect("the corner is visible");
-        assert_eq!((wanted.region.x0, wanted.region.y0, wanted.reduce), (100, 50, 0));
+        close(camera.shown(IMAGE, PIXELS), [-8.0, -6.0, 8.0, 6.0]);
     }
 }

@@ -2,11 +2,12 @@
 
 mod app;
 mod camera;
-mod loader;
+mod canvas;
+mod overlay;
 mod source;
+mod window;
 
-pub(crate) use camera::Wanted;
-pub(crate) use source::{Source, Transfer, Wake};
+pub(crate) use source::{Coming, Feed, Source, Transfer};
 
 /// Opens the window and returns when it is closed.
 ///
