@@ -126,6 +126,12 @@ impl Link {
         self.bytes_sent
     }
 
+    /// Sessions that the server has open.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.server.sessions()
+    }
+
     /// What the client reported since the last call, and when; its progress is not among it.
     pub fn take_events(&mut self) -> Vec<(Duration, Event)> {
         std::mem::take(&mut self.events)

@@ -1,6 +1,7 @@
 //! Checks that take longer than tests do, each a subcommand.
 
 mod conformance;
+mod flights;
 mod hostile;
 
 use clap::{Parser, Subcommand};
@@ -23,12 +24,15 @@ enum Check {
     Conformance(conformance::Arguments),
     /// Broken, cut and changed files: no panic, no hang, bounded memory, one verdict on both executors
     Hostile(hostile::Arguments),
+    /// A flight over a picture of 100 gigapixels that comes over a link: bounds of memory, no hole, no leak, no byte in vain
+    Flight(flights::Arguments),
 }
 
 fn main() -> ExitCode {
     let passed = match Arguments::parse().check {
         Check::Conformance(arguments) => conformance::run(&arguments),
         Check::Hostile(arguments) => hostile::run(&arguments),
+        Check::Flight(arguments) => flights::run(&arguments),
     };
     match passed {
         Ok(true) => ExitCode::SUCCESS,
