@@ -217,6 +217,14 @@ impl Precinct {
         self.work
     }
 
+    /// Gives up what only packet headers need, if all have been read.
+    pub(crate) fn shrink(&mut self) {
+        if self.layers == self.layer_count {
+            (self.state.nodes, self.saved) = (Vec::new(), State::default());
+            self.contributions.shrink_to_fit();
+        }
+    }
+
     /// Bytes that it takes, roughly.
     pub(crate) fn held_bytes(&self) -> u64 {
         let state = |state: &State| {

@@ -164,9 +164,12 @@ impl<'a> Gatherer<'a> {
     }
 
     /// Keeps packets for later plans, or their memory for the next precinct.
-    fn put_away(&mut self, id: PrecinctId, packets: Box<Packets>) {
+    fn put_away(&mut self, id: PrecinctId, mut packets: Box<Packets>) {
         match self.memory {
-            Some(memory) => memory.keep_packets(id, packets),
+            Some(memory) => {
+                packets.precinct.shrink();
+                memory.keep_packets(id, packets);
+            }
             None => self.spare = packets.into_memory(),
         }
     }

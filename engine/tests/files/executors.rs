@@ -122,7 +122,7 @@ fn parts_and_pieces_of_files_agree_on_both_in_memory_used_before() {
     let Some(testdata) = shared("testdata") else { return };
     let Some(gpu) = gpu() else { return };
     // Several cells, and several submissions.
-    let small = Context::request_blocking().unwrap().with_buffer_bytes(256 << 10);
+    let small = Context::request_blocking().unwrap().with_buffer_bytes(128 << 10);
     let cpu = Decoder::cpu();
     let (mut compared, mut incomplete, mut cut) = (0, 0, 0);
     for gpu in [gpu, Decoder::with_gpu(small).unwrap()] {

@@ -13,34 +13,34 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 ///
 /// All of that together, with its bookkeeping, never exceeds the budget. Coefficients that prepared pages share are kept
 /// here as long as they are in use, unless the budget is lowered; what a page has and the cache has no room for is the
-/// page's own ([`PreparedPage::bytes`](super::PreparedPage::bytes)), and goes with it.
+/// page's own, and goes with it.
 ///
-/// [`Tiles`]: crate::tiles
+/// [`Tiles`]: crate::tiles::Tiles
 pub(crate) struct BlockCache {
     held: Mutex<Held>,
 }
 
 /// What was done with blocks, and what is kept of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct CacheStatistics {
+pub(super) struct CacheStatistics {
     /// Bytes that are held now, and the most that ever were.
-    pub(crate) bytes: u64,
-    pub(crate) most_bytes: u64,
+    pub(super) bytes: u64,
+    pub(super) most_bytes: u64,
     /// Blocks that are held now.
-    pub(crate) blocks: u64,
+    pub(super) blocks: u64,
     /// Blocks that were decoded from their first pass.
-    pub(crate) decoded: u64,
+    pub(super) decoded: u64,
     /// Blocks that were decoded on, with new passes.
-    pub(crate) resumed: u64,
+    pub(super) resumed: u64,
     /// Blocks that were found decoded.
-    pub(crate) reused: u64,
+    pub(super) reused: u64,
     /// Coding passes that were decoded, and those that blocks had already that were decoded on.
-    pub(crate) passes: u64,
-    pub(crate) passes_before: u64,
+    pub(super) passes: u64,
+    pub(super) passes_before: u64,
     /// Blocks that made room for others.
-    pub(crate) evicted: u64,
+    pub(super) evicted: u64,
     /// Blocks that there was no room for.
-    pub(crate) turned_away: u64,
+    pub(super) turned_away: u64,
 }
 
 /// A decoded block.
@@ -88,7 +88,8 @@ impl BlockCache {
     }
 
     /// What was done so far.
-    pub(crate) fn statistics(&self) -> CacheStatistics {
+    #[cfg(test)]
+    pub(super) fn statistics(&self) -> CacheStatistics {
         let held = self.lock();
         CacheStatistics { bytes: held.bytes(), blocks: held.blocks.len() as u64, ..held.statistics }
     }
@@ -204,7 +205,7 @@ impl Held {
     /// ready; and all of it within the budget.
     fn fit(&mut self) {
         self.checkpoints.shrink(self.budget / 4, |_| true);
-        self.packets.shrink(self.budget / 8, |_| true);
+        self.packets.shrink(self.budget / 4, |_| true);
         self.tiles.shrink(self.budget / 16, |_| true);
         if !self.make_room(0) {
             // Blocks that are in use leave no room.

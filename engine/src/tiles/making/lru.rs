@@ -34,6 +34,7 @@ impl<K: Copy + Eq + Hash, V> Lru<K, V> {
     }
 
     /// How many values there are.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.slots.len()
     }

@@ -11,7 +11,7 @@ mod prepared;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use block_cache::{BlockCache, CacheStatistics};
+pub(crate) use block_cache::BlockCache;
 pub(crate) use maker::PageMaker;
 pub(crate) use parts::PageParts;
 pub(crate) use prepared::{PageRequest, PreparedPage};

@@ -72,7 +72,8 @@ impl PageParts {
     }
 
     /// Code-blocks that it is made of.
-    pub(crate) fn block_count(&self) -> usize {
+    #[cfg(test)]
+    pub(super) fn block_count(&self) -> usize {
         self.blocks.len()
     }
 

@@ -25,6 +25,7 @@ pub(crate) struct PreparedPage {
     pub(crate) parts: PageParts,
     pub(crate) coverage: Coverage,
     /// Code-blocks whose data is damaged; they are decoded up to the damage.
+    #[cfg_attr(not(test), expect(dead_code, reason = "nobody asks for it yet"))]
     pub(crate) damaged_blocks: u64,
     /// Code-blocks that were decoded for it from their first pass. Those that several pages need count for the first.
     pub(crate) decoded: u64,
@@ -32,14 +33,4 @@ pub(crate) struct PreparedPage {
     pub(crate) reused: u64,
     /// Code-blocks that were decoded on, with passes that had come since.
     pub(crate) resumed: u64,
-}
-
-impl PreparedPage {
-    /// Bytes that it holds, coefficients included that it shares.
-    pub(crate) fn bytes(&self) -> u64 {
-        let coefficients: usize = self.coefficients.iter().map(|words| size_of_val(&**words)).sum();
-        let blocks = self.plan.blocks.len() * (size_of_val(&self.plan.blocks[..0]) + size_of::<Arc<[u32]>>());
-        let jobs: u64 = self.plan.cells.iter().map(|cell| cell.job_bytes()).sum();
-        (coefficients + blocks) as u64 + jobs
-    }
 }
