@@ -365,6 +365,47 @@ fn what_was_dropped_comes_again_when_it_is_wanted_again() {
     }
 }
 
+#[test]
+fn what_is_dropped_while_a_list_is_under_way_comes_before_the_list_is_called_complete() {
+    let (first, far) = (part(0, 0, 0, 250, 200), part(0, 560, 560, 200, 150));
+    // It sticks out of the first: that it is nearly all there is not known.
+    let corner = part(0, 215, 170, 40, 40);
+    let alone = {
+        let mut link = Link::new(picture(), Link::session(), LinkOptions::default());
+        link.client.set_wishes(vec![first.clone()]);
+        link.run();
+        link.client.bins().read().unwrap().memory()
+    };
+    let bound = alone * 13 / 10;
+    let mut link = Link::new(picture(), Link::session(), slow());
+    link.client.set_memory(Some(bound));
+    link.client.set_wishes(vec![first.clone()]);
+    run_within(&mut link, bound);
+    // All of the corner is held, but there is not room for that, too, while the far view comes: the server takes it for held.
+    let number = link.client.set_wishes(vec![far.clone(), corner.clone()]);
+    run_within(&mut link, bound);
+    assert!(link.client.progress().evicted > 0);
+    assert_eq!(link.completions().last().unwrap().0, number);
+    let bins = link.client.bins();
+    for window in [far, corner] {
+        assert_held(&bins.read().unwrap(), &bins_of(&window), "list");
+    }
+    assert_eq!(link.client.progress().duplicate, 0);
+    // What was on its way while it was given up, and dropped, is not taken for there.
+    let other = part(0, 600, 0, 250, 200);
+    for pause in [500, 1500, 2500, 3500] {
+        link.client.set_wishes(vec![first.clone()]);
+        let until = link.now + Duration::from_millis(pause);
+        while link.now < until && link.step() {}
+        link.client.set_wishes(vec![other.clone()]);
+        run_within(&mut link, bound);
+        let number = link.client.set_wishes(vec![first.clone()]);
+        run_within(&mut link, bound);
+        assert_eq!(link.completions().last().unwrap().0, number);
+        assert_held(&bins.read().unwrap(), &bins_of(&first), "given up");
+    }
+}
+
 /// What a client receives, kept beside it.
 #[derive(Default)]
 struct Disk {

@@ -96,6 +96,7 @@ impl Client {
                     recalling.begin();
                 }
                 if !taken.fits {
+                    sent.lossy = true;
                     progress.dropped += bytes.len() as u64;
                     wishes.note_dropped();
                     return;
@@ -104,6 +105,8 @@ impl Client {
                 let insert = bins.insert(codestream, id, offset, bytes, last);
                 if room.bound().is_some_and(|bound| bins.memory() > bound) {
                     // Somebody sends pieces with gaps between them, and then what fills many at once.
+                    sent.lossy = true;
+                    wishes.note_dropped();
                     progress.dropped += bins.remove(codestream, id);
                     room.lose(codestream, id);
                     return;
@@ -119,8 +122,8 @@ impl Client {
             MessageEvent::EndOfResponse { reason, .. } => {
                 let done = matches!(reason, eor::IMAGE_DONE | eor::WINDOW_DONE);
                 if done && let Some(window) = sent.windows.pop_front() {
-                    if !room.is_full() {
-                        wishes.note_come(window.as_ref());
+                    if !sent.lossy {
+                        wishes.note_come(window.as_ref(), sent.drops);
                     }
                     if sent.windows.is_empty() && sent.stands {
                         (sent.answered, answered) = (Some(reason), Some(reason));
@@ -179,9 +182,9 @@ impl Client {
             && !matches!(reason, Some(eor::IMAGE_DONE | eor::WINDOW_DONE))
             && sent.answered.is_none()
             && let Some(window) = sent.windows.pop_front()
-            && !self.room.is_full()
+            && !sent.lossy
         {
-            self.wishes.note_come(window.as_ref());
+            self.wishes.note_come(window.as_ref(), sent.drops);
         }
         self.note_lost_bytes(&sent, &outcome);
         if sent.names_metadata && matches!(outcome, Outcome::Done(_)) && self.boxes.have_come() {
@@ -309,6 +312,9 @@ impl Client {
             self.bins.write().unwrap_or_else(PoisonError::into_inner).clear();
             self.room.clear();
             self.wishes.reopen();
+            // This one is of the picture that there is now.
+            let drops = self.wishes.drops();
+            self.requests.get_mut(&id).into_iter().for_each(|sent| sent.drops = drops);
             self.boxes = self.boxes.anew();
             self.events.push_back(Event::Reset);
         }

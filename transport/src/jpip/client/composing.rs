@@ -97,6 +97,7 @@ impl Client {
             names_boxes,
             names_metadata,
             asked: windows.len(),
+            drops: self.wishes.drops(),
             windows,
             lost,
             ..Sent::new(self.number)

@@ -51,6 +51,10 @@ pub(super) struct Sent {
     pub(super) windows: VecDeque<Option<ViewWindow>>,
     /// How many there were.
     pub(super) asked: usize,
+    /// How often bins had been dropped when it was sent.
+    pub(super) drops: u64,
+    /// There was no room for something that came.
+    pub(super) lossy: bool,
     /// Bins that it says are lost, until the server has taken note.
     pub(super) lost: BTreeSet<(u32, DataBinId)>,
     /// The request only closes the session.
@@ -80,6 +84,8 @@ impl Sent {
             window,
             windows: VecDeque::new(),
             asked: 0,
+            drops: 0,
+            lossy: false,
             lost: BTreeSet::new(),
             closes: false,
             names_boxes: false,

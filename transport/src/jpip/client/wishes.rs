@@ -9,6 +9,10 @@ pub(super) struct Wishes {
     wishes: Vec<Wish>,
     /// All before it have come.
     first_open: usize,
+    /// How often bins were dropped.
+    drops: u64,
+    /// The same when the first open window became that: since then, none of its own were.
+    opened: u64,
     /// The headers have come.
     headers: bool,
     /// Windows that have come whole, the last of them last, for as long as nothing of them is dropped.
@@ -27,6 +31,8 @@ impl Wishes {
         Self {
             wishes: vec![Wish { window, has_come: false }],
             first_open: 0,
+            drops: 0,
+            opened: 0,
             headers: false,
             whole: VecDeque::new(),
         }
@@ -49,9 +55,18 @@ impl Wishes {
         if wishes.is_empty() {
             wishes.push(Wish { window: None, has_come: may_have && self.headers });
         }
+        let first = |wishes: &Self| wishes.wishes.get(wishes.first_open).map(|wish| wish.window.clone());
+        let (before, opened) = (first(self), self.opened);
         self.wishes = wishes;
         self.first_open = 0;
         self.skip();
+        // What was kept for the list before is kept for this.
+        self.opened = if first(self) == before { opened } else { self.drops };
+    }
+
+    /// How often bins were dropped so far, for [`note_come`](Self::note_come).
+    pub(super) const fn drops(&self) -> u64 {
+        self.drops
     }
 
     /// Windows that are still to come, as many as a request may have.
@@ -71,20 +86,25 @@ impl Wishes {
         self.wishes.iter().take(self.first_open + 1).filter_map(|wish| wish.window.as_ref())
     }
 
-    /// All that the server has of `window` was sent.
-    pub(super) fn note_come(&mut self, window: Option<&ViewWindow>) {
-        for wish in self.wishes[self.first_open..].iter_mut().filter(|wish| !wish.has_come) {
-            wish.has_come = match (window, &wish.window) {
-                (_, None) => true,
-                (None, Some(_)) => false,
-                (Some(come), Some(wanted)) => holds(come, wanted),
-            };
+    /// All of `window` was sent that the server took for missing when it was asked for; `since`: [`drops`](Self::drops) at that
+    /// time. What was dropped meanwhile may be missing from it.
+    pub(super) fn note_come(&mut self, window: Option<&ViewWindow>, since: u64) {
+        let (nothing_dropped, first_kept) = (self.drops == since, self.opened <= since);
+        let Some(window) = window else {
+            self.headers = true;
+            self.wishes.iter_mut().filter(|wish| wish.window.is_none()).for_each(|wish| wish.has_come = true);
+            self.skip();
+            return;
+        };
+        let mut is_whole = nothing_dropped;
+        for (index, wish) in self.wishes.iter_mut().enumerate().skip(self.first_open) {
+            let safe = nothing_dropped || (index == self.first_open && first_kept);
+            wish.has_come |= safe && wish.window.as_ref().is_none_or(|wanted| holds(window, wanted));
+            is_whole |= safe && wish.window.as_ref() == Some(window);
         }
-        self.skip();
         self.headers = true;
-        if let Some(window) = window
-            && !self.whole.iter().any(|whole| holds(whole, window))
-        {
+        self.skip();
+        if is_whole && !self.whole.iter().any(|whole| holds(whole, window)) {
             self.whole.retain(|whole| !holds(window, whole));
             if self.whole.len() >= MOST_WHOLE {
                 self.whole.pop_front();
@@ -95,6 +115,7 @@ impl Wishes {
 
     /// Bins were dropped, none of them of windows that are [kept](Self::kept): others may lack something.
     pub(super) fn note_dropped(&mut self) {
+        self.drops += 1;
         let kept: Vec<ViewWindow> = self.kept().cloned().collect();
         self.whole.retain(|whole| kept.iter().any(|kept| holds(kept, whole)));
         let come = self.wishes[..self.first_open].iter().filter_map(|wish| wish.window.clone());
@@ -111,11 +132,16 @@ impl Wishes {
         self.headers = false;
         self.wishes.iter_mut().for_each(|wish| wish.has_come = false);
         self.first_open = 0;
+        self.drops += 1;
+        self.opened = self.drops;
     }
 
     fn skip(&mut self) {
         let done = self.wishes[self.first_open..].iter().take_while(|wish| wish.has_come).count();
-        self.first_open += done;
+        if done > 0 {
+            self.first_open += done;
+            self.opened = self.drops;
+        }
     }
 }
 
@@ -171,7 +197,7 @@ mod tests {
     fn what_has_come_is_not_asked_for_again_until_something_is_dropped() {
         let mut wishes = Wishes::new(None);
         assert!(wishes.are(&[]) && !wishes.have_come());
-        wishes.note_come(None);
+        wishes.note_come(None, wishes.drops());
         assert!(wishes.have_come());
         wishes.set(vec![], true);
         assert!(wishes.have_come());
@@ -181,10 +207,10 @@ mod tests {
         wishes.set(list.clone(), true);
         assert!(wishes.are(&list) && !wishes.are(&list[..2]));
         assert_eq!(open(&wishes), [0, 20, 40]);
-        wishes.note_come(Some(&window(15, 30)));
+        wishes.note_come(Some(&window(15, 30)), wishes.drops());
         assert_eq!(open(&wishes), [0, 40]);
         assert_eq!(wishes.kept().count(), 1);
-        wishes.note_come(Some(&window(0, 10)));
+        wishes.note_come(Some(&window(0, 10)), wishes.drops());
         assert_eq!((open(&wishes), wishes.kept().count()), (vec![40], 3));
         // Parts of what has come, in another order.
         let parts = vec![window(46, 3), window(2, 3), window(16, 1)];
@@ -196,15 +222,42 @@ mod tests {
         wishes.note_dropped();
         assert_eq!(open(&wishes), [46, 2, 16]);
         // What is kept was not dropped.
-        wishes.note_come(Some(&parts[0]));
+        wishes.note_come(Some(&parts[0]), wishes.drops());
         wishes.note_dropped();
         wishes.set(vec![window(2, 3), window(47, 1)], true);
         assert_eq!(open(&wishes), [2]);
         wishes.set(parts.clone(), false);
-        wishes.note_come(Some(&window(0, 100)));
+        wishes.note_come(Some(&window(0, 100)), wishes.drops());
         assert!(wishes.have_come());
         wishes.reopen();
         assert_eq!(open(&wishes), [46, 2, 16]);
+    }
+
+    #[test]
+    fn a_window_of_which_something_was_dropped_while_it_was_on_its_way_has_not_come() {
+        let mut wishes = Wishes::new(None);
+        wishes.set(vec![window(0, 10), window(20, 10)], true);
+        let since = wishes.drops();
+        // Nothing of the first, which is kept.
+        wishes.note_dropped();
+        wishes.note_come(Some(&window(0, 10)), since);
+        assert_eq!(open(&wishes), [20]);
+        wishes.note_come(Some(&window(20, 10)), since);
+        assert_eq!(open(&wishes), [20]);
+        // It was asked for again, and nothing of it was dropped since.
+        let since = wishes.drops();
+        wishes.note_dropped();
+        wishes.set(vec![window(20, 10), window(40, 10)], true);
+        wishes.note_come(Some(&window(20, 10)), since);
+        assert_eq!(open(&wishes), [40]);
+        // One that nobody wants is not kept.
+        wishes.note_come(Some(&window(60, 10)), since);
+        wishes.set(vec![window(60, 10)], true);
+        assert_eq!(open(&wishes), [60]);
+        let since = wishes.drops();
+        wishes.reopen();
+        wishes.note_come(Some(&window(60, 10)), since);
+        assert_eq!(open(&wishes), [60]);
     }
 
     #[test]
