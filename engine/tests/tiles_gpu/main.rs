@@ -4,6 +4,8 @@
 
 mod device_rig;
 mod devices;
+mod drawing;
+mod feedback;
 mod frames;
 #[path = "../tiles/rig.rs"]
 mod rig;

@@ -15,19 +15,21 @@ pub(crate) struct SlotGrid {
 }
 
 impl SlotGrid {
-    /// As many slots as there can be, but no more than `most`; few layers rather than many. `None` if there is none.
+    /// As many slots as there can be, but no more than `most`; few layers rather than many, but two at least: OpenGL has it that
+    /// one layer is no array, and that squares in sixes are cubes. `None` if there is none.
     pub(crate) fn new(side: u32, most: u32, limits: &wgpu::Limits) -> Option<Self> {
         let longest = limits.max_texture_dimension_2d / side.max(1);
         let mut best: Option<Self> = None;
-        for layers in 1..=limits.max_texture_array_layers {
+        for layers in 2..=limits.max_texture_array_layers {
             let layer = most / layers;
             if layer == 0 || best.is_some_and(|best| best.slots() >= layers.saturating_mul(layer)) {
                 break;
             }
             for across in 1..=longest.min(layer) {
                 let down = (layer / across).min(longest);
+                let is_cube = across == down && layers % 6 == 0;
                 let grid = Self { side, across, down, layers };
-                if best.is_none_or(|best| grid.rank() > best.rank()) {
+                if !is_cube && best.is_none_or(|best| grid.rank() > best.rank()) {
                     best = Some(grid);
                 }
             }
@@ -83,16 +85,17 @@ mod tests {
     #[test]
     fn a_grid_wastes_little_and_keeps_within_the_limits() {
         let limits = wgpu::Limits::default();
-        for most in [1, 2, 15, 16, 17, 100, 470, 961, 962, 5000, 100_000] {
+        for most in [2, 3, 15, 16, 17, 100, 470, 961, 962, 5000, 100_000] {
             let grid = SlotGrid::new(264, most, &limits).unwrap();
             assert!(grid.slots() <= most, "{most}: {grid:?}");
             assert!(grid.slots() * 20 >= most * 19 || most < 20, "{most}: {grid:?}");
             let extent = grid.extent();
             assert!(extent.width <= limits.max_texture_dimension_2d);
             assert!(extent.height <= limits.max_texture_dimension_2d);
-            assert!(extent.depth_or_array_layers <= limits.max_texture_array_layers);
+            assert!((2..=limits.max_texture_array_layers).contains(&extent.depth_or_array_layers));
+            assert!(extent.width != extent.height || extent.depth_or_array_layers % 6 != 0);
         }
-        assert_eq!(SlotGrid::new(264, 0, &limits), None);
+        assert_eq!(SlotGrid::new(264, 1, &limits), None);
         assert_eq!(SlotGrid::new(10_000, 5, &limits), None);
         let most = SlotGrid::new(264, u32::MAX, &limits).unwrap();
         assert_eq!((most.across, most.down, most.layers), (31, 31, 256));
