@@ -45,6 +45,15 @@ pub trait DataBins {
     /// never fails.
     fn bin(&self, codestream: u32, id: DataBinId) -> Result<Option<BinView<'_>>>;
 
+    /// How many bytes [`bin`](Self::bin) would give, and whether they are all that the bin has, where that is known without
+    /// reading them. `None`: only [`bin`](Self::bin) can tell.
+    ///
+    /// # Errors
+    /// As [`bin`](Self::bin).
+    fn extent(&self, _codestream: u32, _id: DataBinId) -> Result<Option<(u64, bool)>> {
+        Ok(None)
+    }
+
     /// The first thing found broken while the bins of a tile were made: what lies behind it is missing
     /// from them. `None` if nothing is known to be broken, as for bins that come ready-made.
     fn damage(&self, _codestream: u32, _tile: u32) -> Option<CodestreamError> {
@@ -57,6 +66,10 @@ impl<T: DataBins + ?Sized> DataBins for &T {
         (**self).bin(codestream, id)
     }
 
+    fn extent(&self, codestream: u32, id: DataBinId) -> Result<Option<(u64, bool)>> {
+        (**self).extent(codestream, id)
+    }
+
     fn damage(&self, codestream: u32, tile: u32) -> Option<CodestreamError> {
         (**self).damage(codestream, tile)
     }
@@ -65,6 +78,10 @@ impl<T: DataBins + ?Sized> DataBins for &T {
 impl<T: DataBins + ?Sized> DataBins for Arc<T> {
     fn bin(&self, codestream: u32, id: DataBinId) -> Result<Option<BinView<'_>>> {
         (**self).bin(codestream, id)
+    }
+
+    fn extent(&self, codestream: u32, id: DataBinId) -> Result<Option<(u64, bool)>> {
+        (**self).extent(codestream, id)
     }
 
     fn damage(&self, codestream: u32, tile: u32) -> Option<CodestreamError> {

@@ -104,23 +104,23 @@ impl<'a> Gatherer<'a> {
                 };
                 self.coverage.resolutions[index].needed += u64::from(layers);
                 let place = Place { tile, component, resolution: index, number, input: window.input };
-                let Some(bin) = self.bin(id, known)?.filter(|bin| !bin.bytes.is_empty()) else {
+                let Some(mut bin) = self.bin(id, known)?.filter(|bin| bin.length > 0) else {
                     self.count_needed(place);
                     self.coverage.holes += u64::from(index == 0);
                     continue;
                 };
-                let packets = self.packets(place, id, &bin)?;
+                let packets = self.packets(place, id, &mut bin)?;
                 let precinct = &packets.precinct;
                 if let Some(damage) = &packets.damage {
                     self.coverage.damaged_precincts += 1;
                     self.note_damage(|| Some(damage.clone()));
                 }
                 self.work += precinct.work();
-                self.bytes += bin.bytes.len() as u64;
+                self.bytes += bin.length;
                 self.limits.check_work(self.work, self.bytes)?;
                 self.coverage.holes += u64::from(index == 0 && precinct.layers == 0);
                 self.coverage.resolutions[index].present += u64::from(precinct.layers.min(layers));
-                self.precinct(plan, place, &packets, &bin.bytes, &mut found.bands[index])?;
+                self.precinct(plan, place, &packets, &mut bin, &mut found.bands[index])?;
                 self.put_away(id, packets);
             }
             for blocks in &mut found.bands[index] {
@@ -131,10 +131,10 @@ impl<'a> Gatherer<'a> {
     }
 
     /// The bin of a precinct, if its packets can be read.
-    fn bin(&self, id: PrecinctId, known: bool) -> Result<Option<BinView<'a>>> {
+    fn bin(&self, id: PrecinctId, known: bool) -> Result<Option<Bin<'a>>> {
         let Some(number) = id.in_class_id(self.counts.0, self.counts.1) else { return Ok(None) };
-        let bin = if known { self.bins.bin(self.codestream, DataBinId::Precinct(number))? } else { None };
-        if bin.as_ref().is_none_or(|bin| bin.bytes.is_empty())
+        let bin = if known { self.known_bin(number)? } else { None };
+        if bin.as_ref().is_none_or(|bin| bin.length == 0)
             && let Some(memory) = self.memory
         {
             let settled = bin.as_ref().is_some_and(|bin| bin.complete);
@@ -143,22 +143,49 @@ impl<'a> Gatherer<'a> {
         Ok(bin)
     }
 
+    fn known_bin(&self, number: u64) -> Result<Option<Bin<'a>>> {
+        let id = DataBinId::Precinct(number);
+        // Of what is remembered, the bytes are perhaps not needed.
+        if self.memory.is_some()
+            && let Some((length, complete)) = self.bins.extent(self.codestream, id)?
+        {
+            return Ok(Some(Bin { number, length, complete, view: None }));
+        }
+        Ok(self.bins.bin(self.codestream, id)?.map(|view| Bin::of(number, view)))
+    }
+
+    /// The bytes of a bin; none if they have gone meanwhile.
+    fn load<'b>(&self, bin: &'b mut Bin<'a>) -> Result<&'b [u8]> {
+        if bin.view.is_none() {
+            bin.view = self.bins.bin(self.codestream, DataBinId::Precinct(bin.number))?;
+        }
+        Ok(bin.view.as_ref().map_or(&[], |view| &view.bytes))
+    }
+
     /// The packets in a bin, read as far as the bin goes.
-    fn packets(&mut self, place: Place<'_>, id: PrecinctId, bin: &BinView<'_>) -> Result<Box<Packets>> {
+    fn packets(&mut self, place: Place<'_>, id: PrecinctId, bin: &mut Bin<'a>) -> Result<Box<Packets>> {
         let Place { tile, component, resolution, number, .. } = place;
-        let held = bin.bytes.len() as u64;
-        let remembered = self.memory.and_then(|memory| memory.take_packets(id));
-        let mut packets = match remembered.filter(|packets| packets.read_bytes() <= held) {
+        let mut remembered = self.memory.and_then(|memory| memory.take_packets(id));
+        let is_up_to_date = |packets: &Box<Packets>| packets.read == Some((bin.length, bin.complete));
+        if !remembered.as_ref().is_some_and(is_up_to_date) {
+            let held = self.load(bin)?.len() as u64;
+            remembered = remembered.filter(|packets| packets.read_bytes() <= held);
+        }
+        let mut packets = match remembered {
             Some(packets) => packets,
             None => {
                 let precinct = Precinct::new(tile, component, resolution as u32, number, self.limits)?;
                 Box::new(Packets::new(precinct, std::mem::take(&mut self.spare)))
             }
         };
-        packets.read(&bin.bytes, bin.complete)?;
-        if let Some((memory, number)) = self.memory.zip(id.in_class_id(self.counts.0, self.counts.1)) {
+        if let Some(view) = &bin.view {
+            (bin.length, bin.complete) = (view.bytes.len() as u64, view.complete);
+            packets.read(&view.bytes, view.complete)?;
+        }
+        if let Some(memory) = self.memory {
             let all = packets.precinct.layers >= self.layers.min(tile.parameters.style.layers);
-            memory.depends_on(DataBinId::Precinct(number), all || bin.complete || packets.damage.is_some());
+            let settled = all || bin.complete || packets.damage.is_some();
+            memory.depends_on(DataBinId::Precinct(bin.number), settled);
         }
         Ok(packets)
     }
@@ -209,7 +236,7 @@ impl<'a> Gatherer<'a> {
         plan: &mut Plan,
         place: Place<'_>,
         packets: &Packets,
-        bin: &[u8],
+        bin: &mut Bin<'a>,
         found: &mut [BandBlocks],
     ) -> Result<()> {
         let Place { tile, component, resolution, input, .. } = place;
@@ -242,31 +269,38 @@ impl<'a> Gatherer<'a> {
                     empty_planes: u32::from(precinct.zero_bit_planes(number)) + skipped,
                     origin: BlockOrigin { key, passes, grows },
                 };
-                let planned = self.block(plan, tile, component, sub_band, block)?;
-                let segments = match self.memory {
-                    Some(memory) if memory.holds(block.origin, planned.staging.len()) => 0..0,
-                    _ => self.segments(plan, set, bin)?,
-                };
+                let mut planned = self.block(plan, tile, component, sub_band, block)?;
+                let held =
+                    self.memory.is_some_and(|memory| memory.holds(block.origin, planned.staging.len()));
+                if !held {
+                    let (segments, whole) = self.segments(plan, set, self.load(bin)?)?;
+                    planned.segments = segments;
+                    // What went meanwhile is not taken for what was there.
+                    planned.origin.passes *= u16::from(whole);
+                }
                 found[band].push(((key.row, key.column), plan.blocks.len() as u32, rect));
-                plan.blocks.push(PlannedBlock { segments, ..planned });
+                plan.blocks.push(planned);
             }
         }
         Ok(())
     }
 
-    /// Copies one block's bytes, each codeword segment in one piece.
+    /// Copies one block's bytes, each codeword segment in one piece. False: some of them are not there.
     fn segments<'c>(
         &mut self,
         plan: &mut Plan,
         contributions: impl Iterator<Item = &'c Contribution>,
         bin: &[u8],
-    ) -> Result<std::ops::Range<u32>> {
+    ) -> Result<(std::ops::Range<u32>, bool)> {
         let first = plan.segments.len() as u32;
         let held = plan.data.len();
-        let mut current = None;
+        let (mut current, mut whole) = (None, true);
         for contribution in contributions {
             let from = contribution.offset as usize;
-            let Some(bytes) = bin.get(from..from + contribution.length as usize) else { break };
+            let Some(bytes) = bin.get(from..from + contribution.length as usize) else {
+                whole = false;
+                break;
+            };
             if current != Some(contribution.segment) {
                 close(plan, current.is_some());
                 current = Some(contribution.segment);
@@ -285,7 +319,7 @@ impl<'a> Gatherer<'a> {
         let segments = first..plan.segments.len() as u32;
         let bytes = plan.data.len() - held + segments.len() * size_of::<Segment>();
         self.budget.take("bytes of a request, with its compressed data,", bytes as u64)?;
-        Ok(segments)
+        Ok((segments, whole))
     }
 
     /// Takes the place of a block's coefficients; its segments are still to be found.
@@ -360,6 +394,22 @@ const BLOCK_BYTES: u64 = (size_of::<PlannedBlock>()
     + size_of::<((u32, u32), u32, Rect)>()
     + 4 * (size_of::<DequantiseJob>() + size_of::<BlockPart>() + size_of::<u32>()))
     as u64;
+
+/// The bin of a precinct, whose bytes are looked at when they are needed.
+struct Bin<'a> {
+    number: u64,
+    /// Bytes held without a gap from the start, and whether they are all.
+    length: u64,
+    complete: bool,
+    view: Option<BinView<'a>>,
+}
+
+impl<'a> Bin<'a> {
+    fn of(number: u64, view: BinView<'a>) -> Self {
+        let (length, complete) = (view.bytes.len() as u64, view.complete);
+        Self { number, length, complete, view: Some(view) }
+    }
+}
 
 /// What a precinct tells of a coded block.
 #[derive(Clone, Copy)]

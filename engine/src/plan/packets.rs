@@ -10,7 +10,7 @@ pub(crate) struct Packets {
     pub(super) damage: Option<CodestreamError>,
     by_block: ByBlock,
     /// How much of the bin was read, and whether that was all of it.
-    read: Option<(u64, bool)>,
+    pub(super) read: Option<(u64, bool)>,
 }
 
 /// Indices of a precinct's contributions, grouped by block.

@@ -273,6 +273,17 @@ impl IndexedCodestream {
         self.with_bin(id, |bin, complete| Ok(BinView { bytes: bin.view(&*self.source)?.into(), complete }))
     }
 
+    /// Bytes of a data-bin, and whether they are all; `None` if the codestream has no such bin. Reads none of them.
+    ///
+    /// # Errors
+    /// As for [`packet_index`](Self::packet_index).
+    pub fn extent(&self, id: DataBinId) -> Result<Option<(u64, bool)>> {
+        if id == DataBinId::MainHeader {
+            return Ok(Some((self.main_header_bin.len() as u64, true)));
+        }
+        self.with_bin(id, |bin, complete| Ok((bin.len(), complete)))
+    }
+
     /// Where the packets of a precinct end, counted in bytes from the start of its data-bin: one number for
     /// each layer whose packet is there whole.
     ///

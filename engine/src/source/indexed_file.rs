@@ -163,6 +163,14 @@ impl DataBins for IndexedFile {
         }
     }
 
+    fn extent(&self, codestream: u32, id: DataBinId) -> Result<Option<(u64, bool)>> {
+        match id {
+            DataBinId::Metadata(_) => Ok(None),
+            _ if codestream == 0 => self.first.extent(id),
+            _ => self.with_codestream(codestream, |other| other.extent(id)),
+        }
+    }
+
     fn damage(&self, codestream: u32, tile: u32) -> Option<CodestreamError> {
         let codestream = self.codestream(codestream).ok()??;
         codestream.damage(tile)

@@ -1,8 +1,11 @@
 //! Pages are parts of the whole, and blocks are decoded once.
 
 use super::*;
+use crate::byte_source::ByteSource;
 use crate::plan::BlockKey;
 use std::collections::HashSet;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const ROOMY: u64 = 1 << 30;
 
@@ -124,5 +127,40 @@ fn edges_are_repeated_around_a_page() {
             let inside = y.saturating_sub(1).min(height - 1) * width + x.saturating_sub(3).min(width - 1);
             assert_eq!(made, &wanted[inside * texel..][..texel], "{name}, {x}, {y}");
         }
+    }
+}
+
+/// A file of which is known how many bytes were read.
+struct Counted(Vec<u8>, AtomicU64);
+
+impl ByteSource for Counted {
+    fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.1.fetch_add(buffer.len() as u64, Ordering::Relaxed);
+        self.0.read_at(offset, buffer)
+    }
+}
+
+#[test]
+fn of_blocks_that_are_there_no_byte_is_read_again() {
+    for (name, bytes) in files() {
+        let file = Arc::new(Counted(bytes, AtomicU64::new(0)));
+        let rig = Rig::new(ImageOptions::new().open(file.clone()).unwrap(), ROOMY);
+        let windows = rig.cover(0, 24, 3);
+        let first = rig.prepare(&windows);
+        let read = file.1.load(Ordering::Relaxed);
+        assert!(read > 0);
+        let again = rig.prepare(&windows);
+        assert!(again.iter().all(|page| page.decoded == 0));
+        for ((one, other), window) in first.iter().zip(&again).zip(&windows) {
+            assert!(texels(one) == texels(other), "{name}, {window:?}");
+            assert_eq!(one.parts, other.parts);
+            let stale = rig.maker.stale(&rig.request(*window), &mut one.parts.clone()).unwrap();
+            assert_eq!(stale, None);
+        }
+        assert_eq!(file.1.load(Ordering::Relaxed), read, "{name}");
     }
 }
