@@ -93,7 +93,7 @@ pub(super) fn windows_value(windows: &[ViewWindow]) -> String {
     windows.iter().map(one).collect::<Vec<_>>().join(";")
 }
 
-/// Reads what [`windows_value`] writes. Those beyond [`MOST_WINDOWS`] are left out.
+/// Reads what [`windows_value`] writes. Those beyond [`MOST_WINDOWS`] are left out, and those of too many components together.
 pub(super) fn windows(value: &str) -> Result<Vec<ViewWindow>, FieldError> {
     let one = |text: &str| {
         let error = |reason| FieldError::new("then", text, reason);
@@ -119,7 +119,18 @@ pub(super) fn windows(value: &str) -> Result<Vec<ViewWindow>, FieldError> {
         }
         Ok(window)
     };
-    value.split(';').filter(|text| !text.is_empty()).take(MOST_WINDOWS).map(one).collect()
+    let mut windows = Vec::new();
+    let mut listed = 0;
+    for text in value.split(';').filter(|text| !text.is_empty()).take(MOST_WINDOWS) {
+        let window = one(text)?;
+        // A few letters name thousands of components.
+        listed += window.components.as_ref().map_or(0, Vec::len);
+        if listed as u64 > MOST_COMPONENTS {
+            break;
+        }
+        windows.push(window);
+    }
+    Ok(windows)
 }
 
 /// Most windows that one request has after the first.
@@ -305,7 +316,9 @@ mod tests {
         let none = [ViewWindow { components: Some(vec![]), ..whole.clone() }];
         assert_eq!(windows(&windows_value(&none)).unwrap(), none);
         assert_eq!(windows("").unwrap(), []);
-        assert_eq!(windows(&windows_value(&vec![whole; 99])).unwrap().len(), MOST_WINDOWS);
+        assert_eq!(windows(&windows_value(&vec![whole.clone(); 99])).unwrap().len(), MOST_WINDOWS);
+        let all = ViewWindow { components: Some((0..16_384).collect()), ..whole };
+        assert_eq!(windows(&windows_value(&vec![all; 9])).unwrap().len(), 1);
         for wrong in ["1,1", "1,1/0,0", "1,1/0/1,1", "1,1/0,0/1,1/x", "1,1/0,0/1,1/Lx", "a,1/0,0/1,1"] {
             assert!(windows(wrong).is_err(), "{wrong}");
         }

@@ -66,7 +66,7 @@ impl Server {
         let standing = self.standing(request, kind, offered).filter(|_| turn.is_some());
         // Without a session nobody would know what of them was sent with those before.
         let may_follow = turn.is_some() && request.window.is_some() && request.need.is_none();
-        let asked = request.clone();
+        let asked = Request { streams: request.streams.clone(), ..Request::default() };
         let then = Then {
             windows: if may_follow { request.then.clone().into() } else { VecDeque::new() },
             begun: false,
