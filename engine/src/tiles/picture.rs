@@ -16,8 +16,8 @@ use wavetile_shaders::shading::Shading;
 pub struct PictureOptions {
     /// Components, layers and up-sampling; region, reduction and format are the tiles' own.
     pub request: DecodeRequest,
-    /// How texels become colours.
-    pub shading: Shading,
+    /// How texels become colours; `None` = as the format of the atlas has them ([`TexelFormat::shading`](crate::TexelFormat::shading)).
+    pub shading: Option<Shading>,
     /// Above twice its size texels are squares.
     pub nearest: bool,
 }
@@ -38,8 +38,8 @@ impl PictureOptions {
 
     /// Sets [`Self::shading`](field@Self::shading).
     #[must_use]
-    pub const fn shading(mut self, shading: Shading) -> Self {
-        self.shading = shading;
+    pub fn shading(mut self, shading: impl Into<Option<Shading>>) -> Self {
+        self.shading = shading.into();
         self
     }
 

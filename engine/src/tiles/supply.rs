@@ -165,7 +165,7 @@ impl Tiles {
                 flags: VirtualPicture::PRESENT | nearest,
                 finest: 0,
                 padding: 0,
-                shading: entry.options.shading,
+                shading: entry.options.shading.unwrap_or(self.options.format.shading()),
             };
         }
         pictures
