@@ -48,6 +48,12 @@ impl Tiles {
         self.report.finished += pages;
     }
 
+    /// Whether pages are wanted and none is made.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn awaits_pages(&self) -> bool {
+        !self.ordered.pages.is_empty() && self.report.finished == 0
+    }
+
     /// Pages that are made, to be put into the atlas.
     pub(crate) fn next_batch(&mut self) -> Option<Batch> {
         self.mailbox.take_finished()

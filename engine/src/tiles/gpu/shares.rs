@@ -36,9 +36,9 @@ const MOST_PAGES: u64 = 6;
 
 impl Shares {
     /// Of `bytes` bytes, a quarter at most is for making pages, as far as that is enough for one. `slots`: of the atlas at most.
-    /// `None` if there is not enough for [`LEAST_SLOTS`].
+    /// No buffer has more than `most` bytes, as far as that is enough. `None` if there is not enough for [`LEAST_SLOTS`].
     pub(crate) fn new(
-        bytes: u64,
+        (bytes, most): (u64, u64),
         layout: PageLayout,
         format: TexelFormat,
         pictures: u32,
@@ -48,7 +48,10 @@ impl Shares {
     ) -> Option<Self> {
         let side = layout.slot_side();
         let of = |pages| bounds(pages, side, format, making_on);
-        let fits = |pages: &u64| making(of(*pages)) <= bytes / 4;
+        let fits = |pages: &u64| {
+            let bounds = of(*pages);
+            making(bounds) <= bytes / 4 && bounds.arena.max(bounds.upload).max(bounds.texels) <= most
+        };
         let bounds = of((1..=MOST_PAGES).rev().find(fits).unwrap_or(1));
         let rest = bytes.checked_sub(making(bounds))?;
         let slot = slot_bytes(side, format);
@@ -133,7 +136,15 @@ mod tests {
             for format in [TexelFormat::Rgba8, TexelFormat::R16, TexelFormat::Rgba16] {
                 let least = Shares::least(layout, format, 16);
                 for bytes in [least, 2 * least, 128 << 20, 1 << 30, 3 << 30] {
-                    let shares = Shares::new(bytes, layout, format, 16, u32::MAX, MakingOn::Device, &limits);
+                    let shares = Shares::new(
+                        (bytes, u64::MAX),
+                        layout,
+                        format,
+                        16,
+                        u32::MAX,
+                        MakingOn::Device,
+                        &limits,
+                    );
                     let Some(shares) = shares else { panic!("{bytes} bytes for pages of {side}") };
                     let taken = shares.bytes(format);
                     assert!(taken <= bytes, "{shares:?}");
@@ -141,7 +152,15 @@ mod tests {
                     assert!(shares.grid.slots() >= LEAST_SLOTS);
                 }
                 assert_eq!(
-                    Shares::new(least / 4, layout, format, 16, u32::MAX, MakingOn::Device, &limits),
+                    Shares::new(
+                        (least / 4, u64::MAX),
+                        layout,
+                        format,
+                        16,
+                        u32::MAX,
+                        MakingOn::Device,
+                        &limits
+                    ),
                     None
                 );
             }
@@ -153,7 +172,7 @@ mod tests {
         let limits = wgpu::Limits::default();
         let shares = |slots| {
             Shares::new(
-                128 << 20,
+                (128 << 20, u64::MAX),
                 PageLayout::default(),
                 TexelFormat::Rgba8,
                 16,

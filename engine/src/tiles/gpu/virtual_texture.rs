@@ -1,13 +1,13 @@
 //! Pictures as textures: what a frame takes from the tiles, and what shaders are bound to.
 
-use super::bindings::{self, Bindings};
-use super::finisher::{DeviceFinisher, PageBatch, uploads_of};
+use super::bindings;
+use super::building::{Change, Resources};
+use super::finisher::{PageBatch, uploads_of};
+use super::options::{PollReport, VirtualTextureOptions};
 use super::recordings::{Recordings, Ticket};
-use super::shares::{LEAST_SLOTS, MakingOn, Shares, UPDATES, UPLOADS};
-use crate::cpu::CpuExecutor;
+use super::shares::{MakingOn, Shares};
 use crate::error::DeviceError;
 use crate::geometry::Size;
-use crate::gpu::buffers::Workspace;
 use crate::gpu::executor::GpuExecutor;
 use crate::gpu::pages::{PageStatistics, PageTexels, PageUpload};
 use crate::gpu::ring::{MappedBuffer, UploadRing};
@@ -20,63 +20,6 @@ use wavetile_shaders::page_table::{self, PageEntry};
 use wavetile_shaders::virtual_frame::VirtualPicture;
 use wavetile_shaders::wgsl;
 
-/// How a [`VirtualTexture`] is made. What is not set is as [`Default`] has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct VirtualTextureOptions {
-    /// Bytes of device memory for all that it makes: the atlas, the page table, and the buffers that pages go through. At least
-    /// [`VirtualTexture::least_bytes`].
-    pub device_bytes: u64,
-    /// Shaders that sample the atlas get linear values of sRGB texels ([`TexelFormat::Rgba8`] only).
-    pub srgb: bool,
-}
-
-impl VirtualTextureOptions {
-    /// The defaults: 256 MiB, texels as they are.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets [`Self::device_bytes`](field@Self::device_bytes).
-    #[must_use]
-    pub const fn device_bytes(mut self, bytes: u64) -> Self {
-        self.device_bytes = bytes;
-        self
-    }
-
-    /// Sets [`Self::srgb`](field@Self::srgb).
-    #[must_use]
-    pub const fn srgb(mut self, srgb: bool) -> Self {
-        self.srgb = srgb;
-        self
-    }
-}
-
-impl Default for VirtualTextureOptions {
-    fn default() -> Self {
-        Self { device_bytes: 256 << 20, srgb: false }
-    }
-}
-
-/// What a frame took.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PollReport {
-    /// The pages, and what they cost.
-    pub pages: PageStatistics,
-    /// Pages that are made and wait for the next frame.
-    pub waiting: usize,
-    /// Bytes of the page table, the pictures and the frame that were uploaded.
-    pub updated_bytes: u64,
-    /// Buffers with uploads that the device is not done with.
-    pub in_flight: usize,
-    /// Nothing was recorded: the device is not done with the frames before, or with an atlas that was given up.
-    pub stalled: bool,
-    /// Bytes of device memory that are taken.
-    pub device_bytes: u64,
-}
-
 /// The pages of a [`Tiles`] in an atlas on a device, with all that shaders need to draw from it.
 ///
 /// ```ignore
@@ -88,34 +31,27 @@ pub struct PollReport {
 /// Encoders are to be submitted in the order in which they were polled into. One that is dropped instead is noticed by a later
 /// poll: what was recorded into it is recorded again.
 pub struct VirtualTexture {
-    context: Context,
-    options: VirtualTextureOptions,
-    format: TexelFormat,
+    pub(super) context: Context,
+    pub(super) options: VirtualTextureOptions,
+    pub(super) format: TexelFormat,
     layout: PageLayout,
-    bytes: DeviceBytes,
-    group_layout: wgpu::BindGroupLayout,
+    pub(super) bytes: DeviceBytes,
+    pub(super) group_layout: wgpu::BindGroupLayout,
     /// Makes texels on the device, if the tiles' decoder does.
-    executor: Option<Arc<GpuExecutor>>,
-    resources: Option<Resources>,
-    waiting: VecDeque<Waiting>,
-    recordings: Recordings,
+    pub(super) executor: Option<Arc<GpuExecutor>>,
+    pub(super) resources: Option<Resources>,
+    pub(super) waiting: VecDeque<Waiting>,
+    pub(super) recordings: Recordings,
     table: Vec<PageEntry>,
     pictures: Vec<VirtualPicture>,
     /// The device has neither table nor pictures.
-    update_all: bool,
-}
-
-/// All that takes device memory.
-struct Resources {
-    shares: Shares,
-    bindings: Bindings,
-    uploads: UploadRing,
-    updates: UploadRing,
-    workspace: Option<Workspace>,
+    pub(super) update_all: bool,
+    /// Another atlas is wanted.
+    pub(super) change: Option<Change>,
 }
 
 /// Pages that are made.
-struct Waiting {
+pub(super) struct Waiting {
     pages: Vec<FinishedPage>,
     upload: PageUpload,
 }
@@ -158,6 +94,7 @@ impl VirtualTexture {
             table: Vec::new(),
             pictures: Vec::new(),
             update_all: true,
+            change: None,
         };
         made.build(tiles)?;
         Ok(made)
@@ -175,9 +112,9 @@ impl VirtualTexture {
         &self.bytes
     }
 
-    /// Another budget of device memory, from the next [`poll`](Self::poll) on: there will be another atlas and another bind
-    /// group, and pages come back from decoded blocks, the coarsest first. The device frees the memory of the atlas before when
-    /// the frames that are under way are done.
+    /// Another budget of device memory, for another atlas with another bind group. Pages are made for it again, from decoded
+    /// blocks and the coarsest first; until the first of them are there, frames draw from the atlas before, and that is what
+    /// [`device_bytes`](Self::device_bytes) tells. The device frees its memory when the frames that draw from it are done.
     ///
     /// # Errors
     /// [`DeviceError::Refused`] if it is below [`Self::least_bytes`]; nothing changes then.
@@ -187,8 +124,7 @@ impl VirtualTexture {
         }
         if self.options.device_bytes != bytes {
             self.options.device_bytes = bytes;
-            self.bytes.set_limit(bytes);
-            self.give_up();
+            self.change = Some(Change::Wanted);
         }
         Ok(())
     }
@@ -204,7 +140,7 @@ impl VirtualTexture {
         self.context = context.clone();
         self.group_layout = bindings::layout(context, self.format)?;
         self.executor = executor(context, tiles)?;
-        self.build(tiles).map(drop)
+        self.build(tiles)
     }
 
     /// The layout of the bind group, for the host's pipelines. Fragment and compute shaders see it.
@@ -264,12 +200,10 @@ impl VirtualTexture {
         tiles.exchange();
         tiles.hold(self.waiting());
         let mut report = PollReport::default();
-        if self.resources.is_none() {
-            self.build(tiles)?;
-        }
+        self.change(tiles)?;
         let update = match &self.resources {
-            Some(resources) => resources.updates.take()?,
-            None => None,
+            Some(resources) if self.change.is_none() => resources.updates.take()?,
+            _ => None,
         };
         if let Some(update) = update {
             let ticket = self.recordings.begin(encoder);
@@ -436,82 +370,26 @@ impl VirtualTexture {
         Ok(bytes as u64)
     }
 
-    fn shares(&self, bytes: u64, slots: u32) -> Option<Shares> {
+    pub(super) fn shares(&self, bytes: u64, slots: u32) -> Option<Shares> {
         let pictures = Tiles::MOST_PICTURES as u32;
         let making_on = if self.executor.is_some() { MakingOn::Device } else { MakingOn::Processor };
         let limits = self.context.device().limits();
-        Shares::new(bytes, self.layout, self.format, pictures, slots, making_on, &limits)
+        Shares::new(
+            (bytes, self.context.buffer_bytes()),
+            self.layout,
+            self.format,
+            pictures,
+            slots,
+            making_on,
+            &limits,
+        )
     }
 
-    fn too_little(&self, bytes: u64) -> DeviceError {
+    pub(super) fn too_little(&self, bytes: u64) -> DeviceError {
         let least = Self::least_bytes(self.layout, self.format);
         DeviceError::Refused {
             reason: format!("{bytes} bytes of device memory for pages; {least} would be enough"),
         }
-    }
-
-    /// Lets go of the atlas and all that goes through its buffers.
-    fn give_up(&mut self) {
-        self.resources = None;
-        self.waiting.clear();
-        self.update_all = true;
-    }
-
-    /// Makes all that takes device memory, and begins anew. Where the device gives less than the budget allows, the atlas has
-    /// fewer slots. False: what was given up before is still in use.
-    fn build(&mut self, tiles: &mut Tiles) -> Result<bool, DeviceError> {
-        let bytes = self.options.device_bytes;
-        let mut slots = u32::MAX;
-        loop {
-            let shares = self.shares(bytes, slots).ok_or_else(|| self.too_little(bytes))?;
-            match self.resources(shares) {
-                Ok(Some(resources)) => {
-                    let finisher = DeviceFinisher {
-                        context: self.context.clone(),
-                        ring: resources.uploads.clone(),
-                        bounds: shares.bounds,
-                        format: self.format,
-                        computes: self.executor.is_some(),
-                        executor: CpuExecutor::new(tiles.decoder().runner().clone()),
-                        runner: tiles.decoder().runner().clone(),
-                    };
-                    self.recordings.reset(shares.grid.slots());
-                    tiles.start_over(shares.grid.slots(), Arc::new(finisher));
-                    self.waiting.clear();
-                    self.update_all = true;
-                    self.resources = Some(resources);
-                    return Ok(true);
-                }
-                Ok(None) => {
-                    // Buffers of before may lie among the pages that are made.
-                    tiles.start_over(0, tiles.host_finisher());
-                    return Ok(false);
-                }
-                Err(error) => {
-                    slots = shares.grid.slots() / 2;
-                    if slots < LEAST_SLOTS {
-                        return Err(error);
-                    }
-                }
-            }
-        }
-    }
-
-    fn resources(&self, shares: Shares) -> Result<Option<Resources>, DeviceError> {
-        let Self { context, bytes, .. } = self;
-        let workspace = match &self.executor {
-            Some(_) => match Workspace::new(context, shares.bounds, bytes)? {
-                Some(workspace) => Some(workspace),
-                None => return Ok(None),
-            },
-            None => None,
-        };
-        let made =
-            Bindings::new(context, &self.group_layout, &shares, self.format, self.options.srgb, bytes)?;
-        let Some(bindings) = made else { return Ok(None) };
-        let uploads = UploadRing::new(context, shares.bounds.upload, UPLOADS, bytes, None);
-        let updates = UploadRing::new(context, shares.update_bytes(), UPDATES, bytes, None);
-        Ok(Some(Resources { shares, bindings, uploads, updates, workspace }))
     }
 }
 
