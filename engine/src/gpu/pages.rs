@@ -80,12 +80,11 @@ impl Carrier {
         write: impl FnOnce(WriteOnly<'_, [u8]>) -> Result<(), DeviceError>,
     ) -> Result<Self, DeviceError> {
         match ring.take() {
-            Ok(Some(mut buffer)) => {
+            Some(mut buffer) => {
                 buffer.fill(bytes, write)?;
                 Ok(Self::Mapped(buffer))
             }
-            // Why the device gives none, whoever embarks is told.
-            Ok(None) | Err(_) => {
+            None => {
                 let mut host = vec![0; bytes as usize];
                 write(WriteOnly::from_mut(&mut host[..]))?;
                 Ok(Self::Host(host))
@@ -229,7 +228,8 @@ impl PageUpload {
     /// [`DeviceError::Failed`] if the device fails or is lost.
     pub fn embark(&mut self, ring: &UploadRing) -> Result<bool, DeviceError> {
         let Carrier::Host(host) = &self.carrier else { return Ok(true) };
-        let Some(mut buffer) = ring.take()? else { return Ok(false) };
+        ring.fill_up()?;
+        let Some(mut buffer) = ring.take() else { return Ok(false) };
         buffer.fill(self.bytes, |mut upload| {
             upload.copy_from_slice(host);
             Ok(())

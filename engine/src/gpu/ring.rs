@@ -11,7 +11,7 @@ use wgpu::WriteOnly;
 /// Called when a buffer has come back; from any thread that polls the device or drops commands.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
-/// At most a number of buffers of one size, made when they are needed first.
+/// At most a number of buffers of one size.
 #[derive(Clone)]
 pub struct UploadRing(Arc<Shared>);
 
@@ -66,31 +66,25 @@ impl UploadRing {
         self.0.state().broken
     }
 
-    /// A buffer to be filled; `None` if all are in use, or no more bytes may be taken.
+    /// Makes the buffers that are not there, as far as bytes may be taken. For the host's thread, so that others have nothing to
+    /// do with the device.
     ///
     /// # Errors
     /// [`DeviceError::Failed`] if the device gives none.
-    pub fn take(&self) -> Result<Option<MappedBuffer>, DeviceError> {
-        let shared = &self.0;
-        let held = {
-            let mut state = shared.state();
-            match state.mapped.pop() {
-                Some(held) => Some(held),
-                None if state.made >= shared.most => return Ok(None),
-                None => {
-                    state.made += 1;
-                    None
-                }
-            }
-        };
-        let held = match held {
-            Some(held) => Ok(Some(held)),
-            None => shared.make(),
-        };
-        if !matches!(held, Ok(Some(_))) {
-            shared.state().made -= 1;
+    pub fn fill_up(&self) -> Result<(), DeviceError> {
+        while self.0.state().made < self.0.most {
+            let Some(held) = self.0.make()? else { break };
+            let mut state = self.0.state();
+            state.made += 1;
+            state.mapped.push(held);
         }
-        Ok(held?.map(|held| MappedBuffer { held: Some(held), ring: Arc::clone(shared) }))
+        Ok(())
+    }
+
+    /// A buffer to be filled; `None` if all are in use, or not made. On any thread.
+    pub fn take(&self) -> Option<MappedBuffer> {
+        let held = self.0.state().mapped.pop()?;
+        Some(MappedBuffer { held: Some(held), ring: Arc::clone(&self.0) })
     }
 
     /// Begins to map what came back without having been used.

@@ -212,7 +212,8 @@ fn texels_of_the_processor_ride_along() {
         let texels: Vec<_> =
             pages.iter().map(|page| PageTexels { size: page.size, bytes: &page.expected }).collect();
         let filled = PageUpload::of_texels(&stage.ring, &texels, format).unwrap();
-        let Filled::Ready(upload, count) = filled else { panic!("they fit") };
+        let Filled::Ready(mut upload, count) = filled else { panic!("they fit") };
+        assert!(upload.embark(&stage.ring).unwrap());
         assert_eq!(count, pages.len());
         let targets: Vec<_> =
             stage.textures.iter().map(|texture| Some(TextureTarget::new(texture))).collect();
@@ -289,6 +290,7 @@ fn a_lost_device_is_an_error_of_whoever_uses_it() {
     let format = TexelFormat::Rgba8;
     let pages = vec![page(&testdata.join("files/relax.jp2"), Some(Rect::new(0, 0, 100, 100)), 0, format)];
     let stage = Stage::new(&context, 2, &pages, format);
+    stage.ring.fill_up().unwrap();
     let fill = || PageUpload::of_cells(&stage.ring, &context, BOUNDS, &[pages[0].source()], format);
     let Ok(Filled::Ready(upload, _)) = fill() else { panic!("it fits") };
     let [mut encoder, mut late] = [encoder(&context), encoder(&context)];

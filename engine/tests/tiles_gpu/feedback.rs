@@ -60,7 +60,7 @@ fn pages_come_back_those_that_most_texels_want_first() {
     // A texel of each of ten pages and nothing between; then a whole row of one.
     let mixed = |texel: u32| match texel {
         80.. => wanted(77).pack(),
-        _ if texel % 8 == 0 => wanted(texel / 8).pack(),
+        _ if texel.is_multiple_of(8) => wanted(texel / 8).pack(),
         _ => [0; 2],
     };
     assert!(send(&mixed));

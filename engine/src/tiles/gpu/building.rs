@@ -140,6 +140,8 @@ impl VirtualTexture {
             Bindings::new(context, &self.group_layout, &shares, self.format, self.options.srgb, bytes)?;
         let Some(bindings) = made else { return Ok(None) };
         let updates = UploadRing::new(context, shares.update_bytes(), UPDATES, bytes, None);
+        updates.fill_up()?;
+        uploads.fill_up()?;
         Ok(Some(Resources { shares, bindings, uploads, updates, workspace }))
     }
 }

@@ -27,7 +27,7 @@ impl SlotGrid {
             }
             for across in 1..=longest.min(layer) {
                 let down = (layer / across).min(longest);
-                let is_cube = across == down && layers % 6 == 0;
+                let is_cube = across == down && layers.is_multiple_of(6);
                 let grid = Self { side, across, down, layers };
                 if !is_cube && best.is_none_or(|best| grid.rank() > best.rank()) {
                     best = Some(grid);
@@ -93,7 +93,7 @@ mod tests {
             assert!(extent.width <= limits.max_texture_dimension_2d);
             assert!(extent.height <= limits.max_texture_dimension_2d);
             assert!((2..=limits.max_texture_array_layers).contains(&extent.depth_or_array_layers));
-            assert!(extent.width != extent.height || extent.depth_or_array_layers % 6 != 0);
+            assert!(extent.width != extent.height || !extent.depth_or_array_layers.is_multiple_of(6));
         }
         assert_eq!(SlotGrid::new(264, 1, &limits), None);
         assert_eq!(SlotGrid::new(10_000, 5, &limits), None);

@@ -202,7 +202,7 @@ impl VirtualTexture {
         let mut report = PollReport::default();
         self.change(tiles)?;
         let update = match &self.resources {
-            Some(resources) if self.change.is_none() => resources.updates.take()?,
+            Some(resources) if self.change.is_none() => resources.updates.take(),
             _ => None,
         };
         if let Some(update) = update {
