@@ -97,7 +97,9 @@ impl Residency {
     pub(crate) fn remove_unwanted(&mut self, picture: PictureId, frame: u64) -> Vec<PageKey> {
         let unwanted = self.pages.iter().filter(|(key, page)| key.picture == picture && page.wanted != frame);
         let pages: Vec<PageKey> = unwanted.map(|(&key, _)| key).collect();
-        pages.iter().for_each(|&key| drop(self.remove(key)));
+        for &key in &pages {
+            self.remove(key);
+        }
         pages
     }
 

@@ -13,13 +13,13 @@ use wavetile_engine::{DataBinCache, DataBins, DecodeRequest, Image, Limits, Size
 use wavetile_testing::random::Random;
 
 /// A source that brings what the test says.
-pub struct Trickle {
+pub(crate) struct Trickle {
     file: IndexedFile,
     bins: Arc<RwLock<DataBinCache>>,
     log: Mutex<Vec<DataBinId>>,
     ended: AtomicU64,
     replaced: AtomicU64,
-    pub wishes: Mutex<Vec<Wish>>,
+    pub(crate) wishes: Mutex<Vec<Wish>>,
 }
 
 impl TileSource for Trickle {
@@ -47,7 +47,7 @@ impl TileSource for Trickle {
 }
 
 impl Trickle {
-    pub fn new(path: &Path) -> Arc<Self> {
+    pub(crate) fn new(path: &Path) -> Arc<Self> {
         let file = IndexedFile::open(std::fs::read(path).unwrap(), &Limits::default()).unwrap();
         let source = Self {
             file,
@@ -63,12 +63,12 @@ impl Trickle {
         Arc::new(source)
     }
 
-    pub fn image(&self) -> Image {
+    pub(crate) fn image(&self) -> Image {
         Image::open_stream(self.bins.clone()).unwrap().image().unwrap()
     }
 
     /// The first part of a bin, as far as it is not there.
-    pub fn bring(&self, id: DataBinId, share: f64) {
+    pub(crate) fn bring(&self, id: DataBinId, share: f64) {
         let bin = self.file.bin(0, id).unwrap().unwrap();
         let length = (bin.bytes.len() as f64 * share).ceil() as usize;
         let whole = length == bin.bytes.len();
@@ -77,7 +77,7 @@ impl Trickle {
     }
 
     /// All precincts, those of coarse resolutions first.
-    pub fn precincts(&self) -> Vec<DataBinId> {
+    pub(crate) fn precincts(&self) -> Vec<DataBinId> {
         let header = self.file.header();
         let (components, tiles) = (header.size.components.len() as u32, header.tile_count());
         let mut found = Vec::new();
@@ -96,7 +96,7 @@ impl Trickle {
         found.into_iter().map(|found| found.1).collect()
     }
 
-    pub fn end(&self) {
+    pub(crate) fn end(&self) {
         self.ended.store(1, Ordering::SeqCst);
     }
 }

@@ -8,26 +8,26 @@ use wavetile_engine::tiles::{
 use wavetile_engine::{DecodeRequest, Decoder, Image, Size};
 
 /// 8192 x 8192 pixels, high throughput, 7 levels.
-pub fn mandelbrot() -> Image {
+pub(crate) fn mandelbrot() -> Image {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../program/assets/mandelbrot.jp2");
     Image::open_file(path).unwrap()
 }
 
-pub struct Rig {
-    pub tiles: Tiles,
-    pub atlas: HostAtlas,
-    pub now: Duration,
+pub(crate) struct Rig {
+    pub(crate) tiles: Tiles,
+    pub(crate) atlas: HostAtlas,
+    pub(crate) now: Duration,
 }
 
 impl Rig {
-    pub fn new(options: TilesOptions, atlas_bytes: u64) -> Self {
+    pub(crate) fn new(options: TilesOptions, atlas_bytes: u64) -> Self {
         let mut tiles = Tiles::new(&Decoder::cpu(), options);
         let atlas = HostAtlas::new(&mut tiles, atlas_bytes);
         Self { tiles, atlas, now: Duration::ZERO }
     }
 
     /// One frame, 10 ms after the one before.
-    pub fn frame(&mut self, views: &[View]) -> FrameReport {
+    pub(crate) fn frame(&mut self, views: &[View]) -> FrameReport {
         self.now += Duration::from_millis(10);
         self.tiles.update(views, self.now);
         self.atlas.poll(&mut self.tiles, FrameBudget::default());
@@ -38,7 +38,7 @@ impl Rig {
     }
 
     /// Frames until all is settled.
-    pub fn settle(&mut self, views: &[View]) -> FrameReport {
+    pub(crate) fn settle(&mut self, views: &[View]) -> FrameReport {
         for _ in 0..20 {
             let report = self.frame(views);
             if report.settled {
@@ -49,7 +49,7 @@ impl Rig {
     }
 
     /// A resident page is what a decode of its texels gives, and its border is its neighbours'.
-    pub fn check_page(&self, image: &Image, request: &DecodeRequest, key: PageKey) {
+    pub(crate) fn check_page(&self, image: &Image, request: &DecodeRequest, key: PageKey) {
         let layout = self.tiles.options().layout;
         let format = self.tiles.options().format;
         let pyramid = self.tiles.pyramid(key.picture).unwrap();
@@ -90,11 +90,11 @@ impl Rig {
 }
 
 /// A window with its upper left corner at a pixel, `scale` pixels of the picture for one of the screen.
-pub fn window(picture: PictureId, left: f64, top: f64, scale: f64, viewport: Size) -> View {
+pub(crate) fn window(picture: PictureId, left: f64, top: f64, scale: f64, viewport: Size) -> View {
     let (width, height) = (f64::from(viewport.width) * scale, f64::from(viewport.height) * scale);
     View::Planar(PlanarView { picture, pixels: [left, top, left + width, top + height], viewport })
 }
 
-pub fn page(picture: PictureId, reduce: u32, x: u32, y: u32) -> PageKey {
+pub(crate) fn page(picture: PictureId, reduce: u32, x: u32, y: u32) -> PageKey {
     PageKey { picture, page: PageId { reduce, x, y } }
 }
