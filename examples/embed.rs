@@ -10,11 +10,10 @@ use std::f64::consts::{FRAC_PI_8, PI, TAU};
 use std::sync::Arc;
 use std::time::Duration;
 use wavetile::engine::gpu::Context;
-use wavetile::engine::tiles::{
-    FrameBudget, PictureId, PictureOptions, SurfaceView, Tiles, TilesOptions, View,
-};
-use wavetile::engine::tiles::{VirtualTexture, VirtualTextureOptions};
-use wavetile::engine::{Decoder, Image, Size, wgpu};
+use wavetile::engine::tiles::{FrameBudget, PictureId, PictureOptions, SurfaceView, Tiles, TilesOptions};
+use wavetile::engine::tiles::{View, VirtualTexture, VirtualTextureOptions};
+use wavetile::engine::wgpu::{self, TextureFormat};
+use wavetile::engine::{Decoder, Image, Size};
 use wavetile::transport::client::{ClientConfig, Session};
 #[path = "support/mod.rs"]
 mod support; // a window, a pipeline, PNG
@@ -80,12 +79,7 @@ pub struct Host {
 }
 
 impl Host {
-    pub fn new(
-        context: Context,
-        image: &Image,
-        session: &Session,
-        into: wgpu::TextureFormat,
-    ) -> Outcome<Self> {
+    pub fn new(context: Context, image: &Image, session: &Session, into: TextureFormat) -> Outcome<Self> {
         let software = context.adapter_info().device_type == wgpu::DeviceType::Cpu;
         let decoder = if software { Decoder::cpu() } else { Decoder::with_gpu(context.clone())? };
         let mut tiles = Tiles::new(&decoder, TilesOptions::new());

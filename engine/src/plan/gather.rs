@@ -166,8 +166,8 @@ impl<'a> Gatherer<'a> {
     fn packets(&mut self, place: Place<'_>, id: PrecinctId, bin: &mut Bin<'a>) -> Result<Box<Packets>> {
         let Place { tile, component, resolution, number, .. } = place;
         let mut remembered = self.memory.and_then(|memory| memory.take_packets(id));
-        let is_up_to_date = |packets: &Box<Packets>| packets.read == Some((bin.length, bin.complete));
-        if !remembered.as_ref().is_some_and(is_up_to_date) {
+        let held = Some((bin.length, bin.complete));
+        if remembered.as_ref().is_none_or(|packets| packets.read != held) {
             let held = self.load(bin)?.len() as u64;
             remembered = remembered.filter(|packets| packets.read_bytes() <= held);
         }

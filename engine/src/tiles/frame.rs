@@ -1,10 +1,10 @@
 //! A frame: compares what is wanted with what is there. Nothing is waited for.
 
+use super::handle::Tiles;
 use super::page::{PageId, PageKey, PictureId, Priority};
 use super::report::FrameReport;
 use super::selection::{Pyramids, Selection};
 use super::source::Wish;
-use super::tiles::Tiles;
 use super::view::View;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -97,7 +97,7 @@ impl Tiles {
         report.missing = missing.len();
         self.stand_in(&missing, &mut order, &mut report);
         self.age(&missing, &mut report);
-        order.sort_unstable_by(|a, b| (a.0, a.1.to_bits(), a.2).cmp(&(b.0, b.1.to_bits(), b.2)));
+        order.sort_unstable_by_key(|&(rank, distance, key, _)| (rank, distance.to_bits(), key));
         // A page that is wanted for two reasons is wanted for the more urgent one.
         let mut pages: Vec<(PageKey, Priority)> = Vec::with_capacity(order.len());
         let mut known = HashSet::with_capacity(order.len());

@@ -1,9 +1,9 @@
 //! An atlas in host memory: for hosts without a device, for reference frames, and for tests.
 
 use super::finish::{Batch, Made, SlotRect};
+use super::handle::Tiles;
 use super::options::FrameBudget;
 use super::page::PageKey;
-use super::tiles::Tiles;
 use crate::plan::TexelFormat;
 use wavetile_shaders::page_table::{self, PageEntry};
 use wavetile_shaders::sample_virtual::{TexelAtlas, VirtualScene};

@@ -53,6 +53,7 @@ mod finish;
 mod frame;
 #[cfg(feature = "gpu")]
 mod gpu;
+mod handle;
 mod host_atlas;
 mod mailbox;
 pub(crate) mod making;
@@ -65,12 +66,12 @@ mod residency;
 mod selection;
 mod source;
 mod supply;
-mod tiles;
 mod view;
 mod workshop;
 
 #[cfg(feature = "gpu")]
 pub use gpu::{PageFeedback, PollReport, VirtualTexture, VirtualTextureOptions};
+pub use handle::Tiles;
 pub use host_atlas::HostAtlas;
 pub use options::{FrameBudget, TilesOptions};
 pub use page::{PageId, PageKey, PageLayout, PictureId, Priority};
@@ -79,7 +80,6 @@ pub use pyramid::Pyramid;
 pub(crate) use pyramid::Repeat;
 pub use report::{FrameReport, TileTotals};
 pub use source::{Arrivals, TileSource, Wake, Wish};
-pub use tiles::Tiles;
 pub use view::{PlanarView, SurfaceView, View};
 pub use wavetile_shaders::sample_virtual::{TexelAtlas, VirtualScene};
 pub use wavetile_shaders::shading::Shading;

@@ -1,9 +1,9 @@
 //! What atlases take from tiles: pages, and where they go.
 
 use super::finish::{Batch, FinishedPage, Finisher, HostFinisher};
+use super::handle::Tiles;
 use super::mailbox::WorkshopTotals;
 use super::page::PageKey;
-use super::tiles::Tiles;
 use crate::cpu::CpuExecutor;
 use std::sync::Arc;
 use wavetile_shaders::page_table::{self, PageEntry};

@@ -116,7 +116,7 @@ impl Selector {
                 View::Surface(surface) => {
                     let Some(pyramid) = pictures.pyramid(surface.picture) else { continue };
                     let mut walk = Walk { pyramid, surface, coarser, capacity, found: Vec::new() };
-                    walk.from_the_top()?;
+                    walk.whole()?;
                     self.add_surface(pyramid, surface, &walk.found, &mut selection);
                 }
                 View::Pages(pages) => {

@@ -16,7 +16,7 @@ pub(super) struct Walk<'a> {
 
 impl Walk<'_> {
     /// `None`: they are too many.
-    pub(super) fn from_the_top(&mut self) -> Option<()> {
+    pub(super) fn whole(&mut self) -> Option<()> {
         let viewport = self.surface.viewport;
         let [left, top, right, bottom] = self.surface.pixels;
         let sound = self.surface.matrix.iter().flatten().all(|number| number.is_finite());
