@@ -103,3 +103,30 @@ fn encoders_that_are_dropped_or_wait_for_long_lose_nothing() {
     }
     assert!(rig.texture.device_bytes().peak() <= BUDGET);
 }
+
+#[test]
+fn a_thread_makes_pages_while_frames_are_drawn() {
+    let Some(decoder) = decoder() else { return };
+    let image = mandelbrot();
+    let mut rig = DeviceRig::new(&decoder, Making::OnDevice, TilesOptions::new(), BUDGET);
+    let mut host = Rig::new(TilesOptions::new(), BUDGET);
+    let picture = rig.tiles.add(&image, PictureOptions::default(), None).unwrap();
+    host.tiles.add(&image, PictureOptions::default(), None).unwrap();
+    let views = [window(picture, 1000.0, 2000.0, 1.0, Size::new(600, 500))];
+    host.settle(&views);
+    rig.tiles.start().unwrap();
+    for _ in 0..2000 {
+        rig.now += std::time::Duration::from_millis(10);
+        if rig.tiles.update(&views, rig.now).settled {
+            break;
+        }
+        let mut encoder = rig.encoder();
+        rig.texture.poll(&mut rig.tiles, &mut encoder, FrameBudget::default()).unwrap();
+        rig.context.queue().submit([encoder.finish()]);
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert!(rig.tiles.report().settled, "{:?}", rig.tiles.report());
+    for (x, y) in [(3, 7), (5, 8)] {
+        rig.check_page(&host, page(picture, 0, x, y));
+    }
+}
