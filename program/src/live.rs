@@ -113,7 +113,7 @@ async fn drive(mut session: Session, news: Arc<SessionNews>, mut closed: oneshot
                 let mut news = news.news();
                 (news.bytes, news.failure) = (bytes, None);
             }
-            Some(Event::Failed(error)) => news.tell(|news| {
+            Some(Event::Failed(error) | Event::Interrupted(error)) => news.tell(|news| {
                 (news.bytes, news.failure) = (bytes, Some(error.to_string()));
             }),
             Some(Event::Reset) => {

@@ -315,6 +315,7 @@ fn wishes_stand_while_the_connection_is_lost_and_the_session_forgotten() {
         link.run_until(Duration::from_secs(60));
         assert!(link.requests.len() > 5 && !link.client.is_idle());
         assert!(!link.events.iter().any(|event| matches!(event, Event::Failed(_))));
+        assert!(matches!(link.events.last(), Some(Event::Interrupted(_))), "{:?}", link.events);
         link.options.losses = 0;
         if expires {
             link.server.expire(link.now + Duration::from_secs(1000));

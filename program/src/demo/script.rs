@@ -127,7 +127,7 @@ impl Window {
                 () = self.woken.notified() => return Ok(()),
                 () = &mut next => return Ok(()),
                 event = self.session.next_event() => match event {
-                    Some(Event::Failed(error)) => return Err(error.into()),
+                    Some(Event::Failed(error) | Event::Interrupted(error)) => return Err(error.into()),
                     Some(_) => {}
                     None => return Err("the connection is closed".into()),
                 },

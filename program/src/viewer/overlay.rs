@@ -25,11 +25,9 @@ pub(crate) fn lines(
             "pages: {} of {} here, {} with all their packets; {} missing, {} queued",
             report.resident, report.visible, report.complete, report.missing, report.queued
         ),
+        format!("atlas: {} of {} slots, {} MB", report.used, report.slots, device_bytes / 1_000_000),
         format!(
-            "atlas: {} of {} slots, {} MB; blocks: {} decoded, {} gone on with, {} reused, {} MB",
-            report.used,
-            report.slots,
-            device_bytes / 1_000_000,
+            "blocks: {} decoded, {} gone on with, {} reused; {} MB kept",
             totals.blocks_decoded,
             totals.blocks_resumed,
             totals.blocks_reused,

@@ -331,6 +331,9 @@ impl Client {
             self.give_up(error);
             return;
         }
+        if self.listed && self.failures > 1 {
+            self.events.push_back(Event::Interrupted(error));
+        }
         let most = if self.listed { MOST_DOUBLINGS_OF_LIST } else { MOST_DOUBLINGS };
         let doubled = self.options.pause.saturating_mul(1 << (self.failures - 1).min(most));
         self.not_before = self.now.saturating_add(pause.unwrap_or(doubled));

@@ -170,6 +170,9 @@ pub enum Event {
         /// The request.
         id: u64,
     },
+    /// Requests fail one after the other, and why; what was wished for ([`Client::set_wishes`](super::Client::set_wishes)) stands, and the
+    /// client tries again by itself.
+    Interrupted(ClientError),
     /// The client has given up; [`Client::retry`](super::Client::retry) lets it try again.
     Failed(ClientError),
     /// The session is closed.
