@@ -79,6 +79,7 @@ pub struct Host {
 }
 
 impl Host {
+    /// Draws into textures of a format.
     pub fn new(context: Context, image: &Image, session: &Session, into: TextureFormat) -> Outcome<Self> {
         let software = context.adapter_info().device_type == wgpu::DeviceType::Cpu;
         let decoder = if software { Decoder::cpu() } else { Decoder::with_gpu(context.clone())? };

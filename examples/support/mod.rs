@@ -1,5 +1,5 @@
 //! What is in every program that draws with wgpu, and has nothing to do with Wavetile.
 
-pub mod snapshot;
-pub mod triangles;
-pub mod window;
+pub(crate) mod snapshot;
+pub(crate) mod triangles;
+pub(crate) mod window;

@@ -7,7 +7,7 @@ use wavetile::engine::gpu::Context;
 use wavetile::engine::{Size, wgpu};
 
 /// A texture to draw into; rows of 64 texels or a multiple.
-pub fn target(context: &Context, size: Size) -> wgpu::Texture {
+pub(crate) fn target(context: &Context, size: Size) -> wgpu::Texture {
     context.device().create_texture(&wgpu::TextureDescriptor {
         label: None,
         size: wgpu::Extent3d { width: size.width, height: size.height, depth_or_array_layers: 1 },
@@ -21,7 +21,7 @@ pub fn target(context: &Context, size: Size) -> wgpu::Texture {
 }
 
 /// Draws a frame until it says that it is as good as it gets, and what came last has faded in; then its texels, row by row.
-pub fn settled(
+pub(crate) fn settled(
     context: &Context,
     texture: &wgpu::Texture,
     mut draw: impl FnMut(Duration) -> Result<bool, Box<dyn Error>>,
@@ -38,7 +38,7 @@ pub fn settled(
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// Its texels, row by row. Waits for the device.
-pub fn read(context: &Context, texture: &wgpu::Texture) -> Result<Vec<u8>, Box<dyn Error>> {
+pub(crate) fn read(context: &Context, texture: &wgpu::Texture) -> Result<Vec<u8>, Box<dyn Error>> {
     let (device, queue) = (context.device(), context.queue());
     let row = texture.width() * 4;
     let buffer = device.create_buffer(&wgpu::BufferDescriptor {
@@ -58,7 +58,7 @@ pub fn read(context: &Context, texture: &wgpu::Texture) -> Result<Vec<u8>, Box<d
 }
 
 /// Writes RGBA texels as PNG.
-pub fn save(texels: &[u8], size: Size, path: &str) -> Result<(), Box<dyn Error>> {
+pub(crate) fn save(texels: &[u8], size: Size, path: &str) -> Result<(), Box<dyn Error>> {
     let mut encoder = png::Encoder::new(std::fs::File::create(path)?, size.width, size.height);
     encoder.set_color(png::ColorType::Rgba);
     Ok(encoder.write_header()?.write_image_data(texels)?)

@@ -4,11 +4,11 @@ use wavetile::engine::wgpu;
 use wgpu::util::DeviceExt;
 
 /// Corners of six numbers, a position in clip space and a place in a picture; those that face the eye run anticlockwise.
-pub struct Triangles(wgpu::RenderPipeline);
+pub(crate) struct Triangles(wgpu::RenderPipeline);
 
 impl Triangles {
     /// `shader` has one vertex and one fragment stage; group 0 is of `layout`.
-    pub fn new(
+    pub(crate) fn new(
         device: &wgpu::Device,
         shader: &str,
         layout: &wgpu::BindGroupLayout,
@@ -50,7 +50,7 @@ impl Triangles {
     }
 
     /// Records a pass that draws them on black. Without a `group` it is black alone.
-    pub fn draw(
+    pub(crate) fn draw(
         &self,
         device: &wgpu::Device,
         encoder: &mut wgpu::CommandEncoder,

@@ -14,7 +14,7 @@ use winit::window::{Window, WindowId};
 ///
 /// # Errors
 /// No display, no device for it, or what `draw` gives.
-pub fn run(
+pub(crate) fn run(
     title: &str,
     draw: impl FnMut(&Context, &wgpu::Texture, Duration) -> Result<bool, Box<dyn Error>>,
 ) -> Result<(), Box<dyn Error>> {
