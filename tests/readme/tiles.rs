@@ -20,14 +20,9 @@ pub async fn open(gpu: &Context, session: &Session) -> Result<Scene, Box<dyn Err
 
 // Once a frame; it never waits. Then a pass whose shader has texture.shader(1) binds texture.bind_group() as group 1, and
 // calls sample_virtual(picture, uv, dpdx(uv), dpdy(uv)).
-pub fn frame(
-    scene: &mut Scene,
-    encoder: &mut CommandEncoder,
-    view: PlanarView,
-    now: Duration,
-) -> Result<bool> {
+pub fn frame(scene: &mut Scene, into: &mut CommandEncoder, view: PlanarView, now: Duration) -> Result<bool> {
     let (tiles, texture, _) = scene;
     let settled = tiles.update(&[View::Planar(view)], now).settled;
-    texture.poll(tiles, encoder, FrameBudget::default())?;
+    texture.poll(tiles, into, FrameBudget::default())?;
     Ok(settled)
 }
