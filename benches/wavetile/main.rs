@@ -1,7 +1,7 @@
 //! How fast the decoder and the transport are, and the peers beside them on the same bytes.
 //!
 //! `cargo bench` prints the speed table and writes it to `docs/speed.md`, and some of it to the README. `cargo bench -- GROUP` runs a
-//! group of finer measurements (`tier1`, `coefficients`, `cpu`, `gpu`, `index`, `decode`, `first_picture`), `cargo bench
+//! group of finer measurements (`tier1`, `coefficients`, `cpu`, `gpu`, `index`, `decode`, `first_picture`, `tiles`), `cargo bench
 //! -- all` everything. Milliseconds depend on the machine and on what else it does; ratios are of medians of interleaved
 //! runs in one process, and travel. Pictures: the bundled sample, and those of `../shared/bench` (or
 //! `$WAVETILE_SHARED/bench`) where they are.
@@ -15,6 +15,7 @@ mod index;
 mod support;
 mod table;
 mod tier1;
+mod tiles;
 
 use criterion::Criterion;
 use std::time::Duration;
@@ -41,5 +42,6 @@ fn main() {
     index::run(&mut bench);
     decode::run(&mut bench);
     first_picture::run(&mut bench);
+    tiles::run(&mut bench);
     bench.finish();
 }

@@ -19,7 +19,7 @@ fn options() -> FlightOptions {
 }
 
 fn assert_settled(flight: &mut Flight, camera: &Camera) {
-    assert!(flight.settle(camera, 2000), "{:?}", flight.report());
+    assert!(flight.settle(camera, 2000).unwrap(), "{:?}", flight.report());
     let pages = flight.visible_texels(camera);
     assert_eq!(pages.len(), flight.visible_pages(camera).len());
     assert!(!pages.is_empty());
@@ -45,7 +45,7 @@ fn a_flight_keeps_to_its_bounds_shows_no_hole_and_leaves_nothing() {
     let mut script = Script::new(5, Size::new(width, height), VIEWPORT);
     let mut flight = Flight::open(options).unwrap();
     for _ in 0..400 {
-        flight.frame(&script.advance(options.frame));
+        flight.frame(&script.advance(options.frame)).unwrap();
     }
     let counts = flight.counts();
     assert_eq!((counts.frames_with_holes, counts.holes), (0, 0), "{counts:?}");
@@ -60,7 +60,7 @@ fn a_flight_keeps_to_its_bounds_shows_no_hole_and_leaves_nothing() {
     let (fetched, shown) = flight.fetched_and_shown();
     assert!(shown <= fetched && fetched > 1 << 20);
     assert_settled(&mut flight, &script.camera());
-    assert_eq!(flight.close(), Remains::default());
+    assert_eq!(flight.close().unwrap(), Remains::default());
 }
 
 /// T5.
@@ -84,25 +84,47 @@ fn settled_frames_are_those_of_the_decoded_picture() {
     }
 }
 
-/// T6.
-#[test]
-fn a_lost_atlas_is_made_again_without_a_byte_from_the_network() {
-    let options = options();
-    let mut script = Script::new(9, Size::new(options.shape.width, options.shape.height), VIEWPORT);
-    let mut flight = Flight::open(options).unwrap();
-    for moment in 0..6 {
+/// Loses the atlas at some moments of a flight: the same pixels come back, and nothing from the network.
+fn assert_rebuilt(mut flight: Flight, moments: u32) {
+    let options = *flight.options();
+    let mut script = Script::new(9, Size::new(options.shape.width, options.shape.height), options.viewport);
+    for moment in 0..moments {
         for _ in 0..10 + 3 * moment {
-            flight.frame(&script.advance(options.frame));
+            flight.frame(&script.advance(options.frame)).unwrap();
         }
         let camera = script.camera();
-        assert!(flight.settle(&camera, 2000));
+        assert_settled(&mut flight, &camera);
         let (before, fetched) = (flight.visible_texels(&camera), flight.fetched_and_shown().0);
-        flight.lose_atlas();
-        assert!(flight.settle(&camera, 2000));
+        flight.lose_atlas().unwrap();
+        assert!(flight.settle(&camera, 2000).unwrap());
         assert_eq!(flight.fetched_and_shown().0, fetched);
         assert!(flight.visible_texels(&camera) == before, "moment {moment}");
     }
-    assert_eq!(flight.counts().holes, 0);
+    let counts = flight.counts();
+    assert_eq!(counts.holes, 0);
+    assert!(counts.most_device_bytes <= options.device_bytes, "{counts:?}");
+    assert_eq!(flight.close().unwrap(), Remains::default());
+}
+
+/// T6.
+#[test]
+fn a_lost_atlas_is_made_again_without_a_byte_from_the_network() {
+    assert_rebuilt(Flight::open(options()).unwrap(), 6);
+}
+
+/// T6, and T5 on a device.
+#[cfg(feature = "gpu")]
+#[test]
+fn a_lost_device_is_made_good_without_a_byte_from_the_network() {
+    use wavetile_engine::error::DeviceError;
+    use wavetile_engine::gpu::Context;
+    let context = match Context::request_blocking() {
+        Ok(context) => context,
+        Err(DeviceError::NoAdapter { reason }) => return wavetile_testing::skip_adapter(reason),
+        Err(error) => panic!("{error}"),
+    };
+    let options = FlightOptions { viewport: Size::new(500, 400), ..options() };
+    assert_rebuilt(Flight::open_on(options, &context).unwrap(), 3);
 }
 
 /// T1.

@@ -1,11 +1,13 @@
 //! A flight: a camera that goes over a picture of any size, whose tiles come over a link, on a virtual clock and on one thread.
 //! What is counted is the same in each run.
 
+mod atlas;
 mod reference;
 mod script;
 mod shown;
 mod source;
 
+pub use atlas::Atlas;
 pub use reference::reference_page;
 pub use script::{Camera, Script};
 pub use shown::Shown;
@@ -16,9 +18,9 @@ use crate::mosaic_picture::MosaicPicture;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use wavetile_engine::data_bin::{DataBinCache, DataBinId};
+use wavetile_engine::error::ContainerError;
 use wavetile_engine::tiles::{
-    FrameBudget, FrameReport, HostAtlas, PageId, PageKey, PictureId, PictureOptions, PlanarView, Tiles,
-    TilesOptions, View,
+    FrameReport, PageId, PageKey, PictureId, PictureOptions, PlanarView, Tiles, TilesOptions, View,
 };
 use wavetile_engine::{Decoder, Image, Limits, Rect, Result, Size};
 use wavetile_testing::mosaic::Shape;
@@ -44,14 +46,14 @@ pub struct FlightOptions {
 }
 
 impl Default for FlightOptions {
-    /// 103 gigapixels over 20 Mbit/s and 40 ms, 1920 x 1080 at 30 frames a second, 128 MiB of device memory, 256 MiB compressed,
+    /// 103 gigapixels over 20 Mbit/s and 40 ms, 1280 x 720 at 20 frames a second, 128 MiB of device memory, 256 MiB compressed,
     /// 128 MiB of blocks.
     fn default() -> Self {
         Self {
             shape: Shape::VAST,
             link: LinkOptions::default(),
-            viewport: Size::new(1920, 1080),
-            frame: Duration::from_nanos(33_333_333),
+            viewport: Size::new(1280, 720),
+            frame: Duration::from_millis(50),
             device_bytes: 128 << 20,
             compressed_bytes: 256 << 20,
             block_bytes: 128 << 20,
@@ -90,7 +92,7 @@ pub struct Flight {
     bins: Arc<RwLock<DataBinCache>>,
     image: Image,
     tiles: Tiles,
-    atlas: HostAtlas,
+    atlas: Atlas,
     id: PictureId,
     now: Duration,
     counts: FlightCounts,
@@ -102,11 +104,31 @@ pub struct Flight {
 }
 
 impl Flight {
-    /// Opens the picture over the link: its headers, and what the client takes with them.
+    /// Opens the picture over the link: its headers, and what the client takes with them. Pages are made and kept in host memory.
     ///
     /// # Errors
     /// The picture cannot be opened or drawn.
     pub fn open(options: FlightOptions) -> Result<Self> {
+        Self::open_with(options, &Decoder::cpu(), |tiles| Ok(Atlas::host(tiles, options.device_bytes)))
+    }
+
+    /// The same with pages that are made and kept on a device.
+    ///
+    /// # Errors
+    /// The picture cannot be opened or drawn, or the device has not the memory.
+    #[cfg(feature = "gpu")]
+    pub fn open_on(options: FlightOptions, context: &wavetile_engine::gpu::Context) -> Result<Self> {
+        let decoder = Decoder::with_gpu(context.clone())?;
+        Self::open_with(options, &decoder, |tiles| {
+            Atlas::device(context.clone(), tiles, options.device_bytes)
+        })
+    }
+
+    fn open_with(
+        options: FlightOptions,
+        decoder: &Decoder,
+        atlas: impl FnOnce(&mut Tiles) -> Result<Atlas>,
+    ) -> Result<Self> {
         let picture = Arc::new(MosaicPicture::new(options.shape)?);
         let client = ClientOptions::new("").overview(Some(OVERVIEW));
         let mut link = Link::with_client(picture.clone(), options.link, client);
@@ -115,13 +137,13 @@ impl Flight {
         while opened.is_none() && link.step() {
             opened = link.client().image(&Limits::default())?;
         }
-        let image = opened.ok_or(wavetile_engine::error::ContainerError::MissingBox { kind: "jp2c" })?;
+        let image = opened.ok_or(ContainerError::MissingBox { kind: "jp2c" })?;
         let (now, bins) = (link.now(), link.client().bins());
         let link = Arc::new(Mutex::new(link));
         let source = LinkSource::new(link.clone(), bins.clone(), image.clone());
         let tiles_options = TilesOptions::new().block_bytes(options.block_bytes).fade(Duration::ZERO);
-        let mut tiles = Tiles::new(&Decoder::cpu(), tiles_options);
-        let atlas = HostAtlas::new(&mut tiles, options.device_bytes);
+        let mut tiles = Tiles::new(decoder, tiles_options);
+        let atlas = atlas(&mut tiles)?;
         let id = tiles.add(&image, PictureOptions::default(), Some(Arc::new(source)))?;
         let (counts, shown) = (FlightCounts::default(), Shown::new(&image)?);
         Ok(Self {
@@ -142,25 +164,35 @@ impl Flight {
     }
 
     /// The next frame, of what the camera sees.
-    pub fn frame(&mut self, camera: &Camera) {
+    ///
+    /// # Errors
+    /// The device is lost.
+    pub fn frame(&mut self, camera: &Camera) -> Result<()> {
         self.now += self.options.frame;
         self.with_link(|link, now| link.run_until(now));
         let pixels = camera.pixels(self.options.viewport);
         let view = PlanarView { picture: self.id, pixels, viewport: self.options.viewport };
         self.tiles.update(&[View::Planar(view)], self.now);
-        self.atlas.poll(&mut self.tiles, FrameBudget::pages(64));
+        self.atlas.poll(&mut self.tiles)?;
         while self.tiles.work() {
-            self.atlas.poll(&mut self.tiles, FrameBudget::pages(64));
+            self.atlas.poll(&mut self.tiles)?;
         }
         self.count(camera);
+        Ok(())
     }
 
     /// Frames of what the camera sees until nothing more is to come of it, or `most` are over; whether it settled.
-    pub fn settle(&mut self, camera: &Camera, most: u64) -> bool {
-        (0..most).any(|_| {
-            self.frame(camera);
-            self.report().settled
-        })
+    ///
+    /// # Errors
+    /// The device is lost.
+    pub fn settle(&mut self, camera: &Camera, most: u64) -> Result<bool> {
+        for _ in 0..most {
+            self.frame(camera)?;
+            if self.report().settled {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn count(&mut self, camera: &Camera) {
@@ -177,7 +209,7 @@ impl Flight {
             counts.frames_with_holes += u64::from(report.holes > 0);
         }
         counts.coarser_frames += u64::from(report.coarser > 0);
-        counts.most_device_bytes = counts.most_device_bytes.max(self.atlas.bytes());
+        counts.most_device_bytes = counts.most_device_bytes.max(self.atlas.most_bytes());
         counts.most_block_bytes = counts.most_block_bytes.max(report.totals.most_block_bytes);
         let bins = self.bins.read().unwrap_or_else(PoisonError::into_inner);
         counts.most_compressed_bytes = counts.most_compressed_bytes.max(bins.memory());
@@ -239,10 +271,13 @@ impl Flight {
         (progress.new + progress.duplicate + progress.dropped, self.shown.bytes())
     }
 
-    /// The atlas goes, as with a device that is lost, and another takes its place.
-    pub fn lose_atlas(&mut self) {
-        self.atlas = HostAtlas::new(&mut self.tiles, self.options.device_bytes);
+    /// The atlas goes, with its device if it has one, and another takes its place.
+    ///
+    /// # Errors
+    /// There is no other device.
+    pub fn lose_atlas(&mut self) -> Result<()> {
         self.is_blank = true;
+        self.atlas.lose(&mut self.tiles)
     }
 
     /// The pages that the camera sees at its level and that are in the atlas: of each the texels that filtering reads there.
@@ -250,8 +285,8 @@ impl Flight {
     pub fn visible_texels(&self, camera: &Camera) -> Vec<(PageId, Vec<u8>)> {
         let pages = self.visible_pages(camera).into_iter();
         let texels = |page| {
-            let texels = self.atlas.page(PageKey { picture: self.id, page })?;
-            Some((page, self.visible_part(camera, page, texels)))
+            let texels = self.atlas.page(&self.tiles, PageKey { picture: self.id, page })?;
+            Some((page, self.visible_part(camera, page, &texels)))
         };
         pages.filter_map(texels).collect()
     }
@@ -272,14 +307,16 @@ impl Flight {
     }
 
     /// Takes the picture out and ends the session. What is left must be nothing.
-    #[must_use]
-    pub fn close(mut self) -> Remains {
+    ///
+    /// # Errors
+    /// The device is lost.
+    pub fn close(mut self) -> Result<Remains> {
         self.tiles.remove(self.id);
-        self.tiles.update(&[], self.now);
-        self.atlas.poll(&mut self.tiles, FrameBudget::default());
-        while self.tiles.work() {}
-        self.tiles.update(&[], self.now);
-        self.atlas.poll(&mut self.tiles, FrameBudget::default());
+        for _ in 0..2 {
+            self.tiles.update(&[], self.now);
+            self.atlas.poll(&mut self.tiles)?;
+            while self.tiles.work() {}
+        }
         let report = *self.tiles.report();
         let sessions = self.with_link(|link, _| {
             link.client().close();
@@ -289,7 +326,12 @@ impl Flight {
         let bins = Arc::downgrade(&self.bins);
         drop(self);
         let pages = report.used as u64;
-        Remains { pages, block_bytes: report.totals.block_bytes, bins: bins.strong_count() as u64, sessions }
+        Ok(Remains {
+            pages,
+            block_bytes: report.totals.block_bytes,
+            bins: bins.strong_count() as u64,
+            sessions,
+        })
     }
 }
 

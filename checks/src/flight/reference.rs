@@ -41,7 +41,7 @@ impl Flight {
         Ok(self.visible_part(camera, page, &reference_page(&self.picture, page)?))
     }
 
-    /// How far a frame is from its reference: pixels of the screen drawn from the atlas as shaders do, every `step`-th each way,
+    /// How far a frame, drawn from host memory, is from its reference: pixels of the screen drawn from the atlas as shaders do, every `step`-th each way,
     /// against four texels of the decoded picture each. The zoom must be a whole number, so that a pixel is a texel wide. The
     /// largest difference, 255 being white from black, and the pixels compared.
     ///
@@ -61,7 +61,7 @@ impl Flight {
             f64::from(decoded.bytes[4 * (y * texels.width() as usize + x) + channel])
         };
         let scale = camera.zoom.exp2();
-        let scene = self.atlas.scene();
+        let Some(scene) = self.atlas.in_host_memory().map(|atlas| atlas.scene()) else { return Ok((0.0, 0)) };
         let (mut most, mut compared) = (0.0_f64, 0);
         for row in (0..self.options.viewport.height).step_by(step as usize) {
             for column in (0..self.options.viewport.width).step_by(step as usize) {

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use wavetile_checks::flight::{Camera, Flight, FlightOptions, Script};
 use wavetile_checks::link::LinkOptions;
 use wavetile_engine::Size;
+#[cfg(feature = "gpu")]
+use wavetile_engine::{error::DeviceError, gpu::Context};
 use wavetile_testing::mosaic::Shape;
 use wavetile_testing::random::Random;
 
@@ -37,7 +39,14 @@ pub(crate) struct Arguments {
     /// MiB of decoded blocks
     #[arg(long, default_value_t = 128)]
     blocks: u64,
-    /// Moments at which the atlas is lost
+    /// Make and keep pages on a device
+    #[cfg(feature = "gpu")]
+    #[arg(long)]
+    gpu: bool,
+    /// Frames a second
+    #[arg(long, default_value_t = 20)]
+    frames: u32,
+    /// Moments at which the atlas is lost, with its device
     #[arg(long, default_value_t = 4)]
     losses: u32,
 }
@@ -53,13 +62,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool, String> {
             bytes_per_second: arguments.rate * 1_000_000 / 8,
             ..LinkOptions::default()
         },
+        frame: Duration::from_secs(1) / arguments.frames.max(1),
         device_bytes: arguments.device << 20,
         compressed_bytes: arguments.compressed << 20,
         block_bytes: arguments.blocks << 20,
         ..FlightOptions::default()
     };
+    let Some(place) = Place::of(arguments)? else { return Ok(true) };
     // What is made once for the process is not a leak.
     fly(
+        &place,
         FlightOptions { shape: Shape::SMALL, ..options },
         Duration::from_secs(2),
         arguments.seed,
@@ -73,7 +85,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool, String> {
         .map_or(Duration::from_secs(arguments.seconds), |hours| Duration::from_secs(3600 * hours));
     let started = Instant::now();
     let mut goals = Goals::default();
-    fly(options, length, arguments.seed, arguments.losses, &mut goals)?;
+    fly(&place, options, length, arguments.seed, arguments.losses, &mut goals)?;
     let most = ALLOCATOR.peak_usage().saturating_sub(memory);
     let left = ALLOCATOR.current_usage().saturating_sub(memory);
     goals.note("memory of the process, most at a time", format_args!("{}", mib(most as u64)));
@@ -87,6 +99,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool, String> {
 }
 
 fn fly(
+    place: &Place,
     options: FlightOptions,
     length: Duration,
     seed: u64,
@@ -97,14 +110,17 @@ fn fly(
     let Shape { width, height, .. } = options.shape;
     let mut script = Script::new(seed, Size::new(width, height), options.viewport);
     let mut random = Random::new(seed ^ 0x1055);
-    let mut flight = Flight::open(options).map_err(told)?;
-    let frames = length.as_nanos() / options.frame.as_nanos().max(1);
-    let every = frames / u128::from(losses + 1);
+    let mut flight = place.open(options).map_err(told)?;
+    let frames = (length.as_nanos() / options.frame.as_nanos().max(1)) as u64;
+    // In each part of the flight one.
+    let part = frames / u64::from(losses + 1);
+    let moments: Vec<u64> =
+        (1..=u64::from(losses)).map(|loss| loss * part - u64::from(random.below(part as u32 / 2))).collect();
     let mut pages = Pages::default();
     for frame in 1..=frames {
         let camera = script.advance(options.frame);
-        flight.frame(&camera);
-        if losses > 0 && frame % every.max(1) == u128::from(random.below(1 + every.min(60) as u32 / 2)) {
+        flight.frame(&camera).map_err(told)?;
+        if moments.contains(&frame) {
             pages.lose(&mut flight, &camera).map_err(told)?;
         }
     }
@@ -149,12 +165,46 @@ fn fly(
     goals.at_least("atlases lost (T6)", pages.lost, u64::from(losses), "atlases");
     goals.at_most("views that never settled", pages.unsettled, 0, "views");
 
-    let remains = flight.close();
+    let remains = flight.close().map_err(told)?;
     goals.at_most("pages left (T4)", remains.pages, 0, "pages");
     goals.at_most("bytes of decoded blocks left (T4)", remains.block_bytes, 0, "bytes");
     goals.at_most("holders of the data-bins left (T4)", remains.bins, 0, "holders");
     goals.at_most("sessions left at the server (T4)", remains.sessions, 0, "sessions");
     Ok(())
+}
+
+/// Where pages are made and kept.
+enum Place {
+    Host,
+    #[cfg(feature = "gpu")]
+    Device(Context),
+}
+
+impl Place {
+    /// `None`, which is said, if there is no device.
+    fn of(arguments: &Arguments) -> Result<Option<Self>, String> {
+        #[cfg(feature = "gpu")]
+        if arguments.gpu {
+            return match Context::request_blocking() {
+                Ok(context) => Ok(Some(Self::Device(context))),
+                Err(DeviceError::NoAdapter { reason }) => {
+                    wavetile_testing::skip_adapter(reason);
+                    Ok(None)
+                }
+                Err(error) => Err(error.to_string()),
+            };
+        }
+        let _ = arguments;
+        Ok(Some(Self::Host))
+    }
+
+    fn open(&self, options: FlightOptions) -> wavetile_engine::Result<Flight> {
+        match self {
+            Self::Host => Flight::open(options),
+            #[cfg(feature = "gpu")]
+            Self::Device(context) => Flight::open_on(options, context),
+        }
+    }
 }
 
 /// What was found of pages.
@@ -174,7 +224,7 @@ const MOST_FRAMES: u64 = 3000;
 impl Pages {
     /// The view settles, and is compared with the reference.
     fn settled(&mut self, flight: &mut Flight, camera: &Camera) -> wavetile_engine::Result<Vec<Vec<u8>>> {
-        self.unsettled += u64::from(!flight.settle(camera, MOST_FRAMES));
+        self.unsettled += u64::from(!flight.settle(camera, MOST_FRAMES)?);
         let pages = flight.visible_texels(camera);
         for (page, texels) in &pages {
             self.compared += 1;
@@ -187,9 +237,9 @@ impl Pages {
     fn lose(&mut self, flight: &mut Flight, camera: &Camera) -> wavetile_engine::Result<()> {
         let before = self.settled(flight, camera)?;
         let (bytes, _) = flight.fetched_and_shown();
-        flight.lose_atlas();
+        flight.lose_atlas()?;
         self.lost += 1;
-        self.unsettled += u64::from(!flight.settle(camera, MOST_FRAMES));
+        self.unsettled += u64::from(!flight.settle(camera, MOST_FRAMES)?);
         let after: Vec<Vec<u8>> =
             flight.visible_texels(camera).into_iter().map(|(_, texels)| texels).collect();
         let same = before.iter().zip(&after).filter(|(before, after)| before == after).count();

@@ -52,11 +52,11 @@ pub fn visit(options: FlightOptions) -> Result<Visit> {
         Leg { took: flight.now() - start, bytes, requests: all_requests - requests, least }
     };
     while flight.counts().first_picture.is_none() && flight.counts().frames < 100_000 {
-        flight.frame(&camera);
+        flight.frame(&camera)?;
     }
     let first = leg(&flight, Duration::ZERO, (0, 0));
     let (start, before) = (flight.now(), flight.traffic());
     camera.zoom = 0.0;
-    flight.settle(&camera, 100_000);
+    flight.settle(&camera, 100_000)?;
     Ok(Visit { first, settled: leg(&flight, start, before) })
 }
