@@ -52,7 +52,8 @@ struct Before {
     time: f64,
 }
 
-/// Selects pages, and remembers the levels of the frame before: a level is kept until another is better by half a level.
+/// Selects pages, and remembers the frame before: where views move to is selected, too, and the next coarser level half a level
+/// before it is drawn.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Selector {
     before: Vec<Option<Before>>,
@@ -61,8 +62,8 @@ pub(crate) struct Selector {
 
 /// How far ahead a moving view is followed, in seconds.
 const AHEAD: f64 = 0.4;
-/// A level is kept until the next coarser one would do by as much.
-const HYSTERESIS: f64 = 0.5;
+/// The next coarser level is wanted so much of a level before it is drawn.
+const BEFORE: f64 = 0.5;
 
 impl Selector {
     /// The pages of `views`, no more than `capacity`: where they were more, all views are drawn coarser. `now`: seconds from any
@@ -99,11 +100,11 @@ impl Selector {
     ) -> Option<Selection> {
         self.found.clear();
         let mut selection = Selection { coarser, ..Selection::default() };
-        for (index, view) in views.iter().enumerate() {
+        for view in views {
             match view {
                 View::Planar(planar) => {
                     let Some(pyramid) = pictures.pyramid(planar.picture) else { continue };
-                    let Some((reduce, texels)) = self.planar(pyramid, index, planar, coarser) else {
+                    let Some((reduce, texels)) = Self::planar(pyramid, planar, coarser) else {
                         continue;
                     };
                     if pyramid.page_count(reduce, pyramid.drawn(reduce, texels)) > capacity as u64 {
@@ -143,22 +144,11 @@ impl Selector {
         Some(selection)
     }
 
-    /// The level of a view that lies flat, and the texels of it that are seen.
-    fn planar(
-        &self,
-        pyramid: &Pyramid,
-        index: usize,
-        view: &PlanarView,
-        coarser: u32,
-    ) -> Option<(u32, Rect)> {
-        let exact = exact_level(view)?;
-        let before = self.before[index].filter(|before| before.picture == view.picture);
-        let kept = before.map(|before| before.reduce).filter(|&reduce| {
-            let reduce = f64::from(reduce);
-            reduce <= exact && exact < reduce + 1.0 + HYSTERESIS
-        });
+    /// The level of a view that lies flat, and the texels of it that are seen: the level that shaders draw from, since what is
+    /// finer would be fetched and made in vain. Pages of the level before are still there if the view goes back.
+    fn planar(pyramid: &Pyramid, view: &PlanarView, coarser: u32) -> Option<(u32, Rect)> {
         // `as` saturates.
-        let reduce = kept.unwrap_or(exact.floor() as u32).saturating_add(coarser).min(pyramid.coarsest());
+        let reduce = (exact_level(view)?.floor() as u32).saturating_add(coarser).min(pyramid.coarsest());
         let texels = pyramid.texels_under(reduce, view.pixels);
         (!texels.is_empty()).then_some((reduce, texels))
     }
@@ -227,7 +217,7 @@ impl Selector {
         for (index, view) in views.iter().enumerate() {
             let View::Planar(view) = view else { continue };
             let Some(pyramid) = pictures.pyramid(view.picture) else { continue };
-            let Some((reduce, _)) = self.planar(pyramid, index, view, 0) else { continue };
+            let Some((reduce, _)) = Self::planar(pyramid, view, 0) else { continue };
             let before = self.before[index].filter(|before| before.picture == view.picture);
             let mut add = |reduce: u32, pixels: [f64; 4]| {
                 let texels = pyramid.texels_under(reduce, pixels);
@@ -239,7 +229,7 @@ impl Selector {
                 let (picture, priority) = (view.picture, Priority::Prefetch);
                 selection.shown.push(Shown { picture, reduce, texels, priority });
             };
-            if exact_level(view).is_some_and(|exact| exact > f64::from(reduce) + HYSTERESIS)
+            if exact_level(view).is_some_and(|exact| exact > f64::from(reduce + 1) - BEFORE)
                 && reduce < pyramid.coarsest()
             {
                 add(reduce + 1, view.pixels);
@@ -293,7 +283,7 @@ impl Selector {
             };
             let level = pictures
                 .pyramid(view.picture)
-                .and_then(|pyramid| self.planar(pyramid, index, view, 0))
+                .and_then(|pyramid| Self::planar(pyramid, view, 0))
                 .map(|(reduce, _)| reduce);
             // Where pages were too many, the level that was wanted is what is kept.
             self.before[index] =

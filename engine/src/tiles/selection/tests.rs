@@ -43,7 +43,7 @@ fn levels(selection: &Selection, priority: Priority) -> HashSet<u32> {
 }
 
 #[test]
-fn a_level_is_kept_until_another_is_better_by_half() {
+fn the_level_is_the_one_that_shaders_draw_from() {
     let one = one(Rect::new(0, 0, 1 << 20, 1 << 20), 12);
     let mut selector = Selector::default();
     let mut level = |scale: f64| {
@@ -53,8 +53,9 @@ fn a_level_is_kept_until_another_is_better_by_half() {
         levels.into_iter().next().unwrap()
     };
     assert_eq!(level(1.0), 0);
-    assert_eq!(level(2.5), 0, "half a level more is kept");
-    assert_eq!(level(2.9), 1);
+    assert_eq!(level(1.99), 0, "never coarser than the screen");
+    assert_eq!(level(2.001), 1, "and what is finer is not drawn");
+    assert_eq!(level(3.99), 1);
     assert_eq!(level(2.01), 1);
     assert_eq!(level(1.99), 0, "never coarser than the screen");
     assert_eq!(level(0.01), 0);
