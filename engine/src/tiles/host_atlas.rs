@@ -11,7 +11,7 @@ use wavetile_shaders::texels;
 use wavetile_shaders::virtual_frame::{VirtualFrame, VirtualPicture};
 
 /// Pages in host memory, and all that drawing from them takes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct HostAtlas {
     format: TexelFormat,
     slot_side: u32,

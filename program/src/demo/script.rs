@@ -92,17 +92,18 @@ impl Window {
             self.atlas.poll(&mut self.tiles, FrameBudget::default());
             let report = *self.tiles.report();
             if first.is_none() && report.visible > 0 && report.holes == 0 {
-                first = Some((start.elapsed(), screen.draw(&self.atlas, self.picture)));
+                // Drawn later: without a device that takes its time.
+                first = Some((start.elapsed(), self.atlas.clone()));
             }
             if let Some(error) = self.tiles.error(self.picture) {
                 return Err(error.to_string().into());
             }
             if report.settled {
                 let settled = start.elapsed();
-                let last = screen.draw(&self.atlas, self.picture);
-                screen.save(&last, &stem.with_extension("png"))?;
-                let (first, drawn) = first.unwrap_or((settled, last));
-                screen.save(&drawn, &stem.with_extension("first.png"))?;
+                let (first, atlas) = first.unwrap_or_else(|| (settled, self.atlas.clone()));
+                for (atlas, ending) in [(&atlas, "first.png"), (&self.atlas, "png")] {
+                    screen.save(&screen.draw(atlas, self.picture), &stem.with_extension(ending))?;
+                }
                 let prepared = self.decoder.prepare(&self.image, &screen.request())?;
                 return Ok(Row {
                     name,
