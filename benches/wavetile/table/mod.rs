@@ -161,4 +161,6 @@ Two threads: half of the time that one thread takes for all code-blocks over the
 Region: a window of 1024 x 1024 at full size. Its ratio is its share of the whole decode's time over its share of the
 compressed bytes of code-blocks. Opening: from a file on disk to an overview of 782 x 391; the memory is the most that a
 process which does nothing else ever held, the program included.
+
+What tiles that stay are measured by is in [speed-tiles.md](speed-tiles.md).
 ";
