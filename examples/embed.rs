@@ -25,6 +25,8 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// Of a frame without a window.
 pub const SIZE: Size = Size::new(640, 400);
+/// From the middle of the globe to the eye, whose field of view is 45 degrees high.
+pub const DISTANCE: f64 = 3.0;
 
 /// `sample_virtual` is Wavetile's.
 const SHADER: &str = "
@@ -36,15 +38,14 @@ struct Corner { @builtin(position) clip: vec4<f32>, @location(0) uv: vec2<f32> }
 
 /// A globe of radius 1, turned by so many radians, as rectangles: what of the picture each shows, and its triangles.
 pub fn globe(picture: PictureId, turned: f64, whole: Size, viewport: Size) -> (Vec<View>, Vec<f32>) {
-    let (columns, rows, distance, near) = (64, 32, 1.5, 0.01);
-    let scale = 1.0 / FRAC_PI_8.tan();
+    let (columns, rows, near, scale) = (64, 32, 0.01, 1.0 / FRAC_PI_8.tan());
     let corner = |x: u32, y: u32| {
         let [u, v] = [f64::from(x) / f64::from(columns), f64::from(y) / f64::from(rows)];
         let (around, down) = (u * TAU + turned, v * PI);
         let place = [down.sin() * around.sin(), down.cos(), down.sin() * around.cos()];
         let across = scale * f64::from(viewport.height) / f64::from(viewport.width);
         (
-            [place[0] * across, place[1] * scale, distance - place[2] - near, distance - place[2]],
+            [place[0] * across, place[1] * scale, DISTANCE - place[2] - near, DISTANCE - place[2]],
             place[2],
             [u, v],
         )
@@ -53,7 +54,7 @@ pub fn globe(picture: PictureId, turned: f64, whole: Size, viewport: Size) -> (V
     for (x, y) in (0..rows).flat_map(|y| (0..columns).map(move |x| (x, y))) {
         let corners = [corner(x, y), corner(x, y + 1), corner(x + 1, y), corner(x + 1, y + 1)];
         // A place is seen from above the plane that touches the globe there.
-        if corners.iter().all(|(_, towards, _)| towards * distance < 1.0) {
+        if corners.iter().all(|(_, towards, _)| towards * DISTANCE < 1.0) {
             continue;
         }
         let [origin, down, right, _] = corners.map(|(clip, ..)| clip);

@@ -43,8 +43,8 @@ fn a_globe_shows_the_picture_from_all_sides() {
     let image = runtime.block_on(session.image()).unwrap();
     let frames = embed::frames(&session, &image, 2).unwrap();
 
-    // A pixel of the screen shows about ten pixels of the picture where it is nearest: a texel of 1/8 at least.
-    let reduce = 3;
+    // A pixel of the screen shows at least five by eleven pixels of the picture, about as many as nine texels of 1/4.
+    let reduce = 2;
     let (whole, _) =
         Decoder::cpu().render(&Image::open(bytes).unwrap(), &DecodeRequest::new().reduce(reduce)).unwrap();
     let (mut compared, mut off) = (0, 0);
@@ -68,19 +68,20 @@ fn a_globe_shows_the_picture_from_all_sides() {
             }
         }
     }
-    assert!(compared > 2 * 80_000, "{compared}");
+    assert!(compared > 2 * 50_000, "{compared}");
     assert!(off * 50 < compared, "{off} of {compared} pixels show something else");
 }
 
 /// The place in the picture that a pixel shows, of those well inside the globe's outline.
 fn place(x: usize, y: usize, turned: f64) -> Option<[f64; 2]> {
-    let (scale, distance) = (1.0 / FRAC_PI_8.tan(), 1.5);
+    let (scale, distance) = (1.0 / FRAC_PI_8.tan(), embed::DISTANCE);
     let across = scale * 400.0 / 640.0;
     let ray = [((x as f64 + 0.5) / 320.0 - 1.0) / across, (1.0 - (y as f64 + 0.5) / 200.0) / scale, -1.0];
     // The eye is at (0, 0, distance), the globe around the origin.
     let (a, b) = (ray.iter().map(|c| c * c).sum::<f64>(), -distance);
     let root = b * b - a * (distance * distance - 1.0);
-    if root < 0.08 {
+    // Not too near the outline: there a pixel shows much of the picture.
+    if root < 0.3 * a {
         return None;
     }
     let along = (-b - root.sqrt()) / a;
