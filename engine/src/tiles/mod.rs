@@ -25,7 +25,7 @@
 //!     now += Duration::from_millis(16);
 //! }
 //! let middle = atlas.scene().sample_level(picture.number(), [0.5, 0.5], 1);
-//! assert_eq!(middle[3], 1.0);
+//! assert!(middle[3] > 0.99); // opaque
 //! # Ok(())
 //! # }
 //! ```

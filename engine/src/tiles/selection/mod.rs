@@ -305,9 +305,9 @@ fn exact_level(view: &PlanarView) -> Option<f64> {
     let [left, top, right, bottom] = view.pixels;
     let across = (right - left) / f64::from(view.viewport.width);
     let down = (bottom - top) / f64::from(view.viewport.height);
+    let sound = |scale: f64| scale.is_finite() && scale > 0.0;
     // The sharper axis counts.
-    let scale = across.min(down);
-    (scale.is_finite() && scale > 0.0).then(|| scale.max(1.0).log2())
+    (sound(across) && sound(down)).then(|| across.min(down).max(1.0).log2())
 }
 
 /// What is seen of one level of one picture at one priority is one rectangle if the rectangles touch.
