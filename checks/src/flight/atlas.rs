@@ -1,5 +1,6 @@
 //! Where the pages of a flight are: in host memory, or on a device.
 
+#[cfg(feature = "gpu")]
 use std::time::Duration;
 use wavetile_engine::Result;
 use wavetile_engine::tiles::{FrameBudget, HostAtlas, PageKey, Tiles};
@@ -30,6 +31,8 @@ pub enum Atlas {
 pub struct DeviceAtlas {
     context: Context,
     texture: VirtualTexture,
+    /// Texels of a row of a slot.
+    side: u32,
     /// The most bytes of device memory at a time.
     most: u64,
 }
@@ -49,7 +52,8 @@ impl Atlas {
     pub fn device(context: Context, tiles: &mut Tiles, bytes: u64) -> Result<Self> {
         let options = VirtualTextureOptions::new().device_bytes(bytes);
         let texture = VirtualTexture::new(&context, tiles, options)?;
-        Ok(Self::Device(Box::new(DeviceAtlas { context, texture, most: 0 })))
+        let side = tiles.options().layout.slot_side();
+        Ok(Self::Device(Box::new(DeviceAtlas { context, texture, side, most: 0 })))
     }
 
     /// A frame: takes what was made, and waits for the device.
@@ -115,11 +119,11 @@ impl Atlas {
 
     /// The texels of a page, border included; `None` if it is not there.
     #[must_use]
-    pub fn page(&self, tiles: &Tiles, key: PageKey) -> Option<Vec<u8>> {
+    pub fn page(&self, key: PageKey) -> Option<Vec<u8>> {
         match self {
             Self::Host { atlas, .. } => atlas.page(key).map(<[u8]>::to_vec),
             #[cfg(feature = "gpu")]
-            Self::Device(device) => device.page(tiles.options().layout.slot_side(), key),
+            Self::Device(device) => device.page(key),
         }
     }
 
@@ -150,7 +154,8 @@ impl DeviceAtlas {
     }
 
     /// Reads a page of 32-bit texels.
-    fn page(&self, side: u32, key: PageKey) -> Option<Vec<u8>> {
+    fn page(&self, key: PageKey) -> Option<Vec<u8>> {
+        let side = self.side;
         let (origin, atlas) = (self.texture.place(key)?, self.texture.atlas()?);
         let row = (side * 4).next_multiple_of(256);
         let buffer = self.context.device().create_buffer(&wgpu::BufferDescriptor {

@@ -285,7 +285,7 @@ impl Flight {
     pub fn visible_texels(&self, camera: &Camera) -> Vec<(PageId, Vec<u8>)> {
         let pages = self.visible_pages(camera).into_iter();
         let texels = |page| {
-            let texels = self.atlas.page(&self.tiles, PageKey { picture: self.id, page })?;
+            let texels = self.atlas.page(PageKey { picture: self.id, page })?;
             Some((page, self.visible_part(camera, page, &texels)))
         };
         pages.filter_map(texels).collect()

@@ -180,7 +180,7 @@ fn fly(
 enum Place {
     Host,
     #[cfg(feature = "gpu")]
-    Device(Context),
+    Device(Box<Context>),
 }
 
 impl Place {
@@ -189,7 +189,7 @@ impl Place {
         #[cfg(feature = "gpu")]
         if arguments.gpu {
             return match Context::request_blocking() {
-                Ok(context) => Ok(Some(Self::Device(context))),
+                Ok(context) => Ok(Some(Self::Device(Box::new(context)))),
                 Err(DeviceError::NoAdapter { reason }) => {
                     wavetile_testing::skip_adapter(reason);
                     Ok(None)
