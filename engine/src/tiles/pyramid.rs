@@ -39,9 +39,16 @@ impl Pyramid {
     /// A picture that cannot be rendered, components that it does not have, or that have no sample.
     pub fn new(image: &Image, request: &DecodeRequest, layout: PageLayout) -> Result<Self> {
         let (components, area) = (image.components(request, Target::Rendered)?, image.area());
+        let has_all = |reduce: u32| {
+            components.iter().all(|&component| {
+                let size = image.header().size.components[component as usize];
+                !area.ceil_div(size.dx.into(), size.dy.into()).ceil_shift(reduce).is_empty()
+            })
+        };
         let levels: Vec<Rect> = (0..=image.levels())
+            // Of a picture that begins far from the origin, a coarse level may hold no texel, or no sample of a component.
+            .take_while(|&reduce| has_all(reduce))
             .map(|reduce| image.output_rect(&components, area, reduce))
-            // Of a picture that begins far from the origin, a coarse level may hold no texel.
             .take_while(|level| !level.is_empty())
             .collect();
         if levels.is_empty() {
@@ -239,6 +246,17 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_level_has_samples_of_all_components() {
+        // At 1/32 the second component has no column.
+        let image = image(Rect::new(1, 0, 35, 33), 5);
+        let coarsest = |components: &[u32]| {
+            let request = DecodeRequest::new().components(components.to_vec());
+            Pyramid::new(&image, &request, PageLayout::default()).unwrap().coarsest()
+        };
+        assert_eq!((coarsest(&[0]), coarsest(&[0, 1])), (5, 4));
     }
 
     #[test]
