@@ -96,6 +96,11 @@ impl Trickle {
         found.into_iter().map(|found| found.1).collect()
     }
 
+    /// Says that something of a bin has come.
+    pub(crate) fn claim(&self, id: DataBinId) {
+        self.log.lock().unwrap().push(id);
+    }
+
     pub(crate) fn end(&self) {
         self.ended.store(1, Ordering::SeqCst);
     }

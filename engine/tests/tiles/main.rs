@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod arrival;
+mod attack;
 mod pictures;
 mod rig;
 mod settled;

@@ -133,6 +133,9 @@ impl Selector {
                             let (picture, priority) = (key.picture, Priority::Visible);
                             selection.shown.push(Shown { picture, reduce: page.reduce, texels, priority });
                         }
+                        if self.found.len() > capacity {
+                            return None;
+                        }
                     }
                 }
             }
@@ -310,26 +313,32 @@ fn exact_level(view: &PlanarView) -> Option<f64> {
     (sound(across) && sound(down)).then(|| across.min(down).max(1.0).log2())
 }
 
-/// What is seen of one level of one picture at one priority is one rectangle if the rectangles touch.
+/// Of one level of one picture at one priority, rectangles that touch become one, and more than a few become fewer: the cost
+/// is in proportion to the rectangles, and who fetches gets no long lists.
 fn merge(shown: &mut Vec<Shown>) {
-    let mut merged: Vec<Shown> = Vec::new();
+    let mut groups: Vec<Vec<Shown>> = Vec::new();
+    let mut places = HashMap::new();
     for next in shown.drain(..) {
-        let alike = |held: &&mut Shown| {
-            (held.picture, held.reduce, held.priority) == (next.picture, next.reduce, next.priority)
-                && touch(held.texels, next.texels)
+        let place = *places.entry((next.picture, next.reduce, next.priority)).or_insert(groups.len());
+        if place == groups.len() {
+            groups.push(Vec::new());
+        }
+        let group = &mut groups[place];
+        let growth = |held: &Shown| {
+            held.texels.union(next.texels).area().saturating_sub(held.texels.area() + next.texels.area())
         };
-        match merged.iter_mut().find(alike) {
+        match group.iter_mut().min_by_key(|held| growth(held)) {
+            Some(held) if growth(held) == 0 => held.texels = held.texels.union(next.texels),
+            _ if group.len() < MOST_RECTANGLES => group.push(next),
             Some(held) => held.texels = held.texels.union(next.texels),
-            None => merged.push(next),
+            None => {}
         }
     }
-    *shown = merged;
+    shown.extend(groups.into_iter().flatten());
 }
 
-/// Whether the rectangle around both is not much more than both.
-fn touch(one: Rect, other: Rect) -> bool {
-    one.union(other).area() <= one.area().saturating_add(other.area())
-}
+/// Rectangles of one level of one picture that are fetched apart.
+const MOST_RECTANGLES: usize = 8;
 
 #[cfg(test)]
 mod tests;
