@@ -79,7 +79,7 @@ impl HostAtlas {
             Made::Upload(_) => return 0,
         };
         let (mut written, mut area) = (0, 0);
-        for (page, texels) in batch.pages.iter().zip(&texels) {
+        for (page, texels) in batch.pages.iter().zip(texels) {
             if let Some(slot) = tiles.place(page) {
                 self.write_page(slot, page.place, texels);
                 written += 1;
@@ -90,11 +90,16 @@ impl HostAtlas {
         written
     }
 
-    fn write_page(&mut self, slot: u32, place: SlotRect, texels: &[u8]) {
+    fn write_page(&mut self, slot: u32, place: SlotRect, texels: Vec<u8>) {
         let texel = self.format.bytes() as usize;
         let (stride, row) = (self.slot_side as usize * texel, place.width as usize * texel);
         let Some(slot) = self.slots.get_mut(slot as usize) else { return };
-        slot.resize(stride * self.slot_side as usize, 0);
+        let whole = stride * self.slot_side as usize;
+        if texels.len() == whole && texels.capacity() == whole {
+            *slot = texels;
+            return;
+        }
+        slot.resize(whole, 0);
         let rows = slot.chunks_exact_mut(stride).skip(place.y as usize);
         for (to, from) in rows.zip(texels.chunks_exact(row.max(1))) {
             let x = place.x as usize * texel;

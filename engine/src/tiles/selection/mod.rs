@@ -48,7 +48,7 @@ pub(crate) struct Selection {
 struct Before {
     picture: PictureId,
     reduce: u32,
-    middle: [f64; 2],
+    pixels: [f64; 4],
     time: f64,
 }
 
@@ -62,6 +62,8 @@ pub(crate) struct Selector {
 
 /// How far ahead a moving view is followed, in seconds.
 const AHEAD: f64 = 0.4;
+/// What is asked for takes so long to come, in seconds: about a round trip, and what is under way already.
+const ON_ITS_WAY: f64 = 0.15;
 /// The next coarser level is wanted so much of a level before it is drawn.
 const BEFORE: f64 = 0.5;
 
@@ -78,7 +80,7 @@ impl Selector {
         self.before.resize(views.len(), None);
         let mut coarser = 0;
         let mut selection = loop {
-            match self.visible(pictures, views, capacity, coarser) {
+            match self.visible(pictures, views, capacity, coarser, now) {
                 Some(selection) => break selection,
                 None if coarser >= MOST_LEVELS => break self.middles(pictures, views, capacity),
                 None => coarser += 1,
@@ -97,10 +99,11 @@ impl Selector {
         views: &[View],
         capacity: usize,
         coarser: u32,
+        now: f64,
     ) -> Option<Selection> {
         self.found.clear();
         let mut selection = Selection { coarser, ..Selection::default() };
-        for view in views {
+        for (index, view) in views.iter().enumerate() {
             match view {
                 View::Planar(planar) => {
                     let Some(pyramid) = pictures.pyramid(planar.picture) else { continue };
@@ -111,7 +114,8 @@ impl Selector {
                         return None;
                     }
                     self.add(pyramid, planar.picture, reduce, texels, Priority::Visible);
-                    let priority = Priority::Visible;
+                    let staying = pyramid.texels_under(reduce, self.staying(index, planar, now));
+                    let (texels, priority) = (texels.intersect(staying), Priority::Visible);
                     selection.shown.push(Shown { picture: planar.picture, reduce, texels, priority });
                 }
                 View::Surface(surface) => {
@@ -145,6 +149,24 @@ impl Selector {
         }
         merge(&mut selection.shown);
         Some(selection)
+    }
+
+    /// The part of a view that it still shows when what is asked for now has come: what leaves it until then would be fetched
+    /// in vain. In pixels; all of it if it stands, or has jumped.
+    fn staying(&self, index: usize, view: &PlanarView, now: f64) -> [f64; 4] {
+        let here = view.pixels;
+        let Some(before) = self.before[index].filter(|before| before.picture == view.picture) else {
+            return here;
+        };
+        let passed = now - before.time;
+        if passed <= 0.0 || passed >= 1.0 {
+            return here;
+        }
+        let then: [f64; 4] =
+            std::array::from_fn(|edge| here[edge] + (here[edge] - before.pixels[edge]) / passed * ON_ITS_WAY);
+        let both = [here[0].max(then[0]), here[1].max(then[1]), here[2].min(then[2]), here[3].min(then[3])];
+        let area = |[left, top, right, bottom]: [f64; 4]| (right - left).max(0.0) * (bottom - top).max(0.0);
+        if area(both) * 4.0 < area(here) { here } else { both }
     }
 
     /// The level of a view that lies flat, and the texels of it that are seen: the level that shaders draw from, since what is
@@ -238,8 +260,8 @@ impl Selector {
                 add(reduce + 1, view.pixels);
             }
             let Some(before) = before else { continue };
-            let (middle, passed) = (middle(view), now - before.time);
-            let moved = [middle[0] - before.middle[0], middle[1] - before.middle[1]];
+            let (from, to, passed) = (middle(before.pixels), middle(view.pixels), now - before.time);
+            let moved = [to[0] - from[0], to[1] - from[1]];
             if passed > 0.0 && passed < 1.0 && moved != [0.0; 2] && before.reduce == reduce {
                 let [left, top, right, bottom] = view.pixels;
                 // Not further than the view is wide: more is a jump.
@@ -290,7 +312,7 @@ impl Selector {
                 .map(|(reduce, _)| reduce);
             // Where pages were too many, the level that was wanted is what is kept.
             self.before[index] =
-                level.map(|reduce| Before { picture: view.picture, reduce, middle: middle(view), time: now });
+                level.map(|reduce| Before { picture: view.picture, reduce, pixels: view.pixels, time: now });
         }
     }
 }
@@ -298,8 +320,7 @@ impl Selector {
 /// More than any picture has.
 const MOST_LEVELS: u32 = 33;
 
-fn middle(view: &PlanarView) -> [f64; 2] {
-    let [left, top, right, bottom] = view.pixels;
+fn middle([left, top, right, bottom]: [f64; 4]) -> [f64; 2] {
     [f64::midpoint(left, right), f64::midpoint(top, bottom)]
 }
 
@@ -327,11 +348,12 @@ fn merge(shown: &mut Vec<Shown>) {
         let growth = |held: &Shown| {
             held.texels.union(next.texels).area().saturating_sub(held.texels.area() + next.texels.area())
         };
-        match group.iter_mut().min_by_key(|held| growth(held)) {
-            Some(held) if growth(held) == 0 => held.texels = held.texels.union(next.texels),
-            _ if group.len() < MOST_RECTANGLES => group.push(next),
-            Some(held) => held.texels = held.texels.union(next.texels),
-            None => {}
+        let best = group.iter().enumerate().map(|(index, held)| (growth(held), index)).min();
+        match best {
+            Some((growth, index)) if growth == 0 || group.len() >= MOST_RECTANGLES => {
+                group[index].texels = group[index].texels.union(next.texels);
+            }
+            _ => group.push(next),
         }
     }
     shown.extend(groups.into_iter().flatten());

@@ -134,6 +134,29 @@ fn a_moving_view_is_followed() {
     assert!(step(50_000.0, 30.0).is_empty(), "it was not looked at meanwhile");
 }
 
+#[test]
+fn what_leaves_a_view_before_it_comes_is_not_fetched() {
+    let one = one(Rect::new(0, 0, 1 << 16, 1 << 16), 6);
+    let mut selector = Selector::default();
+    let mut shown = |left: f64, scale: f64, now: f64| {
+        let selection = selector.select(&one, &[window(left, 5000.0, scale, SCREEN)], 400, now);
+        let pages = selection.pages.iter().filter(|page| page.priority == Priority::Visible).count();
+        (selection.shown[0].texels, pages)
+    };
+    let (whole, pages) = shown(5000.0, 1.0, 0.0);
+    assert_eq!(shown(5000.0, 1.0, 0.1), (whole, pages), "it stands");
+    // 1000 pixels a second to the right.
+    let (moving, pages) = shown(5100.0, 1.0, 0.2);
+    assert_eq!(moving, Rect { x0: 5249, x1: 5100 + 1281, ..whole });
+    assert!(pages >= 6 * 4, "all that is seen is drawn");
+    // Into its upper left corner.
+    let (zooming, _) = shown(5100.0, 0.9, 0.3);
+    assert_eq!((zooming.x0, zooming.y0), (5099, 4999));
+    assert!(zooming.x1 < 5100 + 1152 - 150);
+    assert_eq!(shown(40_000.0, 0.9, 0.4).0.width(), 1154, "it has jumped");
+    assert_eq!(shown(40_000.0, 0.9, 0.5).0.width(), 1154);
+}
+
 /// A picture of 2^16 x 2^16 pixels on a square in the plane z = 0, seen from a point above it.
 fn surface(eye: [f64; 3], tilt: f64) -> SurfaceView {
     // Looking down along -z, tilted about the x axis; the square is 1 x 1 around the origin.
