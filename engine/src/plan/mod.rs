@@ -145,6 +145,7 @@ pub struct Cell {
 impl Cell {
     /// What the upload holds of block number `index` of [`Self::blocks`](field@Self::blocks), whose staging words are
     /// `words`: piece by piece.
+    #[cfg(feature = "gpu")]
     pub(crate) fn pieces<'a>(
         &self,
         index: usize,

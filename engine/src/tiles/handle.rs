@@ -33,6 +33,10 @@ pub struct Tiles {
     pub(super) blocks: Arc<BlockCache>,
     pub(super) started: bool,
     pub(super) pictures: Pictures,
+    /// Pictures that were added so far.
+    pub(super) added: u32,
+    /// Pictures that were added, and choices of what to draw of them.
+    pub(super) editions: u64,
     pub(super) residency: Residency,
     pub(super) selector: Selector,
     pub(super) frame: u64,
@@ -91,6 +95,8 @@ impl Tiles {
             workshop,
             started: false,
             pictures: Pictures::default(),
+            added: 0,
+            editions: 0,
             residency: Residency::default(),
             selector: Selector::default(),
             frame: 0,
@@ -206,8 +212,10 @@ impl Tiles {
         options: PictureOptions,
         source: Option<Arc<dyn TileSource>>,
     ) -> Result<PictureId> {
-        let maker = PageMaker::new(image.clone(), id.0, Arc::clone(&self.blocks));
-        let tile = self.picture(image, &options, source.clone(), 0, Arc::new(maker))?;
+        let serial = self.added;
+        let maker = PageMaker::new(image.clone(), serial, Arc::clone(&self.blocks));
+        let tile = self.picture(image, &options, source.clone(), serial, Arc::new(maker))?;
+        self.added = self.added.wrapping_add(1);
         if let Some(source) = source {
             let mailbox = Arc::downgrade(&self.mailbox);
             let wake: Wake = Arc::new(move || {
@@ -224,11 +232,11 @@ impl Tiles {
     }
 
     fn picture(
-        &self,
+        &mut self,
         image: &Image,
         options: &PictureOptions,
         source: Option<Arc<dyn TileSource>>,
-        edition: u64,
+        serial: u32,
         maker: Arc<PageMaker>,
     ) -> Result<Arc<TilePicture>> {
         let request = options.request.clone().format(self.options.format).region(None).reduce(0);
@@ -236,7 +244,8 @@ impl Tiles {
         if pyramid.level(0).is_empty() {
             return Err(RequestError::NoPixels { region: image.area(), reduce: 0 }.into());
         }
-        Ok(Arc::new(TilePicture { request, pyramid, maker, source, edition }))
+        self.editions += 1;
+        Ok(Arc::new(TilePicture { request, pyramid, maker, source, serial, edition: self.editions }))
     }
 
     /// Takes a picture out: its pages and decoded blocks go. Its number may be another's then.
@@ -268,7 +277,7 @@ impl Tiles {
         let (mut tile, image) = (Arc::clone(&entry.tile), entry.image.clone());
         if options.request != entry.options.request {
             let (source, maker) = (tile.source.clone(), Arc::clone(&tile.maker));
-            let new = self.picture(&image, &options, source, tile.edition + 1, maker)?;
+            let new = self.picture(&image, &options, source, tile.serial, maker)?;
             if new.pyramid == tile.pyramid {
                 self.gone.extend(self.residency.remove_unwanted(picture, self.frame));
             } else {

@@ -48,12 +48,14 @@ pub(crate) struct News {
     pub(crate) waiting: usize,
     /// What went wrong since the last time, by picture.
     pub(crate) errors: Vec<(PictureId, Error)>,
-    /// Pictures that are others now.
-    pub(crate) replaced: Vec<PictureId>,
+    /// Pictures that are others now, with their serials.
+    pub(crate) replaced: Vec<(PictureId, u32)>,
 }
 
 /// What the workshop takes out.
 pub(crate) struct Instructions {
+    /// Of the atlas that pages are made for.
+    pub(crate) edition: u64,
     pub(crate) orders: Arc<Orders>,
     /// Pages that are in the atlas no more.
     pub(crate) gone: Vec<PageKey>,
@@ -172,6 +174,7 @@ impl Mailbox {
     pub(crate) fn instructions(&self) -> Instructions {
         let mut state = self.state();
         Instructions {
+            edition: state.edition,
             orders: Arc::clone(&state.orders),
             gone: std::mem::take(&mut state.gone),
             start_over: std::mem::take(&mut state.start_over),
@@ -182,11 +185,6 @@ impl Mailbox {
     /// So many pages wait that no more should be made.
     pub(crate) fn is_full(&self) -> bool {
         self.state().finished.iter().map(|batch| batch.pages.len()).sum::<usize>() >= MOST_FINISHED
-    }
-
-    /// Which atlas pages are made for at the moment.
-    pub(crate) fn edition(&self) -> u64 {
-        self.state().edition
     }
 
     /// Hands out pages; not if they were made for an atlas of the past.

@@ -58,7 +58,9 @@ pub(crate) struct TilePicture {
     pub(crate) pyramid: Pyramid,
     pub(crate) maker: Arc<PageMaker>,
     pub(crate) source: Option<Arc<dyn TileSource>>,
-    /// Counts the choices.
+    /// Counts the pictures that were added: numbers are used again.
+    pub(crate) serial: u32,
+    /// Counts pictures and choices: no two are alike.
     pub(crate) edition: u64,
 }
 

@@ -34,10 +34,12 @@ impl Tiles {
                 self.errors.insert(picture, error);
             }
         }
-        for picture in news.replaced {
-            if self.pictures.0.contains_key(&picture) {
+        for (picture, serial) in news.replaced {
+            if self.pictures.0.get(&picture).is_some_and(|entry| entry.tile.serial == serial) {
                 self.drop_pages(picture);
-                self.replaced.push(picture);
+                if !self.replaced.contains(&picture) {
+                    self.replaced.push(picture);
+                }
             }
         }
     }

@@ -27,8 +27,10 @@ struct Bench {
     records: HashMap<PageKey, Record>,
     /// Pages by the bins that they depend on.
     readers: HashMap<(PictureId, u32, DataBinId), HashSet<PageKey>>,
-    /// What has been seen of each picture's source.
-    generations: HashMap<PictureId, u64>,
+    /// What has been seen of the source of each picture, by its serial.
+    generations: HashMap<u32, u64>,
+    /// Serials of pictures that have become others: nothing is made of them any more.
+    replaced: HashSet<u32>,
     finisher: Option<Arc<dyn Finisher>>,
 }
 
@@ -72,8 +74,9 @@ impl Workshop {
     /// Makes a few pages on this thread and the runner's. False: there is nothing to do, or no room for what would be made.
     pub(crate) fn work(&self) -> bool {
         let mut bench = self.bench.lock().unwrap_or_else(PoisonError::into_inner);
-        let edition = self.mailbox.edition();
-        bench.take(self.mailbox.instructions());
+        let instructions = self.mailbox.instructions();
+        let edition = instructions.edition;
+        bench.take(instructions);
         bench.look_at_sources(&self.mailbox);
         let Some(finisher) = bench.finisher.clone() else { return false };
         let full = self.mailbox.is_full();
@@ -153,7 +156,7 @@ impl Workshop {
 
 impl Bench {
     fn take(&mut self, instructions: Instructions) {
-        let Instructions { orders, gone, start_over, finisher } = instructions;
+        let Instructions { orders, gone, start_over, finisher, .. } = instructions;
         if start_over {
             self.records.clear();
             self.readers.clear();
@@ -180,19 +183,28 @@ impl Bench {
             .map(|(&key, _)| key)
             .collect();
         old.into_iter().for_each(|key| self.forget(key));
+        // A number may be another picture's by now.
+        let same = |one: &Orders, id: &PictureId, serial: u32| {
+            one.pictures.get(id).is_some_and(|picture| picture.serial == serial)
+        };
+        let wishes = |of: &'_ Orders, id: &PictureId| of.wishes.get(id).cloned().unwrap_or_default();
         for (id, picture) in &orders.pictures {
-            let wishes = orders.wishes.get(id).map_or(&[][..], Vec::as_slice);
-            let before = self.orders.wishes.get(id).map_or(&[][..], Vec::as_slice);
-            if let Some(source) = picture.source.as_ref().filter(|_| wishes != before) {
-                source.want(wishes);
+            let Some(source) = &picture.source else { continue };
+            let known = same(&self.orders, id, picture.serial);
+            let before = if known { wishes(&self.orders, id) } else { Vec::new() };
+            let now = wishes(&orders, id);
+            if now != before {
+                source.want(&now);
             }
         }
         for (id, picture) in &self.orders.pictures {
-            if let Some(source) = picture.source.as_ref().filter(|_| !orders.pictures.contains_key(id)) {
+            if let Some(source) = picture.source.as_ref().filter(|_| !same(&orders, id, picture.serial)) {
                 source.want(&[]);
             }
         }
-        self.generations.retain(|id, _| orders.pictures.contains_key(id));
+        let serials: HashSet<u32> = orders.pictures.values().map(|picture| picture.serial).collect();
+        self.generations.retain(|serial, _| serials.contains(serial));
+        self.replaced.retain(|serial| serials.contains(serial));
         self.orders = orders;
     }
 
@@ -202,8 +214,8 @@ impl Bench {
         for (&id, picture) in &orders.pictures {
             let Some(source) = &picture.source else { continue };
             let generation = source.generation();
-            let before = self.generations.insert(id, generation).unwrap_or(0);
-            if generation == before {
+            let before = self.generations.insert(picture.serial, generation).unwrap_or(0);
+            if generation == before || self.replaced.contains(&picture.serial) {
                 continue;
             }
             // Whatever it is may mend what could not be made.
@@ -225,7 +237,8 @@ impl Bench {
                     let pages = self.records.keys().copied().filter(|key| key.picture == id);
                     let pages: Vec<PageKey> = pages.collect();
                     pages.into_iter().for_each(|key| self.forget(key));
-                    mailbox.tell(|news| news.replaced.push(id));
+                    self.replaced.insert(picture.serial);
+                    mailbox.tell(|news| news.replaced.push((id, picture.serial)));
                 }
             }
         }
@@ -284,6 +297,9 @@ impl Bench {
                 break;
             }
             let Some(picture) = orders.pictures.get(&key.picture) else { continue };
+            if self.replaced.contains(&picture.serial) {
+                continue;
+            }
             let mut key = key;
             // Where a page has nothing of its own yet, the coarser one does.
             loop {
@@ -370,7 +386,8 @@ impl Bench {
     fn standing(&self) -> Standing {
         let mut standing = Standing { version: self.orders.version, ..Standing::default() };
         for &(key, priority) in &self.orders.pages {
-            if !self.orders.pictures.contains_key(&key.picture) {
+            let picture = self.orders.pictures.get(&key.picture);
+            if picture.is_none_or(|picture| self.replaced.contains(&picture.serial)) {
                 continue;
             }
             if self.records.get(&key).is_none_or(|record| record.stale) {

@@ -111,3 +111,31 @@ fn a_source_that_says_too_much_and_never_ends_is_no_hang() {
     assert_eq!(report.totals.pages_made, before.pages_made);
     assert_eq!(report.totals.texels, before.texels, "nothing has changed");
 }
+
+#[test]
+fn a_number_that_is_used_again_has_nothing_of_the_picture_before() {
+    let (large, small) = (mandelbrot(), gradient());
+    let mut rig = Rig::new(TilesOptions::new(), 16 << 20);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/gradient.jp2");
+    for round in 0..3 {
+        let picture = rig.tiles.add(&large, PictureOptions::new(), None).unwrap();
+        let view = [window(picture, 0.0, 0.0, 1.0, Size::new(90, 60))];
+        rig.settle(&view);
+        rig.check_page(&large, &DecodeRequest::new(), page(picture, 0, 0, 0));
+        // In the same frame, another one of the same number, whose wishes are alike.
+        rig.tiles.remove(picture);
+        let sources = [Trickle::new(&path), Trickle::new(&path)];
+        for source in &sources {
+            let again = rig.tiles.add(&source.image(), PictureOptions::new(), Some(source.clone())).unwrap();
+            assert_eq!(again, picture, "{round}");
+            rig.frame(&view);
+            assert!(!source.wishes.lock().unwrap().is_empty(), "it is asked");
+            rig.tiles.remove(again);
+        }
+        assert!(rig.tiles.add(&small, PictureOptions::new(), None).unwrap() == picture);
+        rig.settle(&view);
+        assert!(sources.iter().all(|source| source.wishes.lock().unwrap().is_empty()), "and let go");
+        rig.check_page(&small, &DecodeRequest::new(), page(picture, 0, 0, 0));
+        rig.tiles.remove(picture);
+    }
+}
