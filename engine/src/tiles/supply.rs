@@ -140,7 +140,8 @@ impl Tiles {
         if !std::mem::take(&mut self.table_changed) {
             return None;
         }
-        let length = page_table::length_for(self.residency.slots()) as usize;
+        let slots = self.residency.slots();
+        let length = if slots == 0 { 0 } else { page_table::length_for(slots) as usize };
         let mut table = vec![PageEntry::default(); length];
         for (PageKey { picture, page }, resident) in self.residency.iter() {
             let entry = PageEntry {

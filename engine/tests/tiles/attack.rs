@@ -34,7 +34,7 @@ fn ten_thousand_views_and_page_names_cost_what_fits_the_atlas() {
     let picture = rig.tiles.add(&image, PictureOptions::new(), None).unwrap();
     let gone = rig.tiles.add(&gradient(), PictureOptions::new(), None).unwrap();
     rig.tiles.remove(gone);
-    let scattered = (0..100_000u32).map(|n| page(picture, n % 9, n * 7919 % 40, n * 104_729 % 40));
+    let scattered = (0..100_000u32).map(|n| page(picture, n % 9, n * 7919 % 40, n * 10_007 % 40));
     let mut views = vec![View::Pages(scattered.chain([page(gone, 0, 0, 0)]).collect())];
     for n in 0..10_000 {
         let at = f64::from(n * 37 % 9000);
