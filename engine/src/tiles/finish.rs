@@ -53,13 +53,23 @@ pub(crate) enum Made {
 }
 
 /// Does what can be done for pages before a frame: on the workshop's thread.
-pub(crate) trait Finisher: Send + Sync {
+pub(crate) trait Finisher: Shared {
     /// Of each page its place in its slot, which its plan's window with the repeated edge fills.
     ///
     /// # Errors
     /// The device has no memory, or is lost.
     fn finish(&self, pages: Vec<(SlotRect, PreparedPage)>) -> Result<Made, DeviceError>;
 }
+
+/// What the host's thread and the workshop's may both hold. In browsers devices stay where they are, and so does the workshop.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) trait Shared: Send + Sync {}
+#[cfg(not(target_arch = "wasm32"))]
+impl<T: Send + Sync> Shared for T {}
+#[cfg(target_arch = "wasm32")]
+pub(crate) trait Shared {}
+#[cfg(target_arch = "wasm32")]
+impl<T> Shared for T {}
 
 /// Makes texels in host memory.
 pub(crate) struct HostFinisher {
@@ -70,13 +80,22 @@ pub(crate) struct HostFinisher {
 
 impl Finisher for HostFinisher {
     fn finish(&self, pages: Vec<(SlotRect, PreparedPage)>) -> Result<Made, DeviceError> {
-        let texels: Vec<Mutex<Vec<u8>>> = pages.iter().map(|_| Mutex::default()).collect();
-        self.runner.run(pages.len(), &|index| {
-            let page = &pages[index].1;
-            let made = self.executor.page(&page.plan, Coefficients::Blocks(&page.coefficients), self.format);
-            *texels[index].lock().unwrap_or_else(PoisonError::into_inner) = made;
-        });
-        let texels = texels.into_iter().map(|made| made.into_inner().unwrap_or_else(PoisonError::into_inner));
-        Ok(Made::Texels(texels.collect()))
+        Ok(Made::Texels(texels(&self.executor, &*self.runner, self.format, &pages)))
     }
+}
+
+/// The texels of pages, each on a worker of the runner.
+pub(crate) fn texels(
+    executor: &CpuExecutor,
+    runner: &dyn ParallelRunner,
+    format: TexelFormat,
+    pages: &[(SlotRect, PreparedPage)],
+) -> Vec<Vec<u8>> {
+    let made: Vec<Mutex<Vec<u8>>> = pages.iter().map(|_| Mutex::default()).collect();
+    runner.run(pages.len(), &|index| {
+        let page = &pages[index].1;
+        let texels = executor.page(&page.plan, Coefficients::Blocks(&page.coefficients), format);
+        *made[index].lock().unwrap_or_else(PoisonError::into_inner) = texels;
+    });
+    made.into_iter().map(|texels| texels.into_inner().unwrap_or_else(PoisonError::into_inner)).collect()
 }

@@ -31,6 +31,7 @@ pub struct Tiles {
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) workshop: Arc<Workshop>,
     pub(super) blocks: Arc<BlockCache>,
+    #[cfg(not(target_arch = "wasm32"))]
     pub(super) started: bool,
     pub(super) pictures: Pictures,
     /// Pictures that were added so far.
@@ -93,6 +94,7 @@ impl Tiles {
             decoder: decoder.clone(),
             mailbox,
             workshop,
+            #[cfg(not(target_arch = "wasm32"))]
             started: false,
             pictures: Pictures::default(),
             added: 0,
@@ -217,10 +219,10 @@ impl Tiles {
         let tile = self.picture(image, &options, source.clone(), serial, Arc::new(maker))?;
         self.added = self.added.wrapping_add(1);
         if let Some(source) = source {
-            let mailbox = Arc::downgrade(&self.mailbox);
+            let bell = Arc::downgrade(self.mailbox.bell());
             let wake: Wake = Arc::new(move || {
-                if let Some(mailbox) = mailbox.upgrade() {
-                    mailbox.poke();
+                if let Some(bell) = bell.upgrade() {
+                    bell.ring();
                 }
             });
             source.wake_by(wake);
@@ -329,7 +331,7 @@ impl Tiles {
 
 impl Drop for Tiles {
     fn drop(&mut self) {
-        self.mailbox.stop();
+        self.mailbox.bell().stop();
         for entry in self.pictures.0.values() {
             if let Some(source) = &entry.tile.source {
                 source.want(&[]);

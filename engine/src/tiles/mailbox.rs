@@ -1,13 +1,14 @@
 //! What the host's thread and the workshop tell each other. A lock is held while things change hands, never while one of them
 //! works.
 
+use super::bell::Bell;
 use super::finish::{Batch, Finisher};
 use super::page::{PageKey, PictureId, Priority};
 use super::picture::TilePicture;
 use super::source::{Wake, Wish};
 use crate::error::Error;
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What is wanted, most urgent first.
 #[derive(Clone, Default)]
@@ -74,14 +75,12 @@ struct State {
     edition: u64,
     finished: VecDeque<Batch>,
     news: News,
-    poked: bool,
-    stop: bool,
 }
 
 #[derive(Default)]
 pub(crate) struct Mailbox {
     state: Mutex<State>,
-    changed: Condvar,
+    bell: Arc<Bell>,
     /// The host's.
     wake: Option<Wake>,
 }
@@ -98,25 +97,9 @@ impl Mailbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// There may be something to do for the workshop.
-    pub(crate) fn poke(&self) {
-        self.state().poked = true;
-        self.changed.notify_all();
-    }
-
-    pub(crate) fn stop(&self) {
-        self.state().stop = true;
-        self.changed.notify_all();
-    }
-
-    /// Waits until there may be something to do; false: no more will.
-    pub(crate) fn wait(&self) -> bool {
-        let mut state = self.state();
-        while !state.poked && !state.stop {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        state.poked = false;
-        !state.stop
+    /// What wakes the workshop.
+    pub(crate) const fn bell(&self) -> &Arc<Bell> {
+        &self.bell
     }
 
     // The host's side.
@@ -124,9 +107,8 @@ impl Mailbox {
     pub(crate) fn order(&self, orders: Orders) {
         let mut state = self.state();
         state.orders = Arc::new(orders);
-        state.poked = true;
         drop(state);
-        self.changed.notify_all();
+        self.bell.ring();
     }
 
     pub(crate) fn tell_gone(&self, gone: &mut Vec<PageKey>) {
@@ -143,19 +125,17 @@ impl Mailbox {
         state.edition += 1;
         state.gone.clear();
         let old = std::mem::take(&mut state.finished);
-        state.poked = true;
         drop(state);
         drop(old);
-        self.changed.notify_all();
+        self.bell.ring();
     }
 
     pub(crate) fn take_finished(&self) -> Option<Batch> {
         let mut state = self.state();
         let batch = state.finished.pop_front();
         if batch.is_some() {
-            state.poked = true;
             drop(state);
-            self.changed.notify_all();
+            self.bell.ring();
         }
         batch
     }

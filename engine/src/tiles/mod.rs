@@ -49,6 +49,7 @@
 //! a [`Shading`], which costs nothing to change ([`Tiles::set_options`]). Other components are other pages, made from blocks that are
 //! decoded already where those are the same.
 
+mod bell;
 mod finish;
 mod frame;
 #[cfg(feature = "gpu")]

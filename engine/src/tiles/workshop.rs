@@ -148,7 +148,7 @@ impl Workshop {
     /// Works whenever there is something to do, until the mailbox is stopped.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn run(&self) {
-        while self.mailbox.wait() {
+        while self.mailbox.bell().wait() {
             while self.work() {}
         }
     }

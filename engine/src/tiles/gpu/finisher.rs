@@ -8,9 +8,9 @@ use crate::gpu::pages::{Filled, PageBounds, PageSource, PageTexels, PageUpload};
 use crate::gpu::ring::UploadRing;
 use crate::gpu::{Context, TexelFormat};
 use crate::runner::ParallelRunner;
-use crate::tiles::finish::{Finisher, Made, SlotRect};
+use crate::tiles::finish::{self, Finisher, Made, SlotRect};
 use crate::tiles::making::PreparedPage;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Uploads of pages, in order, and how many each carries.
 #[derive(Debug)]
@@ -63,17 +63,7 @@ impl DeviceFinisher {
     }
 
     fn texels(&self, pages: &[(SlotRect, PreparedPage)]) -> Result<Vec<(PageUpload, usize)>, DeviceError> {
-        let made: Vec<Mutex<Vec<u8>>> = pages.iter().map(|_| Mutex::default()).collect();
-        self.runner.run(pages.len(), &|index| {
-            let page = &pages[index].1;
-            let texels =
-                self.executor.page(&page.plan, Coefficients::Blocks(&page.coefficients), self.format);
-            *made[index].lock().unwrap_or_else(PoisonError::into_inner) = texels;
-        });
-        let made: Vec<_> = made
-            .into_iter()
-            .map(|texels| texels.into_inner().unwrap_or_else(PoisonError::into_inner))
-            .collect();
+        let made = finish::texels(&self.executor, &*self.runner, self.format, pages);
         let size = |(place, _): &(SlotRect, PreparedPage)| Size::new(place.width, place.height);
         let texels: Vec<_> =
             pages.iter().zip(&made).map(|(page, bytes)| PageTexels { size: size(page), bytes }).collect();
