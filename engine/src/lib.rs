@@ -126,6 +126,11 @@
 //! # }
 //! ```
 //!
+//! # Shown frame by frame
+//!
+//! A host that pans and zooms does not decode windows: [`tiles`] keep the pages that are looked at in an atlas, decode each block
+//! once, and refine what arrives.
+//!
 //! # Threads, memory, errors
 //!
 //! Entropy decoding runs on a [`ParallelRunner`](runner::ParallelRunner): rayon's (feature `threads`), one thread, or
