@@ -146,7 +146,8 @@ impl Tiles {
             }
             let gap = page.reduce - key.page.reduce;
             match standing {
-                Some(standing) => self.residency.want(standing, self.frame),
+                // It gives way to what it stands in for.
+                Some(standing) => self.residency.want(standing, self.frame - 1),
                 None => report.holes += 1,
             }
             if missing.len() > FEW && gap > STAND_IN_LEVELS {
@@ -155,7 +156,7 @@ impl Tiles {
                     page = pyramid.parent(page).unwrap_or(page);
                 }
                 let stand_in = PageKey { page, ..key };
-                self.residency.want(stand_in, self.frame);
+                self.residency.want(stand_in, self.frame - 1);
                 order.push((1, 0.0, stand_in, Priority::Visible));
             }
         }

@@ -114,6 +114,8 @@ impl Mailbox {
     pub(crate) fn tell_gone(&self, gone: &mut Vec<PageKey>) {
         if !gone.is_empty() {
             self.state().gone.append(gone);
+            // One may be wanted all the same.
+            self.bell.ring();
         }
     }
 

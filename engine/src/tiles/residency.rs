@@ -48,10 +48,10 @@ impl Residency {
         self.pages.iter().map(|(&key, &resident)| (key, resident))
     }
 
-    /// Frame `frame` wants it.
+    /// Frame `frame` wants it, and perhaps a later one.
     pub(crate) fn want(&mut self, key: PageKey, frame: u64) {
         if let Some(page) = self.pages.get_mut(&key)
-            && page.wanted != frame
+            && page.wanted < frame
         {
             self.order.remove(&(page.wanted, key));
             page.wanted = frame;

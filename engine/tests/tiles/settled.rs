@@ -55,3 +55,22 @@ fn too_small_an_atlas_is_a_coarser_picture_and_never_a_hole() {
         }
     }
 }
+
+#[test]
+fn what_stands_in_gives_way_to_what_it_stands_in_for() {
+    let image = mandelbrot();
+    for slots in [3, 5, 6, 9, 12] {
+        let slot = 264 * 264 * 4;
+        let mut rig = Rig::new(TilesOptions::new(), slots * slot + (slots << 8));
+        let picture = rig.tiles.add(&image, PictureOptions::default(), None).unwrap();
+        // From all of it into a corner, level by level, and back: each time other pages, and pages of before in the way.
+        for level in [5, 4, 3, 2, 1, 0, 1, 2, 3, 4, 5, 0, 5] {
+            let scale = f64::from(1 << level);
+            let view =
+                window(picture, 3000.0 - 90.0 * scale, 3000.0 - 90.0 * scale, scale, Size::new(180, 180));
+            let report = rig.settle(&[view]);
+            assert_eq!((report.missing, report.holes), (0, 0), "{slots} slots, 1/2^{level}: {report:?}");
+            assert!(report.visible > 0 && report.used as u64 <= slots);
+        }
+    }
+}
