@@ -113,11 +113,36 @@ impl<'a> Writer<'a> {
     }
 
     fn bits(self) -> usize {
-        // The byte that is begun was written with the bits before it, and zeros above.
-        let end = self.at * 8 + self.count as usize;
-        if let Some(place) = self.out.get_mut(self.at) {
-            *place = self.kept as u8;
+        match self.out.get_mut(self.at) {
+            // The byte that is begun was written with the bits before it, and zeros above.
+            Some(place) => {
+                *place = self.kept as u8;
+                self.at * 8 + self.count as usize
+            }
+            // It does not fit in.
+            None => self.at * 8,
         }
-        end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_bits_are_told_than_fit_in() {
+        for length in [8, 16, 24, 40] {
+            for full in 0..64 {
+                // A byte of 7 bits moves all that follow.
+                let mut stream = [0x11; 64];
+                stream[full] = 0xFF;
+                let mut out = vec![0; length];
+                assert!(forwards(&stream, &mut out, |_, _| 0) <= 8 * length, "{length}, {full}");
+                let mut out = vec![0; length];
+                assert!(backwards(&stream, 0xFF, (0, 0), &mut out) <= 8 * length, "{length}, {full}");
+                let mut out = vec![0; length];
+                assert!(backwards(&stream, 0x91, (5, 3), &mut out) <= 8 * length, "{length}, {full}");
+            }
+        }
     }
 }
