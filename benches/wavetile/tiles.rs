@@ -1,4 +1,4 @@
-//! Tiles that stay: T1, T2, T3 and T7 of docs/speed.md. Counts are the same in each run; times are this machine's.
+//! Tiles that stay: T1, T2, T3 and T7 of docs/speed-tiles.md. Counts are the same in each run; times are this machine's.
 
 use crate::support::Bench;
 use std::sync::Arc;
